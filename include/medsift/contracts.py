@@ -1,0 +1,181 @@
+"""The small immutable records that pass between the steps, on disk as Parquet (see steps/tables.py).
+
+Only plain fields: text, numbers, tuples of numbers and dictionaries of text, so that a record is a row.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+SourceState = Literal["done", "partial", "empty", "unchanged", "failed"]
+OccurrenceState = Literal["kept", "exact_duplicate", "rejected", "failed"]
+Label = Literal["medical", "non-medical"]
+
+MEDICAL: Label = "medical"
+NON_MEDICAL: Label = "non-medical"
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A leaf source: one file or one address, as planned.
+
+    `source` is its one name everywhere (absolute path or address); `kind` a registered source kind, empty where
+    nothing can read it. `state` is `new`, `unchanged` (pictures come from the store) or `failed` (with reason).
+    `digest` is the SHA-256 of a file's bytes; `etag` and `last_modified` are what a server said the last time.
+    """
+
+    source: str
+    kind: str
+    batch: str
+    path: str | None = None
+    url: str | None = None
+    state: Literal["new", "unchanged", "failed"] = "new"
+    reason: str = ""
+    digest: str = ""
+    etag: str = ""
+    last_modified: str = ""
+
+
+@dataclass(frozen=True)
+class SourceOutcome:
+    """What became of a leaf source: one row each, whatever happened."""
+
+    source: str
+    kind: str
+    state: SourceState
+    reason: str = ""
+    found: int = 0
+    digest: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    title: str = ""
+    pages: int = 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a source a picture stands, with the words around it.
+
+    `page` counts from 1; `box` is (x0, y0, x1, y1) in points from the top left of the page as displayed;
+    `frame` counts from 1 where one file holds several pictures; `url` is the picture's own address, `path` its file.
+    `tags` holds what the file says of itself and may be kept (DICOM: Modality and the like, never a person's).
+    """
+
+    page: int | None = None
+    box: tuple[float, ...] | None = None
+    frame: int | None = None
+    url: str | None = None
+    path: str | None = None
+    caption: str = ""
+    nearby: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A picture as pulled out of a source: an encoded image (`data`) in a place.
+
+    `is_rebuilt`: the bytes are a PNG made by us (mask, turn, colour space), so that the identity is taken over
+    pixels; otherwise they are the file or stream as found and the identity is taken over its bytes.
+    """
+
+    place: Place
+    data: bytes
+    is_rebuilt: bool
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A picture, page or part that could not be had. With `is_part` it is no picture but a page or part: the
+    source is then `partial`, and no occurrence is counted."""
+
+    place: Place
+    state: Literal["rejected", "failed"]
+    reason: str
+    is_part: bool = False
+
+
+@dataclass(frozen=True)
+class About:
+    """What a source says of itself, yielded at most once: title, pages, and what a server said of its version."""
+
+    title: str = ""
+    pages: int = 0
+    digest: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    is_unchanged: bool = False
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """A picture in a place, or a candidate that did not become one (then `sha256` is None, with a reason)."""
+
+    source: str
+    kind: str
+    ordinal: int
+    state: OccurrenceState
+    reason: str = ""
+    sha256: str | None = None
+    candidate: str | None = None
+    is_rebuilt: bool = False
+    page: int | None = None
+    box: tuple[float, ...] | None = None
+    frame: int | None = None
+    url: str | None = None
+    path: str | None = None
+    caption: str = ""
+    nearby: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A distinct picture. `sha256` is its identity (house rule: bytes as found, or pixels where rebuilt).
+
+    `stored_sha256` and `stored_bytes` are of the file on the volume; `perceptual_hash` is 64 bits in hex.
+    """
+
+    sha256: str
+    width: int
+    height: int
+    extension: str
+    stored_sha256: str
+    stored_bytes: int
+    perceptual_hash: str
+    near_duplicate_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A picture's vector by one encoder: float32, unit length."""
+
+    sha256: str
+    encoder: str
+    encoder_digest: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What one voter says of one picture: P(medical), or None where it abstains."""
+
+    sha256: str
+    voter: str
+    probability: float | None
+    kind: str | None = None
+    cluster: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The ensemble's answer for a picture: `probability` is P(medical) after calibration."""
+
+    sha256: str
+    verdict: Label
+    probability: float
+    confidence: float
+    kind: str | None
+    agreement: float
+    needs_review: bool
+    review_reason: str = ""

@@ -1,0 +1,60 @@
+"""The far side of sandbox.py: takes calls on standard input, answers on standard output, knows nothing else."""
+
+import importlib
+import json
+import os
+import resource
+import sys
+from typing import Any, BinaryIO
+
+from medsift.errors import MedsiftError
+from medsift.sandbox import FRAME
+
+
+def limit_resources(memory_mb: int) -> None:
+    """Memory, no core files, no growth of files, few descriptors and processes of its own."""
+    memory = memory_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+
+def _send(out: BinaryIO, header: dict[str, Any], data: bytes = b"") -> None:
+    encoded = json.dumps(header).encode()
+    out.write(FRAME.pack(len(encoded), len(data)) + encoded)
+    out.write(data)
+    out.flush()
+
+
+def _answer(out: BinaryIO, call: dict[str, Any], payload: bytes) -> None:
+    module, _, name = call["function"].partition(":")
+    if not module.startswith("medsift."):
+        raise ValueError("only functions of medsift run here")
+    try:
+        for item, data in getattr(importlib.import_module(module), name)(call["arguments"], payload):
+            _send(out, {"item": item}, data)
+        _send(out, {"end": True})
+    except MedsiftError as error:
+        state = getattr(error, "state", "failed")
+        _send(out, {"error": error.code, "sentence": error.sentence, "state": state, "is_known": True})
+    except MemoryError:
+        _send(out, {"error": "sandbox", "sentence": "It needs more memory than is allowed."})
+    except Exception as error:  # noqa: BLE001  whatever a decoder raises is the file's fault here, and a row
+        sentence = f"It cannot be read ({type(error).__name__}: {error})."
+        _send(out, {"error": "source", "sentence": sentence[:400]})
+
+
+def main() -> None:
+    """Serve calls until standard input ends."""
+    calls, out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a C library prints must not fall among the answers
+    limit_resources(int(sys.argv[1]))
+    while start := calls.read(FRAME.size):
+        header_size, data_size = FRAME.unpack(start)
+        call = json.loads(calls.read(header_size))
+        _answer(out, call, calls.read(data_size))
+
+
+if __name__ == "__main__":
+    main()

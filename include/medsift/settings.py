@@ -1,0 +1,232 @@
+"""Every setting once: name, type, default and the sentence that docs and `medsift settings` show.
+
+Precedence: run Params and options, then environment (`MEDSIFT_<NAME>`), then `medsift.toml` on the volume, then the
+default. Only `Settings.load` reads the environment, and only floors 1 and 2 call it.
+"""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+
+from medsift.errors import SettingError
+
+PREFIX = "MEDSIFT_"
+OPENAI_SPELLINGS = {
+    "ViT-B/32": "ViT-B-32-quickgelu",
+    "ViT-B/16": "ViT-B-16-quickgelu",
+    "ViT-L/14": "ViT-L-14-quickgelu",
+    "ViT-L/14@336px": "ViT-L-14-336-quickgelu",
+    "RN50x4": "RN50x4-quickgelu",
+}
+
+
+def shipped(name: str) -> Path:
+    """Folder `name` (prompts, models) that comes with medsift: inside a wheel, or at the top of a checkout."""
+    inside = Path(__file__).parent / "_shipped" / name
+    return inside if inside.is_dir() else Path(__file__).parents[2] / name
+
+
+class Settings(BaseModel):
+    """All settings of medsift; immutable once loaded."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    volume: Path = Field(Path("var"), description="Folder of all files: inbox, pictures, model sets, runs.")
+    database_url: str = Field(
+        "", description="Address of the product's Postgres; empty means none.", json_schema_extra={"secret": True}
+    )
+    source_roots: list[Path] = Field(
+        [], description="Folders a run from Airflow or REST may read besides inbox and uploads."
+    )
+    allowed_hosts: list[str] = Field(
+        [], description="Hosts (name or name:port) that may be fetched although their address is not public."
+    )
+
+    profile: str = Field("lite", description="Which encoders and model set are used.")
+    clip_model: str = Field(
+        "ViT-B-32-quickgelu", description="CLIP model of profile clip, in open_clip's or OpenAI's spelling."
+    )
+    cnn_model: str = Field("auto", description="CNN encoder; auto takes the profile's own.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models run; auto takes a GPU if any.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Pictures a model sees at once.")
+    image_size: int = Field(
+        0, ge=0, le=1024, description="Side in pixels of a model's input; 0 takes the model's own."
+    )
+    num_workers: int = Field(0, ge=0, le=256, description="Child processes that decode; 0 takes one a core.")
+
+    prompt_set: str = Field("figures", description="Prompt set: a folder of prompt files in prompts_dir.")
+    prompts_dir: Path = Field(default_factory=lambda: shipped("prompts"), description="Folder of prompt sets.")
+    strategy: str = Field("weighted_log_odds", description="How votes become a verdict.")
+    review_threshold: float = Field(
+        0.8, ge=0.5, le=1.0, description="A verdict less confident than this goes to review."
+    )
+    cluster_count: int = Field(64, ge=2, le=4096, description="Clusters of K-Means when a model set is fitted.")
+
+    min_image_size: dict[str, int] = Field(
+        {"web": 200, "pdf": 64, "folder": 16, "dicom": 16},
+        description="Smallest side in pixels that is kept, by kind of source.",
+    )
+    max_aspect_ratio: float = Field(40.0, gt=1, description="Pictures longer than this times their width are rejected.")
+    max_pixels: int = Field(
+        89_000_000, ge=1_000_000, le=178_000_000, description="Pictures of more pixels than this are rejected."
+    )
+    allowed_extensions: list[str] = Field(
+        ["jpg", "jpeg", "png", "tif", "tiff", "webp", "gif", "bmp", "dcm", "pdf"],
+        description="Files that a folder or inbox is searched for (DICOM without an ending is found by content).",
+    )
+    max_images_per_url: int = Field(50, ge=1, le=10_000, description="Pictures taken from one web page at most.")
+    near_duplicate_distance: int = Field(
+        4, ge=0, le=16, description="Perceptual hashes (64 bits) that differ in at most so many bits are linked."
+    )
+    compress_large_copies: bool = Field(False, description="Store pictures above 2000 px as JPEG of at most 2000 px.")
+    pdf_quality: int = Field(85, ge=1, le=100, description="JPEG quality of such stored copies.")
+
+    child_timeout_s: int = Field(120, ge=1, le=3600, description="Seconds a file may take in its child process.")
+    child_memory_mb: int = Field(3072, ge=256, description="Memory in MB a child process may take.")
+    http_timeout_s: float = Field(20.0, gt=0, le=600, description="Seconds to wait for a connection or for data.")
+    http_max_mb: int = Field(100, ge=1, description="Largest answer in MB that is fetched from an address.")
+    inbox_min_age_s: int = Field(60, ge=0, description="Inbox files younger than this wait for the next run.")
+
+    timezone: str = Field("UTC", description="Time zone in which the nightly run starts at 02:00.")
+    webhook_url: str = Field(
+        "", description="Address told of a failed run (JSON by POST); empty means none.",
+        json_schema_extra={"secret": True},
+    )
+
+    @field_validator("source_roots", "allowed_hosts", "allowed_extensions", mode="before")
+    @classmethod
+    def _list_from_text(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("allowed_extensions")
+    @classmethod
+    def _bare_extensions(cls, value: list[str]) -> list[str]:
+        return [extension.lower().lstrip(".") for extension in value]
+
+    @field_validator("min_image_size", mode="before")
+    @classmethod
+    def _sizes_from_text(cls, value: object) -> object:
+        defaults = cls.model_fields["min_image_size"].default
+        if isinstance(value, int) or (isinstance(value, str) and value.strip().isdigit()):
+            return dict.fromkeys(defaults, int(value))
+        if isinstance(value, str):
+            parts = (part.split("=", 1) for part in value.split(",") if "=" in part)
+            value = {kind.strip(): size.strip() for kind, size in parts}
+            if not value:
+                raise ValueError("a number, or kind=number with commas between")
+        if isinstance(value, Mapping):
+            return {**defaults, **value}
+        return value
+
+    @field_validator("clip_model")
+    @classmethod
+    def _open_clip_spelling(cls, value: str) -> str:
+        return OPENAI_SPELLINGS.get(value, value)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("a time zone such as UTC or Europe/Berlin")
+        return ZoneInfo(value).key
+
+    @field_validator("volume", "prompts_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("source_roots")
+    @classmethod
+    def _absolute_all(cls, value: list[Path]) -> list[Path]:
+        return [path.expanduser().absolute() for path in value]
+
+    @field_validator("database_url")
+    @classmethod
+    def _psycopg2_url(cls, value: str) -> str:
+        # In SQLAlchemy 2.1 plain postgresql:// means psycopg 3, which medsift does not use.
+        for prefix in ("postgresql+psycopg2://", "postgresql+psycopg://", "postgresql://", "postgres://"):
+            if value.startswith(prefix):
+                return "postgresql+psycopg2://" + value[len(prefix) :]
+        if value:
+            raise ValueError("an address that begins with postgresql://")
+        return value
+
+    @classmethod
+    def load(
+        cls, overrides: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None
+    ) -> Self:
+        """Settings from options or Params (`overrides`), environment and file; raises `SettingError`."""
+        environment = os.environ if environment is None else environment
+        given = dict(overrides or {})
+        from_environment = {
+            name: environment[PREFIX + name.upper()]
+            for name in cls.model_fields
+            if environment.get(PREFIX + name.upper(), "") != ""
+        }
+        volume = given.get("volume") or from_environment.get("volume") or cls.model_fields["volume"].default
+        from_file = _read_file(Path(volume).expanduser() / "medsift.toml")
+        layers = {"medsift.toml": from_file, "environment": from_environment, "option": given}
+        values: dict[str, Any] = {}
+        origins = dict.fromkeys(cls.model_fields, "default")
+        for origin, layer in layers.items():
+            values.update(layer)
+            origins.update(dict.fromkeys(layer, origin))
+        settings = cls._validated(values)
+        settings._origins.update(origins)
+        return settings
+
+    @classmethod
+    def of_run(cls, saved: Path, environment: Mapping[str, str] | None = None) -> Self:
+        """Settings of a run as its plan saved them, with the secrets of this process's environment."""
+        secrets = cls.load(environment=environment)
+        values = json.loads(saved.read_text(encoding="utf-8"))
+        values |= {name: getattr(secrets, name) for name in cls.secret_names()}
+        return cls._validated(values)
+
+    @classmethod
+    def secret_names(cls) -> list[str]:
+        """Settings that are never written to a file or log."""
+        return [
+            name
+            for name, field in cls.model_fields.items()
+            if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("secret")
+        ]
+
+    @classmethod
+    def _validated(cls, values: dict[str, Any]) -> Self:
+        for name in values:
+            if name not in cls.model_fields:
+                raise SettingError(name, values[name], "one of " + ", ".join(sorted(cls.model_fields)))
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            raise SettingError(name, "***" if name in cls.secret_names() else values[name], message) from None
+
+    def public(self) -> dict[str, Any]:
+        """All values but the secrets, ready for JSON."""
+        return self.model_dump(mode="json", exclude=set(self.secret_names()))
+
+    def origin(self, name: str) -> str:
+        """Where a value comes from: default, medsift.toml, environment or option."""
+        return self._origins.get(name, "default")
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError("medsift.toml", str(path), f"a readable TOML file ({error})") from None

@@ -1,0 +1,42 @@
+"""Where pictures come from: one file a kind of source, registered by name.
+
+Parents stay outside: PyMuPDF, Pillow and pydicom run only in functions that are called through the sandbox.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from medsift.contracts import About, Candidate, Leaf, Missed
+from medsift.registry import Registry
+from medsift.sandbox import Sandbox
+from medsift.settings import Settings
+
+if TYPE_CHECKING:
+    from medsift.sources.http import Door
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a source kind may use: settings, a child process, the door to the network."""
+
+    settings: Settings
+    sandbox: Sandbox
+    door: "Door"
+
+
+class SourceKind(Protocol):
+    """A kind of source. `extract` yields every picture (`Candidate`), what could not be had (`Missed`) and at most
+    one `About`; it raises `SourceError` where the whole source cannot be read."""
+
+    name: ClassVar[str]
+
+    def recognises(self, source: str, head: bytes) -> bool:
+        """Whether this kind reads it: `source` is a path or address, `head` its first 4096 bytes (none for a URL)."""
+
+    def extract(self, leaf: Leaf, tools: Tools) -> Iterator[Candidate | Missed | About]:
+        """Every picture of the leaf source, in reading order."""
+
+
+KINDS: Registry[type[SourceKind]] = Registry("source kind", "medsift.sources")
+register = KINDS.register

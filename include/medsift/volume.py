@@ -1,0 +1,139 @@
+"""Files on the shared volume: content-addressed, written whole or not at all. Only this module builds its paths."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from medsift.errors import MedsiftError
+
+
+class VolumeError(MedsiftError):
+    """The volume cannot be read or written (no room, read-only, gone)."""
+
+    code = "volume"
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """A temporary path beside `target` that takes its place when the block ends well, and vanishes otherwise."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomically(target: Path, data: bytes) -> None:
+    """Write `data` so that a reader sees the old file or the new one, never a part."""
+    with atomic_path(target) as temporary, temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+class Volume:
+    """The folder that all workers share. `root` is `MEDSIFT_VOLUME`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    @property
+    def inbox(self) -> Path:
+        """Where people drop files for the nightly run."""
+        return self.root / "inbox"
+
+    @property
+    def uploads(self) -> Path:
+        """Where the Review page puts what people submit."""
+        return self.root / "uploads"
+
+    @property
+    def watchlist(self) -> Path:
+        """Addresses to look at every night, one a line."""
+        return self.root / "watchlist.txt"
+
+    @property
+    def settings_file(self) -> Path:
+        """The settings file of this volume."""
+        return self.root / "medsift.toml"
+
+    @property
+    def weights(self) -> Path:
+        """Folder of weights, one subfolder a digest."""
+        return self.root / "weights"
+
+    @property
+    def model_sets(self) -> Path:
+        """Folder of fitted model sets; `current.json` in it names the one in use."""
+        return self.root / "modelsets"
+
+    def run(self, run_id: str) -> Path:
+        """Folder of one run: tables of each step, report."""
+        return self.root / "runs" / run_id
+
+    def table(self, run_id: str, step: str, name: str) -> Path:
+        """Path of a Parquet table left by a step."""
+        return self.run(run_id) / step / f"{name}.parquet"
+
+    def run_settings(self, run_id: str) -> Path:
+        """The run's settings as all its tasks read them."""
+        return self.run(run_id) / "settings.json"
+
+    def candidates(self, run_id: str, batch: str) -> Path:
+        """Folder of pictures as extracted, before they are looked at; emptied when the run is published."""
+        return self.run(run_id) / "candidates" / batch
+
+    def report(self, run_id: str) -> Path:
+        """Folder of a run's CSV, contact sheet and HTML."""
+        return self.run(run_id) / "report"
+
+    def picture(self, sha256: str, extension: str) -> Path:
+        """Where the picture of that identity is stored."""
+        return self._addressed("pictures", sha256, extension)
+
+    def thumbnail(self, sha256: str) -> Path:
+        """Where its thumbnail is stored."""
+        return self._addressed("thumbnails", sha256, "webp")
+
+    def document(self, sha256: str, extension: str) -> Path:
+        """Where a source document is kept under its digest."""
+        return self._addressed("documents", sha256, extension)
+
+    def _addressed(self, room: str, sha256: str, extension: str) -> Path:
+        return self.root / room / sha256[:2] / f"{sha256}.{extension}"
+
+    def prepare(self) -> None:
+        """Make the folders people look for; raises `VolumeError` where that is impossible."""
+        try:
+            for folder in (self.inbox, self.uploads, self.root / "runs"):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise VolumeError(f"The volume {self.root} cannot be written: {error.strerror}.") from error
+
+    def put(self, target: Path, data: bytes) -> Path:
+        """Store bytes under a content address unless they are there already."""
+        if not (target.exists() and target.stat().st_size == len(data)):
+            try:
+                write_atomically(target, data)
+            except OSError as error:
+                raise VolumeError(f"Cannot write {target}: {error.strerror}.") from error
+        return target
+
+    def drop_candidates(self, run_id: str) -> None:
+        """Remove what `extract` left behind once the run is published."""
+        shutil.rmtree(self.run(run_id) / "candidates", ignore_errors=True)
