@@ -184,13 +184,10 @@ class Settings(BaseModel):
         settings._origins.update(origins)
         return settings
 
-    @classmethod
-    def of_run(cls, saved: Path, environment: Mapping[str, str] | None = None) -> Self:
-        """Settings of a run as its plan saved them, with the secrets of this process's environment."""
-        secrets = cls.load(environment=environment)
+    def of_run(self, saved: Path) -> Self:
+        """Settings of a run as its plan saved them, with the secrets of this process."""
         values = json.loads(saved.read_text(encoding="utf-8"))
-        values |= {name: getattr(secrets, name) for name in cls.secret_names()}
-        return cls._validated(values)
+        return self._validated(values | {name: getattr(self, name) for name in self.secret_names()})
 
     @classmethod
     def secret_names(cls) -> list[str]:

@@ -1,0 +1,46 @@
+"""Who votes: vectors, words or tags to P(medical), or an abstention. One file a voter, registered by name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medsift.contracts import Vote
+from medsift.modelsets import ModelSet
+from medsift.registry import Registry
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What voters may look at, aligned with `sha256s`: vectors by encoder name (n, d), words around, kept tags."""
+
+    sha256s: Sequence[str]
+    vectors: Mapping[str, NDArray[np.float32]]
+    words: Sequence[str]
+    tags: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """The prompts of a run as vectors of one encoder: row i is prompt i, of `kinds[i]`, medical or not."""
+
+    encoder: str
+    vectors: NDArray[np.float32]
+    kinds: Sequence[str]
+    is_medical: Sequence[bool]
+
+
+class Voter(Protocol):
+    """A voter gives one `Vote` a picture, in the order of the evidence."""
+
+    name: ClassVar[str]
+    uses_clusters: ClassVar[bool]  # voters of the step `cluster`; all others vote in `score`
+
+    def vote(self, evidence: Evidence, prompted: Prompted, model_set: ModelSet | None) -> list[Vote]:
+        """P(medical) or None for each picture."""
+
+
+VOTERS: Registry[type[Voter]] = Registry("voter", "medsift.voters")
+register = VOTERS.register
