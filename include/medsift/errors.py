@@ -84,6 +84,12 @@ class StoreError(MedsiftError):
     code = "store"
 
 
+class StoreLostError(StoreError):
+    """Postgres does not answer just now or broke off; a later try may mend it."""
+
+    code = "store_lost"
+
+
 class StackError(MedsiftError):
     """The embedded stack cannot be started, found or stopped."""
 

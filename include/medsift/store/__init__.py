@@ -1,0 +1,29 @@
+"""Postgres: what was found, decided and said by people. All SQL of medsift is in this room."""
+
+from medsift.store.records import (
+    EncodedVectors,
+    ExportFilter,
+    ExportRow,
+    KnownSource,
+    LabelRow,
+    LabelsAdded,
+    ModelSetRecord,
+    Neighbour,
+    RunRecord,
+    SourceVerdicts,
+)
+from medsift.store.store import Store
+
+__all__ = [
+    "EncodedVectors",
+    "ExportFilter",
+    "ExportRow",
+    "KnownSource",
+    "LabelRow",
+    "LabelsAdded",
+    "ModelSetRecord",
+    "Neighbour",
+    "RunRecord",
+    "SourceVerdicts",
+    "Store",
+]

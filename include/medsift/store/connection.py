@@ -1,0 +1,69 @@
+"""The way to Postgres: an engine with a modest pool, and database errors turned into sentences."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import DBAPIError
+
+from medsift.errors import StoreError, StoreLostError
+
+LOST_CLASSES = ("08", "40", "57")  # connection lost, deadlock or serialisation, shut down or starting up
+NO_ROOM = "53100"
+NOT_ALLOWED = "42501"
+
+
+def engine_of(url: str) -> Engine:
+    """An engine over psycopg2: at most 5 connections, each checked before use; nothing is connected yet."""
+    return create_engine(
+        make_url(url).set(drivername="postgresql+psycopg2"),
+        pool_size=2,
+        max_overflow=3,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 10, "keepalives_idle": 30, "application_name": "medsift"},
+    )
+
+
+@contextmanager
+def sentences(url: URL) -> Iterator[None]:
+    """Database errors that a person can mend become `StoreError`, lost connections `StoreLostError`."""
+    try:
+        yield
+    except DBAPIError as error:
+        known = _known(error.orig, url)
+        if known is None:
+            raise
+        raise known from error
+    except psycopg2.Error as error:
+        known = _known(error, url)
+        if known is None:
+            raise
+        raise known from error
+
+
+def _known(error: BaseException | None, url: URL) -> StoreError | None:
+    code = getattr(error, "pgcode", None) or ""
+    if code == NO_ROOM:
+        return StoreError(f"Postgres at {place(url)} has no room left on its disk.", "Free some room and try again.")
+    if code == NOT_ALLOWED:
+        return StoreError(f"The database role {url.username} may not do that: {_reason(error)}.")
+    is_lost = code.startswith(LOST_CLASSES) or (not code and isinstance(error, psycopg2.OperationalError))
+    if is_lost or isinstance(error, psycopg2.InterfaceError):
+        return StoreLostError(f"Postgres at {place(url)} does not answer: {_reason(error)}.")
+    if isinstance(error, psycopg2.OperationalError) and not code.startswith("53"):
+        return StoreError(f"Postgres at {place(url)} refuses: {_reason(error)}.")
+    return None
+
+
+def place(url: URL) -> str:
+    """host:port/database, without user and password."""
+    return f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
+
+
+def _reason(error: BaseException | None) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    first = lines[0] if lines else type(error).__name__
+    for mark in ("FATAL:", "failed:", "ERROR:"):
+        first = first.rpartition(mark)[2].strip()
+    return first.rstrip(".")
