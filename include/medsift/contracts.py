@@ -19,7 +19,7 @@ class Leaf:
     """A leaf source: one file or one address, as planned.
 
     `source` is its one name everywhere (absolute path or address); `kind` a registered source kind, empty where
-    nothing can read it. `state` is `new`, `unchanged` (pictures come from the store) or `failed` (with reason).
+    nothing can read it. `state` is `new`, `unchanged` (pictures come from the store), `empty` or `failed` (with reason).
     `digest` is the SHA-256 of a file's bytes; `etag` and `last_modified` are what a server said the last time.
     """
 
@@ -28,7 +28,7 @@ class Leaf:
     batch: str
     path: str | None = None
     url: str | None = None
-    state: Literal["new", "unchanged", "failed"] = "new"
+    state: Literal["new", "unchanged", "empty", "failed"] = "new"
     reason: str = ""
     digest: str = ""
     etag: str = ""
@@ -165,6 +165,15 @@ class Vote:
     kind: str | None = None
     cluster: int | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The cluster that a picture falls into in one encoder's space."""
+
+    sha256: str
+    encoder: str
+    cluster: int
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,44 @@
+"""Options that several commands share, and how they become settings."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from medsift.errors import UsageError
+from medsift.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+COMMON = ("profile", "prompt_set", "review_threshold", "device", "batch_size")
+
+
+def settings_options(function: F) -> F:
+    """Give a command `settings` made of --set and the settings that have an option of their own."""
+
+    @functools.wraps(function)
+    def with_settings(*arguments: Any, assigned: tuple[str, ...], **options: Any) -> Any:
+        given = {name: options.pop(name) for name in COMMON}
+        overrides = {name: value for name, value in given.items() if value is not None}
+        return function(*arguments, settings=load_settings(assigned, overrides), **options)
+
+    decorated: Any = with_settings
+    for name in reversed(COMMON):
+        sentence = Settings.model_fields[name].description
+        decorated = click.option(f"--{name.replace('_', '-')}", name, default=None, help=sentence)(decorated)
+    decorated = click.option(
+        "--set", "assigned", multiple=True, metavar="NAME=VALUE", help="Any setting; `medsift settings` lists them."
+    )(decorated)
+    result: F = decorated
+    return result
+
+
+def load_settings(assigned: tuple[str, ...] = (), overrides: dict[str, Any] | None = None) -> Settings:
+    """Settings with `NAME=VALUE` pairs on top; raises `UsageError` for anything that is no such pair."""
+    values = dict(overrides or {})
+    for pair in assigned:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise UsageError(f"--set {pair}: write it as NAME=VALUE.")
+        values[name.strip().lower().replace("-", "_")] = value
+    return Settings.load(values)

@@ -1,0 +1,49 @@
+"""Step `embed`: one decode of each picture of a shard, every encoder of the profile."""
+
+import logging
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medsift.contracts import Picture
+from medsift.pictures.batches import pixel_batches
+from medsift.steps.context import Context, Summary
+from medsift.steps.profile import current_profile
+from medsift.steps.resources import decoding_workers, log_rate
+from medsift.steps.tables import read_rows, write_vectors
+
+log = logging.getLogger(__name__)
+STEP = "embed"
+
+
+def run(context: Context, shard: str) -> Summary:
+    """Embed the pictures of a shard; leaves `<shard>.<encoder>` with float32 vectors of unit length.
+
+    A picture that cannot be decoded any more (its file was damaged since) gets no vector and a line in the log.
+    """
+    pictures = read_rows(context.volume.table(context.run_id, "shard", f"{shard}.pictures"), Picture)
+    if not pictures:
+        log.info("embed: nothing new in this shard")
+        return {"shard": shard, "pictures": 0, "embedded": 0}
+    profile = current_profile(context.settings)
+    vectors: dict[str, list[NDArray[np.float32]]] = {encoder.name: [] for encoder in profile.encoders}
+    embedded: list[str] = []
+    with log_rate(log, STEP, "pictures", len(pictures)) as rate, decoding_workers(context.settings) as workers:
+        batches = pixel_batches(
+            workers,
+            ((p.sha256, context.volume.picture(p.sha256, p.extension)) for p in pictures),
+            [asdict(view) for view in profile.views],
+            context.settings.batch_size,
+            context.settings.max_pixels,
+        )
+        for batch in batches:
+            for name, rows in profile.encode_pictures(batch.pixels).items():
+                vectors[name].append(rows)
+            embedded += batch.sha256s
+            context.progress(STEP, rate.step(len(batch.sha256s)), len(pictures))
+    for name, parts in vectors.items() if embedded else ():
+        write_vectors(context.volume.table(context.run_id, STEP, f"{shard}.{name}"), embedded, np.concatenate(parts))
+    if len(embedded) < len(pictures):
+        log.warning("%d pictures could not be decoded again and have no vector", len(pictures) - len(embedded))
+    return {"shard": shard, "pictures": len(pictures), "embedded": len(embedded)}

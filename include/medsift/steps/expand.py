@@ -1,0 +1,137 @@
+"""Sources as people type them (path, folder, glob, address, list file) to leaf sources."""
+
+import glob
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from medsift.contracts import Leaf
+from medsift.settings import Settings
+from medsift.sources import KINDS
+from medsift.sources.folder import leaf_files
+from medsift.volume import Volume
+
+HEAD_BYTES = 4096
+LIST_ENDINGS = {".txt", ".lst", ".list"}
+PICTURE_ENDINGS = {"jpg", "jpeg", "png", "tif", "tiff", "webp", "gif", "bmp"}
+
+
+@dataclass
+class Expansion:
+    """Leaf sources in the order given, each once; how many files of a folder were skipped or too young."""
+
+    leaves: list[Leaf] = field(default_factory=list)
+    skipped: int = 0
+    too_young: int = 0
+
+    def extend(self, other: "Expansion") -> None:
+        """Take over what is not there yet."""
+        known = {leaf.source for leaf in self.leaves}
+        self.leaves += [leaf for leaf in other.leaves if leaf.source not in known]
+        self.skipped += other.skipped
+        self.too_young += other.too_young
+
+
+def expand(source: str, settings: Settings) -> Expansion:
+    """The leaf sources of one typed source; what is not there or cannot be read is a failed leaf with a reason."""
+    if is_address(source):
+        return Expansion([_address(source)])
+    path = Path(source).expanduser().absolute()
+    try:
+        if path.is_dir():
+            found = _folder(path, settings)
+            reason = "There is no picture or document in this folder."
+            return found if found.leaves else Expansion([Leaf(str(path), "", "", state="empty", reason=reason)])
+        if path.suffix.lower() in LIST_ENDINGS and path.is_file():
+            return _list_file(path, settings)
+        if not path.exists() and glob.has_magic(source):
+            return _glob(str(path), source, settings)
+    except OSError as error:
+        return Expansion([_failed(str(path), f"It cannot be read ({error.strerror}).")])
+    return Expansion([file_leaf(path)])
+
+
+def inbox_sources(settings: Settings, volume: Volume) -> Expansion:
+    """What the nightly run takes: files of the inbox that are old enough, and the addresses of the watchlist."""
+    found = _folder(volume.inbox, settings) if volume.inbox.is_dir() else Expansion()
+    newest = time.time() - settings.inbox_min_age_s
+    old_enough = [leaf for leaf in found.leaves if leaf.state == "failed" or _modified(leaf.source) <= newest]
+    inbox = Expansion(old_enough, found.skipped, len(found.leaves) - len(old_enough))
+    if volume.watchlist.is_file():
+        inbox.extend(_list_file(volume.watchlist, settings))
+    return inbox
+
+
+def is_address(source: str) -> bool:
+    """Whether a typed source is an address rather than a path."""
+    return "://" in source.split("?", 1)[0]
+
+
+def file_leaf(path: Path) -> Leaf:
+    """A file as a leaf source of the kind that its content says, or failed with the reason."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return _failed(str(path), "It is not a regular file.")
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except FileNotFoundError:
+        return _failed(str(path), "There is no such file or folder.")
+    except OSError as error:
+        return _failed(str(path), f"The file cannot be read ({error.strerror}).")
+    kind = kind_of(str(path), head)
+    if not kind and path.suffix.lower().lstrip(".") in PICTURE_ENDINGS:
+        kind = "folder"
+    if not kind:
+        return _failed(str(path), f"Nothing here reads this kind of file (known: {', '.join(KINDS.names())}).")
+    return Leaf(str(path), kind, "", path=str(path))
+
+
+def kind_of(source: str, head: bytes) -> str:
+    """The registered kind that reads a source, or nothing."""
+    return next((name for name in KINDS.names() if KINDS.get(name)().recognises(source, head)), "")
+
+
+def _address(source: str) -> Leaf:
+    kind = kind_of(source, b"")
+    if not kind:
+        return _failed(source, "Only http and https addresses can be fetched.")
+    return Leaf(source, kind, "", url=source)
+
+
+def _folder(folder: Path, settings: Settings) -> Expansion:
+    allowed = [file_leaf(path) for path in leaf_files(folder, settings.allowed_extensions)]
+    everything = sum(1 for _ in _regular_files(folder))
+    return Expansion(allowed, max(0, everything - len(allowed)))
+
+
+def _regular_files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if not path.name.startswith(".") and path.is_file())
+
+
+def _list_file(path: Path, settings: Settings) -> Expansion:
+    """One source a line, relative to the file's folder; `#` begins a comment."""
+    found = Expansion()
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        source = line.strip()
+        if source and not source.startswith("#"):
+            typed = source if is_address(source) else str(path.parent / Path(source).expanduser())
+            found.extend(expand(typed, settings))
+    return found
+
+
+def _glob(pattern: str, typed: str, settings: Settings) -> Expansion:
+    found = Expansion()
+    for match in sorted(glob.glob(pattern, recursive=True)):
+        found.extend(expand(match, settings))
+    return found if found.leaves else Expansion([_failed(typed, "Nothing matches this pattern.")])
+
+
+def _failed(source: str, reason: str) -> Leaf:
+    return Leaf(source, "", "", state="failed", reason=reason)
+
+
+def _modified(source: str) -> float:
+    path = Path(source)
+    return path.stat().st_mtime if path.exists() else 0.0

@@ -1,0 +1,142 @@
+"""Step `extract`: every picture out of every source of a batch, onto the volume as candidates."""
+
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from medsift.contracts import About, Candidate, Leaf, Missed, Occurrence, Place, SourceOutcome, SourceState
+from medsift.errors import EmptySourceError, SandboxError, SourceError
+from medsift.sandbox import Sandbox
+from medsift.sources import KINDS, Tools
+from medsift.sources.http import Door
+from medsift.steps.context import Context, Summary
+from medsift.steps.journal import Journal, digest_of
+from medsift.steps.resources import decoding_workers, log_rate
+from medsift.steps.tables import read_rows, write_rows
+from medsift.volume import Volume
+
+log = logging.getLogger(__name__)
+STEP = "extract"
+
+
+def leaves_of(context: Context, batch: str | None = None) -> list[Leaf]:
+    """The planned leaf sources, of one batch or all."""
+    leaves = read_rows(context.volume.table(context.run_id, "plan", "leaves"), Leaf)
+    return [leaf for leaf in leaves if batch is None or leaf.batch == batch]
+
+
+def run(context: Context, batch: str) -> Summary:
+    """Extract a batch; leaves `<batch>.sources` and `<batch>.occurrences` (candidates, rejected, failed)."""
+    leaves = [leaf for leaf in leaves_of(context, batch) if leaf.state != "unchanged"]
+    tables = context.volume.run(context.run_id) / STEP
+    journal = Journal(tables / batch, digest_of(leaves, context.settings.public()))
+    def do(sandbox: Sandbox, numbered: tuple[int, Leaf]) -> None:
+        number, leaf = numbered
+        key = f"{number:06d}"
+        if not journal.has(key):
+            outcome, occurrences = _extract_leaf(context, leaf, f"{batch}/{key}", sandbox)
+            journal.record(key, source=(SourceOutcome, [outcome]), occurrences=(Occurrence, occurrences))
+
+    with log_rate(log, STEP, "sources", len(leaves)) as rate, decoding_workers(context.settings) as workers:
+        for _ in workers.map(do, enumerate(leaves)):
+            context.progress(STEP, rate.step(), len(leaves))
+    keys = [f"{number:06d}" for number in range(len(leaves))]
+    outcomes = [row for key in keys for row in journal.rows(key, "source", SourceOutcome)]
+    occurrences = [row for key in keys for row in journal.rows(key, "occurrences", Occurrence)]
+    journal.finish(lambda: _write(context, batch, outcomes, occurrences))
+    return _summary(batch, outcomes, occurrences)
+
+
+def _write(context: Context, batch: str, outcomes: list[SourceOutcome], occurrences: list[Occurrence]) -> None:
+    write_rows(context.volume.table(context.run_id, STEP, f"{batch}.occurrences"), Occurrence, occurrences)
+    write_rows(context.volume.table(context.run_id, STEP, f"{batch}.sources"), SourceOutcome, outcomes)
+
+
+def _summary(batch: str, outcomes: list[SourceOutcome], occurrences: list[Occurrence]) -> Summary:
+    for outcome in outcomes:
+        if outcome.state not in ("done", "unchanged"):
+            log.warning("%s: %s. %s", outcome.state, outcome.source, outcome.reason)
+    counts = {state: sum(o.state == state for o in outcomes) for state in ("done", "partial", "empty", "failed")}
+    log.info("batch %s: %d sources %s, %d pictures found", batch, len(outcomes), counts, len(occurrences))
+    return {"batch": batch, "sources": len(outcomes), "found": len(occurrences), **counts}
+
+
+def _extract_leaf(
+    context: Context, leaf: Leaf, folder: str, sandbox: Sandbox
+) -> tuple[SourceOutcome, list[Occurrence]]:
+    """One source: its outcome and occurrences. Nothing a source does may raise out of here but our own faults."""
+    collected = _Collected(leaf, context.volume, context.volume.candidates(context.run_id, folder))
+    if leaf.state in ("failed", "empty"):
+        return collected.outcome(leaf.state, leaf.reason), []
+    try:
+        with Door(context.settings) as door:
+            tools = Tools(context.settings, sandbox, door)
+            for item in KINDS.get(leaf.kind)().extract(leaf, tools):
+                collected.take(item)
+    except EmptySourceError as error:
+        return collected.outcome("empty", str(error)), collected.occurrences
+    except (SourceError, OSError) as error:
+        reason = str(error) if isinstance(error, SourceError) else f"It cannot be read ({error.strerror or error})."
+        state: SourceState = "partial" if collected.occurrences and isinstance(error, SandboxError) else "failed"
+        if state == "failed":
+            collected.occurrences.clear()
+        return collected.outcome(state, reason), collected.occurrences
+    return collected.finished(), collected.occurrences
+
+
+class _Collected:
+    """What came out of one source so far."""
+
+    def __init__(self, leaf: Leaf, volume: Volume, folder: Path) -> None:
+        self.leaf = leaf
+        self.volume = volume
+        self.folder = folder
+        self.about = About()
+        self.occurrences: list[Occurrence] = []
+        self.broken_parts: list[str] = []
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def take(self, item: Candidate | Missed | About) -> None:
+        if isinstance(item, About):
+            self.about = item
+        elif isinstance(item, Candidate):
+            self._keep(item)
+        elif item.is_part:
+            where = f"page {item.place.page}: " if item.place.page else ""
+            self.broken_parts.append(where + item.reason)
+        else:
+            self._add(item.place, state=item.state, reason=item.reason)
+
+    def _keep(self, candidate: Candidate) -> None:
+        path = self.folder / f"{len(self.occurrences):06d}.bin"
+        self.volume.put(path, candidate.data)
+        relative = str(path.relative_to(self.volume.root))
+        self._add(candidate.place, candidate=relative, is_rebuilt=candidate.is_rebuilt)
+
+    def _add(self, place: Place, **values: object) -> None:
+        occurrence = Occurrence(
+            self.leaf.source, self.leaf.kind, len(self.occurrences), "kept",
+            page=place.page, box=place.box, frame=place.frame, url=place.url, path=place.path,
+            caption=place.caption, nearby=place.nearby, tags=place.tags,
+        )  # fmt: skip
+        self.occurrences.append(replace(occurrence, **values))  # type: ignore[arg-type]  # fields of Occurrence
+
+    def finished(self) -> SourceOutcome:
+        if self.about.is_unchanged:
+            return self.outcome("unchanged", "")
+        if self.broken_parts:
+            shown = "; ".join(self.broken_parts[:3])
+            more = f"; and {len(self.broken_parts) - 3} more" if len(self.broken_parts) > 3 else ""
+            return self.outcome("partial", shown + more)
+        if not self.occurrences:
+            return self.outcome("empty", "There is no picture in it.")
+        return self.outcome("done", "")
+
+    def outcome(self, state: SourceState, reason: str) -> SourceOutcome:
+        about, leaf = self.about, self.leaf
+        return SourceOutcome(
+            leaf.source, leaf.kind, state, reason, len(self.occurrences),
+            digest=about.digest or leaf.digest, etag=about.etag, last_modified=about.last_modified,
+            title=about.title, pages=about.pages,
+        )  # fmt: skip

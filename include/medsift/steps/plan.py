@@ -1,0 +1,165 @@
+"""Step `plan`: sources as typed become leaf sources (a file or an address) in 1 to 64 batches."""
+
+import json
+import logging
+import math
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from medsift.contracts import Leaf
+from medsift.errors import UsageError
+from medsift.steps.context import Context, Summary
+from medsift.steps.expand import Expansion, expand, inbox_sources
+from medsift.steps.journal import digest_of
+from medsift.steps.tables import write_rows
+from medsift.steps.profile import verdict_keys
+from medsift.volume import sha256_of_file, write_atomically
+
+log = logging.getLogger(__name__)
+
+Trigger = Literal["cli", "on_demand", "nightly"]
+MAX_BATCHES = 64
+BATCH_COST = 200
+COSTS = {"folder": 1, "dicom": 2}  # a page or a PDF costs about as much as twenty picture files
+DEFAULT_COST = 20
+EXTRACTION_SETTINGS = (
+    "min_image_size", "max_aspect_ratio", "max_pixels", "max_images_per_url", "compress_large_copies", "pdf_quality"
+)  # fmt: skip
+
+
+def extraction_digest(context: Context) -> str:
+    """Digest of what governs fetching and extracting; sources extracted under another one are read again."""
+    public = context.settings.public()
+    return digest_of({name: public[name] for name in EXTRACTION_SETTINGS})
+
+
+def run(context: Context, sources: list[str], trigger: Trigger) -> Summary:
+    """Resolve sources; without any, take inbox and watchlist. Writes the run's settings and its leaf sources.
+
+    Raises `UsageError` where a run that was not started from the command line names a path outside the roots.
+    """
+    context.volume.prepare()
+    check_names(context)
+    write_atomically(context.volume.run_settings(context.run_id), json.dumps(context.settings.public()).encode())
+    typed = [source.strip() for source in sources if source.strip()]
+    found = _expand_all(context, typed, trigger) if typed else inbox_sources(context.settings, context.volume)
+    leaves = _mark_unchanged(context, found.leaves)
+    passed_over: set[str] = set()
+    if trigger == "nightly":
+        passed_over = _scored_already(context, leaves)
+        leaves = [leaf for leaf in leaves if leaf.source not in passed_over]
+    leaves = _in_batches(leaves)
+    write_rows(context.volume.table(context.run_id, "plan", "leaves"), Leaf, leaves)
+    states = Counter(leaf.state for leaf in leaves)
+    log.info(
+        "%d sources: %d to read, %d unchanged, %d cannot be read; %d passed over, %d files skipped, %d too young",
+        len(leaves), states["new"], states["unchanged"], states["failed"],
+        len(passed_over), found.skipped, found.too_young,
+    )  # fmt: skip
+    return {
+        "run_id": context.run_id,
+        "sources": len(leaves),
+        "unchanged": states["unchanged"],
+        "failed": states["failed"],
+        "passed_over": len(passed_over),
+        "batches": _batches(leaves),
+    }
+
+
+def check_names(context: Context) -> None:
+    """Raise the sentence about a wrong profile, prompt set or strategy now, before any work is done."""
+    from medsift.encoders import PROFILES
+    from medsift.prompts import load_prompts
+    from medsift.strategies import STRATEGIES
+
+    PROFILES.get(context.settings.profile)
+    STRATEGIES.get(context.settings.strategy)
+    load_prompts(context.settings.prompts_dir, context.settings.prompt_set)
+
+
+def _expand_all(context: Context, typed: list[str], trigger: Trigger) -> Expansion:
+    found = Expansion()
+    for source in typed:
+        found.extend(expand(source, context.settings))
+    if trigger != "cli":
+        _check_roots(context, found.leaves)
+    return found
+
+
+def _check_roots(context: Context, leaves: list[Leaf]) -> None:
+    """Who may start a run may not read any file that a worker can."""
+    roots = [context.volume.inbox, context.volume.uploads, *context.settings.source_roots]
+    allowed = [root.resolve() for root in roots]
+    for leaf in leaves:
+        if leaf.url:
+            continue
+        path = (context.volume.root / leaf.source).resolve()
+        if not any(path.is_relative_to(root) for root in allowed):
+            raise UsageError(
+                f"The path {leaf.source} is outside the folders that runs may read: "
+                f"{', '.join(str(root) for root in roots)}.",
+                "Add its folder to MEDSIFT_SOURCE_ROOTS or put the file into the inbox.",
+            )
+
+
+def _mark_unchanged(context: Context, leaves: list[Leaf]) -> list[Leaf]:
+    if context.store is None:
+        return leaves
+    known = context.store.known_sources([leaf.source for leaf in leaves])
+    extraction = extraction_digest(context)
+    marked = []
+    for leaf in leaves:
+        before = known.get(leaf.source)
+        if leaf.state == "new" and leaf.path:
+            leaf = _with_digest(leaf)
+        if leaf.state == "new" and before and before.extraction == extraction and before.state != "failed":
+            if leaf.path and before.digest == leaf.digest:
+                leaf = replace(leaf, state="unchanged")
+            elif leaf.url:
+                leaf = replace(leaf, etag=before.etag, last_modified=before.last_modified)
+        marked.append(leaf)
+    return marked
+
+
+def _with_digest(leaf: Leaf) -> Leaf:
+    try:
+        return replace(leaf, digest=sha256_of_file(Path(leaf.source)))
+    except OSError as error:
+        return replace(leaf, state="failed", reason=f"The file cannot be read ({error.strerror}).")
+
+
+def _scored_already(context: Context, leaves: list[Leaf]) -> set[str]:
+    """Unchanged files whose pictures all have a verdict of the current model and prompt set."""
+    unchanged = [leaf.source for leaf in leaves if leaf.state == "unchanged"]
+    if context.store is None or not unchanged:
+        return set()
+    model_set, prompt_set = verdict_keys(context.settings)
+    return set(unchanged) - context.store.sources_lacking_verdicts(unchanged, model_set, prompt_set)
+
+
+def _in_batches(leaves: list[Leaf]) -> list[Leaf]:
+    costs = [COSTS.get(leaf.kind, DEFAULT_COST) if leaf.state == "new" else 0 for leaf in leaves]
+    count = min(MAX_BATCHES, max(1, math.ceil(sum(costs) / BATCH_COST)))
+    share = sum(costs) / count or 1.0
+    batched, spent = [], 0.0
+    for leaf, cost in zip(leaves, costs, strict=True):
+        batched.append(replace(leaf, batch=f"{min(count - 1, int(spent / share)):04d}"))
+        spent += cost
+    return batched
+
+
+def _batches(leaves: list[Leaf]) -> list[dict[str, str]]:
+    members: dict[str, list[Leaf]] = {}
+    for leaf in leaves:
+        members.setdefault(leaf.batch, []).append(leaf)
+    if not members:
+        return [{"batch": "0000", "name": "nothing new"}]
+    return [{"batch": batch, "name": _batch_name(group)} for batch, group in sorted(members.items())]
+
+
+def _batch_name(leaves: list[Leaf]) -> str:
+    first = leaves[0].source.rstrip("/").rsplit("/", 1)[-1][:60]
+    return first if len(leaves) == 1 else f"{first} and {len(leaves) - 1} more"
+

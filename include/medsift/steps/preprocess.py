@@ -1,0 +1,95 @@
+"""Step `preprocess`: candidates are decoded safely, judged, digested and stored as pictures."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+from medsift.contracts import Occurrence, Picture
+from medsift.pictures.preparing import Job, Prepared, Rules, prepare_all
+from medsift.settings import Settings
+from medsift.steps.context import Context, Summary
+from medsift.steps.resources import decoding_workers, log_rate
+from medsift.steps.tables import read_rows, write_rows
+from medsift.volume import sha256_of_file
+
+log = logging.getLogger(__name__)
+STEP = "preprocess"
+LARGE_COPY_PX = 2000
+DEFAULT_MIN_SIDE = 16
+
+
+def run(context: Context, batch: str) -> Summary:
+    """Prepare the candidates of a batch; leaves `<batch>.occurrences` and `<batch>.pictures`, files on the volume.
+
+    Storing is by content address, so that a retry writes nothing twice.
+    """
+    found = read_rows(context.volume.table(context.run_id, "extract", f"{batch}.occurrences"), Occurrence)
+    pictures: dict[str, Picture] = {}
+    occurrences: list[Occurrence] = []
+    with log_rate(log, STEP, "pictures", len(found)) as rate:
+        for occurrence, prepared in _prepared(context, found):
+            occurrences.append(_judged(occurrence, prepared))
+            if prepared and prepared.state == "kept" and prepared.sha256 not in pictures:
+                pictures[prepared.sha256] = _store(context, prepared)
+            context.progress(STEP, rate.step(), len(found))
+    write_rows(context.volume.table(context.run_id, STEP, f"{batch}.pictures"), Picture, pictures.values())
+    write_rows(context.volume.table(context.run_id, STEP, f"{batch}.occurrences"), Occurrence, occurrences)
+    return _summary(batch, occurrences)
+
+
+def _prepared(context: Context, found: list[Occurrence]) -> Iterator[tuple[Occurrence, Prepared | None]]:
+    """Each occurrence with what became of its candidate; None where extraction gave none."""
+    settings = context.settings
+    jobs = [
+        Job(
+            context.volume.root / occurrence.candidate,
+            occurrence.is_rebuilt,
+            settings.min_image_size.get(_size_kind(occurrence), DEFAULT_MIN_SIDE),
+        )
+        for occurrence in found
+        if occurrence.candidate
+    ]
+    with decoding_workers(settings) as workers:
+        done = prepare_all(workers, jobs, _rules(settings))
+        for occurrence in found:
+            yield occurrence, next(done) if occurrence.candidate else None
+
+
+def _size_kind(occurrence: Occurrence) -> str:
+    """A PDF behind an address is judged as a PDF."""
+    return "pdf" if occurrence.page is not None else occurrence.kind
+
+
+def _rules(settings: Settings) -> Rules:
+    copy_max_px = LARGE_COPY_PX if settings.compress_large_copies else 0
+    return Rules(settings.max_aspect_ratio, settings.max_pixels, copy_max_px, settings.pdf_quality)
+
+
+def _judged(occurrence: Occurrence, prepared: Prepared | None) -> Occurrence:
+    occurrence = replace(occurrence, candidate=None)
+    if prepared is None:
+        return occurrence
+    if prepared.state == "kept":
+        return replace(occurrence, sha256=prepared.sha256)
+    return replace(occurrence, state=prepared.state, reason=prepared.reason)
+
+
+def _store(context: Context, prepared: Prepared) -> Picture:
+    target = context.volume.picture(prepared.sha256, prepared.extension)
+    data = prepared.job.path.read_bytes() if prepared.stored is None else prepared.stored
+    context.volume.put(target, data)
+    context.volume.put(context.volume.thumbnail(prepared.sha256), prepared.thumbnail)
+    return Picture(
+        prepared.sha256, prepared.width, prepared.height, prepared.extension,
+        stored_sha256=sha256_of_file(target), stored_bytes=len(data), perceptual_hash=prepared.perceptual_hash,
+    )  # fmt: skip
+
+
+def _summary(batch: str, occurrences: list[Occurrence]) -> Summary:
+    states = Counter(occurrence.state for occurrence in occurrences)
+    reasons = Counter(o.reason for o in occurrences if o.state in ("rejected", "failed"))
+    for reason, count in reasons.most_common(10):
+        log.info("not kept: %d x %s", count, reason)
+    log.info("batch %s: %d kept, %d rejected, %d failed", batch, states["kept"], states["rejected"], states["failed"])
+    return {"batch": batch, **{state: states[state] for state in ("kept", "rejected", "failed")}}

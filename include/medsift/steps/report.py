@@ -1,0 +1,77 @@
+"""Step `report`: what a person looks at after a run; fails last if a batch died, with its rows published."""
+
+import csv
+import io
+import json
+import logging
+from typing import Any
+
+from medsift.errors import MedsiftError
+from medsift.evaluation.run_report import run_report_html
+from medsift.steps.context import Context, Summary
+from medsift.steps.extract import leaves_of
+from medsift.steps.result import RunResult
+from medsift.volume import write_atomically
+
+log = logging.getLogger(__name__)
+STEP = "report"
+
+
+class LostBatchError(MedsiftError):
+    """Some batch never finished; the rest of the run is published."""
+
+    code = "lost_batch"
+
+
+def run(context: Context) -> Summary:
+    """Write result.json, verdicts.csv and report.html (with the contact sheet); log counts that add up.
+
+    Raises `LostBatchError` at the end where a batch of the run never finished.
+    """
+    result = RunResult.of(context)
+    folder = context.volume.report(context.run_id)
+    document = result.as_json()
+    write_atomically(folder / "result.json", json.dumps(document, indent=1, ensure_ascii=False).encode())
+    write_atomically(folder / "verdicts.csv", csv_bytes(*result.rows()))
+    write_atomically(folder / "report.html", run_report_html(document, _thumbnails(context, document)).encode())
+    context.volume.drop_candidates(context.run_id)
+    _log_counts(result.counts())
+    log.info("report: %s", folder)
+    lost = _lost_batches(context)
+    if lost:
+        raise LostBatchError(f"Batches that never finished: {', '.join(lost)}; all other rows are published.")
+    return {**result.counts(), "folder": str(folder), "seconds": document["run"]["seconds"]}
+
+
+def csv_bytes(columns: list[str], rows: list[dict[str, Any]]) -> bytes:
+    """A table as UTF-8 CSV; cells that a spreadsheet would run as a formula are quoted with an apostrophe."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t", "\r"):
+        return f"'{value}"
+    return value
+
+
+def _thumbnails(context: Context, document: dict[str, Any]) -> dict[str, bytes]:
+    paths = {p["sha256"]: context.volume.thumbnail(p["sha256"]) for p in document["pictures"]}
+    return {sha256: path.read_bytes() for sha256, path in paths.items() if path.exists()}
+
+
+def _lost_batches(context: Context) -> list[str]:
+    """Batches that were planned and left no table of their sources."""
+    batches = {leaf.batch for leaf in leaves_of(context) if leaf.state == "new"}
+    tables = context.volume.run(context.run_id)
+    return sorted(b for b in batches if not (tables / "preprocess" / f"{b}.occurrences.parquet").exists())
+
+
+def _log_counts(counts: dict[str, dict[str, int]]) -> None:
+    for what, numbers in counts.items():
+        log.info("%s: %s", what, ", ".join(f"{name} {number}" for name, number in numbers.items()))

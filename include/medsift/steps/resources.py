@@ -1,0 +1,53 @@
+"""What steps share about the machine: workers, limits of child processes, rate and memory for the log."""
+
+import logging
+import os
+import resource
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from medsift.pictures.workers import Workers
+from medsift.sandbox import Limits
+from medsift.settings import Settings
+
+
+def decoding_workers(settings: Settings) -> Workers:
+    """Warm child processes in which files are opened, one a core unless a setting says otherwise."""
+    count = settings.num_workers or len(os.sched_getaffinity(0))
+    return Workers(count, Limits(timeout_s=settings.child_timeout_s, memory_mb=settings.child_memory_mb))
+
+
+def peak_memory_mb() -> float:
+    """Most memory this process or a finished child of it has held, in MB."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return max(own, children) / 1024
+
+
+class Rate:
+    """Counts what is done, from several threads."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self._lock = threading.Lock()
+
+    def step(self, count: int = 1) -> int:
+        """Count so many more; the new total."""
+        with self._lock:
+            self.done += count
+            return self.done
+
+
+@contextmanager
+def log_rate(log: logging.Logger, step: str, noun: str, total: int) -> Iterator[Rate]:
+    """Log what a step did, how fast and with how much memory, when the block ends well."""
+    rate, begun = Rate(), time.monotonic()
+    log.info("%s: %d %s to do", step, total, noun)
+    yield rate
+    seconds = max(time.monotonic() - begun, 1e-6)
+    log.info(
+        "%s: %d %s in %.1f s (%.1f a second), peak memory %.0f MB",
+        step, rate.done, noun, seconds, rate.done / seconds, peak_memory_mb(),
+    )  # fmt: skip

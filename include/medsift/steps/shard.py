@@ -1,0 +1,148 @@
+"""Step `shard`: all batches brought together, duplicates joined and linked, work for the encoders cut into shards."""
+
+import logging
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from medsift.contracts import Leaf, Occurrence, Picture, SourceOutcome
+from medsift.pictures.digests import link_near_duplicates
+from medsift.steps.context import Context, Summary
+from medsift.steps.extract import leaves_of
+from medsift.steps.profile import encoder_digests
+from medsift.steps.resources import peak_memory_mb
+from medsift.steps.tables import read_rows, write_rows
+
+log = logging.getLogger(__name__)
+STEP = "shard"
+MAX_SHARD = 4096  # pictures: about a minute of embedding on two cores
+
+
+def run(context: Context, batches: list[str]) -> Summary:
+    """Join what `batches` (those that finished) left. Leaves `sources`, `occurrences`, `pictures` and the shards.
+
+    A source of a batch that never finished is recorded as failed. Raises nothing of its own.
+    """
+    leaves = leaves_of(context)
+    outcomes, occurrences, pictures = _of_batches(context, batches)
+    outcomes = _complete(leaves, outcomes)
+    stored, stored_pictures = _of_unchanged(context, outcomes)
+    pictures = {picture.sha256: picture for picture in [*stored_pictures, *pictures]}
+    occurrences = _join_duplicates(leaves, [*stored, *occurrences], pictures)
+    linked = _link(context, occurrences, pictures)
+    outcomes = _count_found(outcomes, occurrences)
+    shards = _shards(context, linked)
+    _write(context, outcomes, occurrences, linked, shards)
+    lost = sorted({leaf.batch for leaf in leaves} - set(batches))
+    log.info(
+        "%d occurrences of %d pictures; %d to embed in %d shards; batches that never finished: %s; peak %.0f MB",
+        len(occurrences), len(linked), sum(map(len, shards)), len(shards), ", ".join(lost) or "none", peak_memory_mb(),
+    )  # fmt: skip
+    return {
+        "found": len(occurrences),
+        "pictures": len(linked),
+        "to_embed": sum(map(len, shards)),
+        "lost_batches": lost,
+        "shards": [{"shard": f"{n:04d}", "name": f"{len(members)} pictures"} for n, members in enumerate(shards)],
+    }
+
+
+def _of_batches(
+    context: Context, batches: Iterable[str]
+) -> tuple[list[SourceOutcome], list[Occurrence], list[Picture]]:
+    outcomes: list[SourceOutcome] = []
+    occurrences: list[Occurrence] = []
+    pictures: list[Picture] = []
+    for batch in sorted(set(batches)):
+        outcomes += read_rows(context.volume.table(context.run_id, "extract", f"{batch}.sources"), SourceOutcome)
+        prepared = f"{batch}.occurrences", f"{batch}.pictures"
+        occurrences += read_rows(context.volume.table(context.run_id, "preprocess", prepared[0]), Occurrence)
+        pictures += read_rows(context.volume.table(context.run_id, "preprocess", prepared[1]), Picture)
+    return outcomes, occurrences, pictures
+
+
+def _complete(leaves: list[Leaf], outcomes: list[SourceOutcome]) -> list[SourceOutcome]:
+    """One outcome a leaf source, in the order planned."""
+    by_source = {outcome.source: outcome for outcome in outcomes}
+    complete = []
+    for leaf in leaves:
+        outcome = by_source.get(leaf.source)
+        if leaf.state == "unchanged":
+            outcome = SourceOutcome(leaf.source, leaf.kind, "unchanged", digest=leaf.digest)
+        complete.append(
+            outcome or SourceOutcome(leaf.source, leaf.kind, "failed", "The batch it was in did not finish.")
+        )
+    return complete
+
+
+def _of_unchanged(context: Context, outcomes: list[SourceOutcome]) -> tuple[list[Occurrence], list[Picture]]:
+    unchanged = [outcome.source for outcome in outcomes if outcome.state == "unchanged"]
+    if context.store is None or not unchanged:
+        return [], []
+    occurrences = context.store.occurrences_of(unchanged)
+    identities = sorted({occurrence.sha256 for occurrence in occurrences if occurrence.sha256})
+    return occurrences, list(context.store.pictures(identities).values())
+
+
+def _join_duplicates(
+    leaves: list[Leaf], occurrences: list[Occurrence], pictures: dict[str, Picture]
+) -> list[Occurrence]:
+    """In the order of the sources, the first place of a picture is `kept` and every other an `exact_duplicate`."""
+    order = {leaf.source: number for number, leaf in enumerate(leaves)}
+    seen: set[str] = set()
+    joined = []
+    for occurrence in sorted(occurrences, key=lambda o: (order.get(o.source, len(order)), o.ordinal)):
+        if occurrence.sha256 in pictures:
+            state = "exact_duplicate" if occurrence.sha256 in seen else "kept"
+            seen.add(str(occurrence.sha256))
+            occurrence = replace(occurrence, state=state)
+        joined.append(occurrence)
+    return joined
+
+
+def _link(context: Context, occurrences: list[Occurrence], pictures: dict[str, Picture]) -> list[Picture]:
+    kept = [pictures[o.sha256] for o in occurrences if o.sha256 and o.state == "kept"]
+    links = link_near_duplicates(
+        [picture.sha256 for picture in kept],
+        [picture.perceptual_hash for picture in kept],
+        context.settings.near_duplicate_distance,
+    )
+    return [replace(picture, near_duplicate_of=links.get(picture.sha256)) for picture in kept]
+
+
+def _count_found(outcomes: list[SourceOutcome], occurrences: list[Occurrence]) -> list[SourceOutcome]:
+    found: dict[str, int] = {}
+    for occurrence in occurrences:
+        found[occurrence.source] = found.get(occurrence.source, 0) + 1
+    return [replace(outcome, found=found.get(outcome.source, 0)) for outcome in outcomes]
+
+
+def _shards(context: Context, pictures: list[Picture]) -> list[list[Picture]]:
+    """Pictures that lack a vector of some encoder of the profile; one empty shard where there are none."""
+    lacking = {picture.sha256 for picture in pictures}
+    if context.store is not None:
+        identities = sorted(lacking)
+        lacking = set()
+        for digest in encoder_digests(context.settings).values():
+            lacking |= context.store.lacking_vectors(digest, identities)
+    todo = [picture for picture in pictures if picture.sha256 in lacking]
+    count = max(1, math.ceil(len(todo) / MAX_SHARD))
+    return [todo[number::count] for number in range(count)]
+
+
+def _write(
+    context: Context,
+    outcomes: list[SourceOutcome],
+    occurrences: list[Occurrence],
+    pictures: list[Picture],
+    shards: list[list[Picture]],
+) -> None:
+    def table(name: str) -> Path:
+        return context.volume.table(context.run_id, STEP, name)
+
+    write_rows(table("sources"), SourceOutcome, outcomes)
+    write_rows(table("occurrences"), Occurrence, occurrences)
+    write_rows(table("pictures"), Picture, pictures)
+    for number, members in enumerate(shards):
+        write_rows(table(f"{number:04d}.pictures"), Picture, members)
