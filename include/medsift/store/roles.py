@@ -1,0 +1,84 @@
+"""Roles and databases of a Postgres server that is medsift's own, and the rights each role has.
+
+`medsift_owner` owns the tables and migrates; `medsift` is what tasks use: rows, no DDL; `medsift_reader` is for
+analysts: reads only; `airflow` has a database of its own and sees nothing of ours.
+"""
+
+from collections.abc import Mapping
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class, named as one
+from sqlalchemy import Connection, make_url, text
+
+OWNER, TASK, READER, AIRFLOW = "medsift_owner", "medsift", "medsift_reader", "airflow"
+ROLES = (OWNER, TASK, READER, AIRFLOW)
+DATABASES = {"medsift": OWNER, "airflow": AIRFLOW}
+APPEND_ONLY = ("labels",)
+
+
+def prepare_server(admin_url: str, passwords: Mapping[str, str]) -> None:
+    """Create or correct roles and databases as superuser; safe to repeat. `passwords` has one a role of `ROLES`."""
+    with_database = make_url(admin_url).set(drivername="postgresql")
+    with _autocommit(with_database.render_as_string(hide_password=False)) as cursor:
+        for role in ROLES:
+            _ensure_role(cursor, role, passwords[role])
+        for database, owner in DATABASES.items():
+            ensure_database(cursor, database, owner)
+    of_medsift = with_database.set(database="medsift").render_as_string(hide_password=False)
+    with _autocommit(of_medsift) as cursor:
+        cursor.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'")
+        if cursor.fetchone():
+            cursor.execute("CREATE EXTENSION IF NOT EXISTS vector")
+
+
+def ensure_database(cursor: Cursor, database: str, owner: str, template: str = "template1") -> None:
+    """A database that only its owner, and for ours the task and reader roles, may enter."""
+    name = sql.Identifier(database)
+    cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,))
+    if not cursor.fetchone():
+        create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
+        cursor.execute(create.format(name, sql.Identifier(owner), sql.Identifier(template)))
+    cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+    if owner == OWNER:
+        cursor.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO medsift").format(name))
+        cursor.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO medsift_reader").format(name))
+
+
+def grant_rights(connection: Connection) -> None:
+    """Give the task and reader roles, where the server has them, their rights on all tables; run by the owner."""
+    present = set(connection.scalars(text("SELECT rolname FROM pg_roles WHERE rolname IN ('medsift', 'medsift_reader')")))
+    for role in sorted(present):
+        connection.execute(text(f"GRANT USAGE ON SCHEMA public TO {role}"))
+        connection.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"))
+    if TASK not in present:
+        return
+    connection.execute(text("GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO medsift"))
+    connection.execute(text("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO medsift"))
+    connection.execute(text("GRANT EXECUTE ON FUNCTION build_search_index(text) TO medsift"))
+    connection.execute(text("REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM medsift"))
+    for table in APPEND_ONLY:
+        connection.execute(text(f"REVOKE UPDATE, DELETE ON {table} FROM medsift"))
+
+
+class _autocommit:  # noqa: N801 - used as a function
+    """A cursor outside transactions: CREATE DATABASE cannot run inside one."""
+
+    def __init__(self, dsn: str) -> None:
+        self._connection = psycopg2.connect(dsn)
+        self._connection.autocommit = True
+
+    def __enter__(self) -> Cursor:
+        return self._connection.cursor()
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+def _ensure_role(cursor: Cursor, role: str, password: str) -> None:
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+    verb = "ALTER" if cursor.fetchone() else "CREATE"
+    command = sql.SQL(f"{verb} ROLE {{}} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD %s")
+    cursor.execute(command.format(sql.Identifier(role)), (password,))
+    if role == READER:
+        cursor.execute("ALTER ROLE medsift_reader SET default_transaction_read_only = on")
