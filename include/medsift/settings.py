@@ -35,7 +35,7 @@ def shipped(name: str) -> Path:
 class Settings(BaseModel):
     """All settings of medsift; immutable once loaded."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
     volume: Path = Field(Path("var"), description="Folder of all files: inbox, pictures, model sets, runs.")

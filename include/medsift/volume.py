@@ -82,6 +82,11 @@ class Volume:
         """Folder of fitted model sets; `current.json` in it names the one in use."""
         return self.root / "modelsets"
 
+    @property
+    def stack(self) -> Path:
+        """Folder of the embedded stack: database, Airflow's home, logs, secrets."""
+        return self.root / "stack"
+
     def run(self, run_id: str) -> Path:
         """Folder of one run: tables of each step, report."""
         return self.root / "runs" / run_id
@@ -93,6 +98,14 @@ class Volume:
     def run_settings(self, run_id: str) -> Path:
         """The run's settings as all its tasks read them."""
         return self.run(run_id) / "settings.json"
+
+    def run_permit(self, run_id: str) -> Path:
+        """What the command line allows that one run to read besides the folders and hosts of the settings."""
+        return self.run(run_id) / "permit.json"
+
+    def run_header(self, run_id: str) -> Path:
+        """What a run's verdicts are keyed by, and when it began."""
+        return self.run(run_id) / "run.json"
 
     def candidates(self, run_id: str, batch: str) -> Path:
         """Folder of pictures as extracted, before they are looked at; emptied when the run is published."""

@@ -14,6 +14,7 @@ from medsift.steps.context import Context, Summary
 from medsift.steps.expand import Expansion, expand, inbox_sources
 from medsift.steps.journal import digest_of
 from medsift.steps.tables import write_rows
+from medsift.steps.header import RunHeader
 from medsift.steps.profile import verdict_keys
 from medsift.volume import sha256_of_file, write_atomically
 
@@ -36,15 +37,16 @@ def extraction_digest(context: Context) -> str:
 
 
 def run(context: Context, sources: list[str], trigger: Trigger) -> Summary:
-    """Resolve sources; without any, take inbox and watchlist. Writes the run's settings and its leaf sources.
+    """Resolve sources; without any, a run of Airflow takes inbox and watchlist. Writes the run's settings and its leaf sources.
 
     Raises `UsageError` where a run that was not started from the command line names a path outside the roots.
     """
     context.volume.prepare()
     check_names(context)
-    write_atomically(context.volume.run_settings(context.run_id), json.dumps(context.settings.public()).encode())
+    begin(context, trigger)
     typed = [source.strip() for source in sources if source.strip()]
-    found = _expand_all(context, typed, trigger) if typed else inbox_sources(context.settings, context.volume)
+    is_named = bool(typed) or trigger == "cli"
+    found = _expand_all(context, typed, trigger) if is_named else inbox_sources(context.settings, context.volume)
     leaves = _mark_unchanged(context, found.leaves)
     passed_over: set[str] = set()
     if trigger == "nightly":
@@ -66,6 +68,13 @@ def run(context: Context, sources: list[str], trigger: Trigger) -> Summary:
         "passed_over": len(passed_over),
         "batches": _batches(leaves),
     }
+
+
+def begin(context: Context, trigger: Trigger) -> None:
+    """Write what all later tasks read of the run: its settings, and what its verdicts will be keyed by."""
+    write_atomically(context.volume.run_settings(context.run_id), json.dumps(context.settings.public()).encode())
+    header = RunHeader.new(context.run_id, context.settings, trigger)
+    write_atomically(context.volume.run_header(context.run_id), header.to_json())
 
 
 def check_names(context: Context) -> None:
@@ -105,6 +114,7 @@ def _check_roots(context: Context, leaves: list[Leaf]) -> None:
 
 
 def _mark_unchanged(context: Context, leaves: list[Leaf]) -> list[Leaf]:
+    leaves = [_with_digest(leaf) if leaf.state == "new" and leaf.path else leaf for leaf in leaves]
     if context.store is None:
         return leaves
     known = context.store.known_sources([leaf.source for leaf in leaves])
@@ -112,8 +122,6 @@ def _mark_unchanged(context: Context, leaves: list[Leaf]) -> list[Leaf]:
     marked = []
     for leaf in leaves:
         before = known.get(leaf.source)
-        if leaf.state == "new" and leaf.path:
-            leaf = _with_digest(leaf)
         if leaf.state == "new" and before and before.extraction == extraction and before.state != "failed":
             if leaf.path and before.digest == leaf.digest:
                 leaf = replace(leaf, state="unchanged")

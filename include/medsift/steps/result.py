@@ -8,6 +8,7 @@ from typing import Any
 from medsift import __version__
 from medsift.contracts import MEDICAL, NON_MEDICAL, Assignment, Occurrence, Picture, SourceOutcome, Verdict, Vote
 from medsift.steps.context import Context
+from medsift.steps.header import RunHeader
 from medsift.steps.tables import read_rows
 
 SOURCE_STATES = ("done", "partial", "empty", "unchanged", "failed")
@@ -22,7 +23,7 @@ CLASSIFY_COLUMNS = (
 class RunResult:
     """All records of a run, joined."""
 
-    run: dict[str, Any]
+    header: RunHeader
     sources: list[SourceOutcome]
     occurrences: list[Occurrence]
     pictures: list[Picture]
@@ -31,14 +32,14 @@ class RunResult:
     assignments: list[Assignment]
 
     @classmethod
-    def of(cls, context: Context, run: dict[str, Any]) -> "RunResult":
-        """Read what the steps left; `run` holds id, profile, model_set, prompt_set and seconds."""
+    def of(cls, context: Context) -> "RunResult":
+        """Read what the steps left."""
 
         def rows(step: str, name: str, record: type[Any]) -> list[Any]:
             return read_rows(context.volume.table(context.run_id, step, name), record)
 
         return cls(
-            run,
+            RunHeader.read(context.volume.run_header(context.run_id)),
             rows("shard", "sources", SourceOutcome),
             rows("shard", "occurrences", Occurrence),
             rows("shard", "pictures", Picture),
@@ -70,7 +71,7 @@ class RunResult:
         """The document that `medsift sort --json` writes."""
         return {
             "version": __version__,
-            "run": self.run,
+            "run": self.header.public(),
             "counts": self.counts(),
             "sources": [
                 {"source": o.source, "kind": o.kind, "state": o.state, "reason": o.reason, "found": o.found}

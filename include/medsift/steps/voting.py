@@ -2,17 +2,13 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from medsift.contracts import Occurrence, Picture, Vote
 from medsift.steps.context import Context, Summary
-from medsift.steps.profile import current_model_set, current_profile, encoder_digests, prompted
+from medsift.steps.profile import current_model_set, encoder_digests, prompted
 from medsift.steps.resources import log_rate
-from medsift.steps.tables import read_rows, read_vectors, write_rows
+from medsift.steps.tables import read_rows, write_rows
+from medsift.steps.vectors import of_run
 from medsift.voters import VOTERS, Evidence
 
 log = logging.getLogger(__name__)
@@ -30,7 +26,7 @@ def vote_with(
     summary: Summary = {"pictures": len(evidence.sha256s) + len(without)}
     with log_rate(log, step, "pictures", len(evidence.sha256s)) as rate:
         if evidence.sha256s:
-            prompts = prompted(context.settings, current_profile(context.settings))
+            prompts = prompted(context.settings)
             model_set = current_model_set(context.settings)
             for voter in voters:
                 cast = voter().vote(evidence, prompts, model_set)
@@ -48,44 +44,17 @@ def gather(context: Context) -> tuple[Evidence, list[str]]:
     """The evidence of all pictures that have vectors, and the identities of those that have none."""
     pictures = read_rows(context.volume.table(context.run_id, "shard", "pictures"), Picture)
     wanted = [picture.sha256 for picture in pictures]
-    vectors = {name: _vectors(context, name, digest, wanted) for name, digest in _digests(context).items()}
-    sha256s = [sha256 for sha256 in wanted if all(sha256 in known.row for known in vectors.values())]
+    digests = encoder_digests(context.settings)
+    vectors = {name: of_run(context, name, digest, wanted) for name, digest in digests.items()}
+    sha256s = [sha256 for sha256 in wanted if all(sha256 in known.row_of for known in vectors.values())]
     words, tags = _words_and_tags(context)
     evidence = Evidence(
         sha256s,
-        {name: known.rows[[known.row[sha256] for sha256 in sha256s]] for name, known in vectors.items()},
+        {name: known.of(sha256s) for name, known in vectors.items()},
         [words[sha256] for sha256 in sha256s],
         [tags.get(sha256, {}) for sha256 in sha256s],
     )
     return evidence, sorted(set(wanted) - set(sha256s))
-
-
-@dataclass(frozen=True)
-class _Known:
-    row: Mapping[str, int]
-    rows: NDArray[np.float32]
-
-
-def _digests(context: Context) -> dict[str, str]:
-    return encoder_digests(context.settings)
-
-
-def _vectors(context: Context, encoder: str, digest: str, wanted: list[str]) -> _Known:
-    """Vectors made in this run, and those that the store holds already."""
-    identities: list[str] = []
-    parts: list[NDArray[np.float32]] = []
-    for path in sorted((context.volume.run(context.run_id) / "embed").glob(f"*.{encoder}.parquet")):
-        made, rows = read_vectors(path)
-        identities += made
-        parts.append(rows)
-    missing = sorted(set(wanted) - set(identities))
-    if context.store is not None and missing:
-        stored, rows = context.store.vectors(digest, missing)
-        identities += stored
-        parts.append(rows)
-    parts = [part for part in parts if len(part)]
-    rows = np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)
-    return _Known({sha256: number for number, sha256 in enumerate(identities)}, rows)
 
 
 def _words_and_tags(context: Context) -> tuple[dict[str, str], dict[str, dict[str, str]]]:

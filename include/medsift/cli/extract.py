@@ -1,0 +1,32 @@
+"""`medsift extract`: pictures out of sources, without verdicts."""
+
+from pathlib import Path
+
+import click
+
+from medsift.cli._options import settings_options
+from medsift.cli._output import require_something_done
+from medsift.cli._progress import StepProgress
+from medsift.settings import Settings
+from medsift.steps import RunResult, find_pictures, local_context
+from medsift.steps.save_pictures import save_pictures
+
+
+@click.command(epilog="\b\nExamples:\n  medsift extract paper.pdf --out pictures/\n")
+@click.argument("sources", nargs=-1, required=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Where pictures go.")
+@settings_options
+def command(sources: tuple[str, ...], out: Path, settings: Settings) -> None:
+    """Pull every picture out of SOURCES into a folder, with manifest.csv saying where each one stood."""
+    typed = list(sources)
+    with StepProgress() as progress, local_context(settings, typed, progress=progress) as context:
+        find_pictures(context, typed)
+        result = RunResult.of(context)
+        saved = save_pictures(context, result, out)
+    counts = result.counts()
+    pictures = counts["pictures"]
+    click.echo(
+        f"{saved} pictures in {out}, from {counts['sources']['given']} sources; {pictures['exact_duplicates']} exact "
+        f"duplicates, {pictures['rejected']} rejected, {pictures['failed']} failed: see {out / 'manifest.csv'}."
+    )
+    require_something_done({"counts": counts, "sources": [vars(outcome) for outcome in result.sources]})

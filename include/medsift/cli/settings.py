@@ -1,0 +1,28 @@
+"""`medsift settings`: every setting with its value, where it comes from and what it means."""
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from medsift.cli._options import settings_options
+from medsift.settings import Settings
+
+
+@click.command(epilog="\b\nExamples:\n  medsift settings\n  MEDSIFT_DEVICE=cpu medsift settings\n")
+@settings_options
+def command(settings: Settings) -> None:
+    """Show every setting: value, where it comes from, what it means. Secrets are not shown."""
+    table = Table(box=None, header_style="bold")
+    for heading in ("setting", "value", "from", "meaning"):
+        table.add_column(heading, overflow="fold")
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        shown = ("***" if value else "") if name in Settings.secret_names() else _shown(value)
+        table.add_row(name, shown, settings.origin(name), field.description or "")
+    Console(highlight=False, markup=False).print(table)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={number}" for key, number in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,54 @@
+"""What a run's verdicts are keyed by, fixed when it is planned, so that all its tasks say the same."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from medsift.settings import Settings
+from medsift.steps.profile import current_model_set, prompt_set
+
+
+@dataclass(frozen=True)
+class RunHeader:
+    """`model_set` and `prompt_set_digest` are digests (`model_set` empty without a set); `started_at` is ISO, UTC."""
+
+    id: str
+    trigger: str
+    profile: str
+    model_set: str
+    prompt_set: str
+    prompt_set_digest: str
+    started_at: str
+
+    @classmethod
+    def new(cls, run_id: str, settings: Settings, trigger: str) -> Self:
+        """The header of a run that begins now."""
+        model_set, prompts = current_model_set(settings), prompt_set(settings)
+        digest = model_set.digest if model_set else ""
+        now = datetime.now(UTC).isoformat()
+        return cls(run_id, trigger, settings.profile, digest, settings.prompt_set, prompts.digest, now)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The header that the plan wrote."""
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+    def to_json(self) -> bytes:
+        """As it lies on the volume."""
+        return json.dumps(asdict(self)).encode()
+
+    def seconds(self) -> float:
+        """Seconds since the run began."""
+        return (datetime.now(UTC) - datetime.fromisoformat(self.started_at)).total_seconds()
+
+    def public(self) -> dict[str, Any]:
+        """The `run` of the JSON contract."""
+        return {
+            "id": self.id,
+            "profile": self.profile,
+            "model_set": self.model_set,
+            "prompt_set": self.prompt_set,
+            "seconds": round(self.seconds(), 3),
+        }

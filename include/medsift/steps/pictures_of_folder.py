@@ -1,0 +1,79 @@
+"""`classify` and `evaluate`: a run over the picture files of one folder, reported file by file."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from medsift.contracts import Leaf
+from medsift.errors import UsageError
+from medsift.evaluation.manifest import ManifestRow
+from medsift.evaluation.predictions import Prediction
+from medsift.sources.folder import regular_files
+from medsift.steps.context import Context
+from medsift.steps.expand import file_leaf
+from medsift.steps.local import sort_sources
+from medsift.steps.result import CLASSIFY_COLUMNS, RunResult
+
+PICTURE_KINDS = ("folder", "dicom")
+
+
+def classify_folder(context: Context, folder: Path) -> tuple[list[str], list[dict[str, Any]], RunResult]:
+    """Columns and rows of `medsift classify`: one row a picture, and one for each file that is none.
+
+    Paths are relative to the folder. Raises `UsageError` where the folder is none or holds no file.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder.")
+    leaves = [file_leaf(path.absolute()) for path in regular_files(folder)]
+    if not leaves:
+        raise UsageError(f"There is no file in {folder}.")
+    result, rows_of = _sorted(context, leaves)
+    rows = [{**row, "path": _relative(leaf.source, folder)} for leaf in leaves for row in rows_of[leaf.source]]
+    columns, _ = result.rows()
+    return [*CLASSIFY_COLUMNS, *columns[len(columns) - _votes(columns) :]], rows, result
+
+
+def predict(context: Context, rows: Sequence[ManifestRow], root: Path) -> list[Prediction]:
+    """What is said of each picture of a manifest; of a file with several frames its first kept one counts."""
+    leaves = {row.file: file_leaf((root / row.file).absolute()) for row in rows}
+    _, rows_of = _sorted(context, list(leaves.values()))
+    return [_prediction(row, rows_of[leaves[row.file].source]) for row in rows]
+
+
+def _sorted(context: Context, leaves: list[Leaf]) -> tuple[RunResult, dict[str, list[dict[str, Any]]]]:
+    """Sort those leaves that are pictures; rows by source, and one rejected row for each other file."""
+    pictures = [leaf.source for leaf in leaves if leaf.kind in PICTURE_KINDS]
+    result = sort_sources(context, pictures)
+    rows_of: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    _, rows = result.rows()
+    for occurrence, row in zip(result.occurrences, rows, strict=True):
+        rows_of[occurrence.source].append(row)
+    outcomes = {outcome.source: outcome for outcome in result.sources}
+    for leaf in leaves:
+        if not rows_of[leaf.source]:
+            reason = outcomes[leaf.source].reason if leaf.source in outcomes else _no_picture(leaf)
+            state = "failed" if leaf.kind in PICTURE_KINDS else "rejected"
+            rows_of[leaf.source].append({"state": state, "reason": reason})
+    return result, rows_of
+
+
+def _no_picture(leaf: Leaf) -> str:
+    return leaf.reason or f"The file is no picture ({leaf.kind})."
+
+
+def _prediction(row: ManifestRow, found: list[dict[str, Any]]) -> Prediction:
+    best = next((candidate for candidate in found if candidate.get("verdict")), found[0])
+    votes = {name.removeprefix("vote_"): vote for name, vote in best.items() if name.startswith("vote_")}
+    return Prediction(
+        row.file, row.label, row.kind, row.source, best["state"], best.get("verdict"), best.get("probability"),
+        best.get("confidence"), best.get("kind"), bool(best.get("needs_review")), votes,
+    )  # fmt: skip
+
+
+def _votes(columns: list[str]) -> int:
+    return sum(name.startswith(("cluster_", "vote_")) for name in columns)
+
+
+def _relative(source: str, folder: Path) -> str:
+    return str(Path(source).relative_to(folder.absolute()))

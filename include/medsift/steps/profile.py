@@ -1,0 +1,63 @@
+"""What the settings name, loaded once a process: profile, model set, prompts as vectors."""
+
+from functools import lru_cache
+
+from medsift.encoders import Profile, load_profile
+from medsift.modelsets import ModelSet
+from medsift.modelsets import current as current_of_volume
+from medsift.prompts import PromptSet, load_prompts
+from medsift.settings import Settings
+from medsift.volume import Volume
+from medsift.voters import Prompted
+
+KEPT = 4  # profiles or prompt vectors kept in memory
+
+
+def prompt_set(settings: Settings) -> PromptSet:
+    """The prompts that the settings name."""
+    return load_prompts(settings.prompts_dir, settings.prompt_set)
+
+
+def current_model_set(settings: Settings) -> ModelSet | None:
+    """The model set in use on the settings' volume, or the one that ships; None where the profile has none."""
+    return current_of_volume(Volume(settings.volume), settings.profile)
+
+
+def current_profile(settings: Settings) -> Profile:
+    """The encoders of the profile; their networks are loaded at first use and stay."""
+    return _profile(settings.model_dump_json())
+
+
+def encoder_digests(settings: Settings) -> dict[str, str]:
+    """Digest of each encoder of the profile by name, under which its vectors are known."""
+    return {encoder.name: encoder.digest for encoder in current_profile(settings).encoders}
+
+
+def verdict_keys(settings: Settings) -> tuple[str, str]:
+    """Digests of model set and prompt set: with the picture they name a verdict."""
+    model_set = current_model_set(settings)
+    return model_set.digest if model_set else "", prompt_set(settings).digest
+
+
+def prompted(settings: Settings) -> Prompted:
+    """The prompts of the settings as vectors of the profile's encoder with words."""
+    return _prompted(settings.model_dump_json())
+
+
+@lru_cache(maxsize=KEPT)
+def _profile(settings_json: str) -> Profile:
+    settings = Settings.model_validate_json(settings_json)
+    return load_profile(settings, current_model_set(settings))
+
+
+@lru_cache(maxsize=KEPT)
+def _prompted(settings_json: str) -> Prompted:
+    settings = Settings.model_validate_json(settings_json)
+    prompts = prompt_set(settings)
+    words = _profile(settings_json).words
+    return Prompted(
+        words.name,
+        words.encode_texts(prompts.texts),
+        [prompt.kind for prompt in prompts.prompts],
+        [prompt.is_medical for prompt in prompts.prompts],
+    )
