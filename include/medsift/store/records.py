@@ -47,7 +47,7 @@ class ModelSetRecord:
 
 
 @dataclass(frozen=True)
-class EncodedVectors:
+class Vectors:
     """Vectors of one encoder: `values` is float32 (n, width), row i belongs to `sha256s[i]`."""
 
     encoder: str

@@ -47,7 +47,9 @@ def ensure_database(cursor: Cursor, database: str, owner: str, template: str = "
 
 def grant_rights(connection: Connection) -> None:
     """Give the task and reader roles, where the server has them, their rights on all tables; run by the owner."""
-    present = set(connection.scalars(text("SELECT rolname FROM pg_roles WHERE rolname IN ('medsift', 'medsift_reader')")))
+    present = set(
+        connection.scalars(text("SELECT rolname FROM pg_roles WHERE rolname IN ('medsift', 'medsift_reader')"))
+    )
     for role in sorted(present):
         connection.execute(text(f"GRANT USAGE ON SCHEMA public TO {role}"))
         connection.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"))
