@@ -1,0 +1,59 @@
+# medsift. `make help` lists what can be made.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MEDSIFT := $(BIN)/medsift
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+LOCK := $(wildcard constraints.txt)
+PINNED := $(addprefix -c ,$(LOCK))
+SOURCES ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run up down status setup sample test test-all lint
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo '  Sources:        make run SOURCES="a.pdf https://example.org/page folder/"'
+
+run: setup $(if $(strip $(SOURCES)),,$(VENV)/.sample) ## Sort the inbox, SOURCES="...", or else the sample
+	@$(MEDSIFT) stack run $(SOURCES)
+
+up: setup ## Start Postgres and Airflow and leave them running
+	@$(MEDSIFT) stack up
+
+down: ## Stop them; nothing is left running
+	@if [ -x $(MEDSIFT) ]; then $(MEDSIFT) stack down; else echo "Nothing is set up."; fi
+
+status: setup ## Say how they are
+	@$(MEDSIFT) stack status
+
+setup: $(VENV)/.ready ## Make .venv with all that is needed (again only when requirements change)
+
+sample: $(VENV)/.sample ## Build the sample in examples/sample/
+	@$(BIN)/python tools/make_sample.py examples/sample
+
+test: $(VENV)/.dev $(VENV)/.sample ## Run all tests but the long ones
+	@$(BIN)/python -m pytest -m "not long"
+
+test-all: $(VENV)/.dev $(VENV)/.sample ## Run all tests, soak and fuzz runs too
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## Check style, types and the floors of the house
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+$(VENV)/.ready: requirements.txt requirements-weights.txt pyproject.toml $(LOCK) tools/check_python.sh
+	@PYTHON="$(PYTHON)" sh tools/check_python.sh $(VENV)
+	@echo "setting up $(VENV): some minutes and some GB the first time"
+	@$(PIP) -r requirements.txt $(PINNED)
+	@$(PIP) --no-deps --require-hashes -r requirements-weights.txt
+	@$(PIP) --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.ready requirements-dev.txt
+	@$(PIP) -r requirements-dev.txt $(PINNED)
+	@touch $@
+
+$(VENV)/.sample: $(VENV)/.ready requirements-sample.txt
+	@$(PIP) -r requirements-sample.txt $(PINNED)
+	@touch $@

@@ -1,0 +1,128 @@
+"""What medsift's DAGs share: how a step runs as a task, what is retried, whom to tell of a failure."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Literal
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from medsift.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ABOUT = {name: str(field.description) for name, field in Settings.model_fields.items()}
+NIGHTS = 14  # how far back a nightly run may still be at work
+UNFINISHED = ["queued", "running"]
+
+
+def run_id_of(context: Mapping[str, Any]) -> str:
+    """Our id of the run, the same for every task and every try of an Airflow run."""
+    from medsift.steps import new_run_id
+
+    return new_run_id(context["run_id"])
+
+
+def do_step(step: str, **arguments: object) -> dict[str, Any]:
+    """Run a step of the library as this task; its summary is kept as XCom `summary` and returned."""
+    from medsift.steps import run_step
+
+    context = get_current_context()
+    with mended_by_retry_or_failed():
+        return keep_summary(run_step(Settings.load(), run_id_of(context), step, **arguments))
+
+
+def keep_summary(summary: dict[str, Any]) -> dict[str, Any]:
+    """Leave a task's summary where people and `make run` find it."""
+    get_current_context()["ti"].xcom_push("summary", summary)
+    log.info("summary: %s", summary)
+    return summary
+
+
+def do_mapped(step: str, name: str, **arguments: str) -> dict[str, Any]:
+    """Run a step as a mapped task, with the name that the grid shows for it."""
+    get_current_context()["name"] = name  # type: ignore[literal-required]  # read by map_index_template
+    return do_step(step, **arguments)
+
+
+def do_plan() -> list[dict[str, str]]:
+    """Run step `plan` with what the form says; the batches that it cut."""
+    from medsift.steps import plan_run
+    from medsift.topology.permit import permitted
+
+    context = get_current_context()
+    run_id, params = run_id_of(context), context["params"]
+    is_nightly = context["dag_run"].run_type == "scheduled"
+    if is_nightly:
+        give_way_to_other_night()
+    with mended_by_retry_or_failed():
+        form = {name: value for name, value in params.items() if name in ABOUT and value not in (None, "")}
+        settings = Settings.load(form | permitted(Settings.load(), run_id))
+        trigger: Literal["nightly", "on_demand"] = "nightly" if is_nightly else "on_demand"
+        return list(keep_summary(plan_run(settings, run_id, params["sources"].splitlines(), trigger))["batches"])
+
+
+@contextmanager
+def mended_by_retry_or_failed() -> Iterator[None]:
+    """Let through what a retry may mend: a busy server, a lost database, the machine (volume, memory, network).
+
+    Everything else would fail the same way again: it fails the task at once, with its sentence.
+    """
+    from medsift.errors import MedsiftError, StoreLostError, TemporaryError
+    from medsift.volume import VolumeError
+
+    try:
+        yield
+    except (TemporaryError, StoreLostError, VolumeError, OSError, MemoryError):
+        raise
+    except MedsiftError as error:
+        raise AirflowFailException(str(error)) from error
+    except Exception as error:
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+
+def give_way_to_other_night() -> None:
+    """Skip a nightly run while another one is unfinished: what it would take is left to the next night.
+
+    Nights are told by their logical dates; an hour each way covers the change of summer time.
+    """
+    context = get_current_context()
+    night = context["logical_date"]
+    steps = [timedelta(days=day, hours=hour) for day in range(1, NIGHTS + 1) for hour in (-1, 0, 1)]
+    count, dag_id = context["ti"].get_dr_count, context["ti"].dag_id
+    earlier = count(dag_id=dag_id, logical_dates=[night - step for step in steps], states=UNFINISHED)
+    later = count(dag_id=dag_id, logical_dates=[night + step for step in steps], states=["running"])
+    if earlier or later:
+        raise AirflowSkipException("Another nightly run is still at work; what is new since is left to the next one.")
+
+
+def tell_of_failure(context: Mapping[str, Any]) -> None:
+    """After a task's last try: a line in the log, and the webhook where one is set."""
+    from medsift.topology.webhook import post_failure
+
+    instance = context["ti"]
+    failure = {
+        "dag": instance.dag_id,
+        "run": context["run_id"],
+        "task": instance.task_id,
+        "map_index": instance.map_index,
+        "reason": str(context.get("exception") or "unknown")[:1000],
+        "log": instance.log_url,
+    }
+    log.error("failed for good: %s", failure)
+    post_failure(Settings.load(), failure)
+
+
+DEFAULTS: dict[str, Any] = {
+    "owner": "medsift",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=15),
+    "execution_timeout": timedelta(hours=1),
+    "weight_rule": "medsift_priority.OnDemandFirst",
+    "on_failure_callback": tell_of_failure,
+}
+MAPPED: dict[str, Any] = {"map_index_template": "{{ name }}", "execution_timeout": timedelta(hours=4)}
