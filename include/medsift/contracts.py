@@ -157,7 +157,10 @@ class Vector:
 
 @dataclass(frozen=True)
 class Vote:
-    """What one voter says of one picture: P(medical), or None where it abstains."""
+    """What one voter says of one picture: P(medical), or None where it abstains.
+
+    `kind` fits its own answer, `kind_otherwise` is the best one should the verdict be the other way.
+    """
 
     sha256: str
     voter: str
@@ -165,6 +168,7 @@ class Vote:
     kind: str | None = None
     cluster: int | None = None
     reason: str = ""
+    kind_otherwise: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,17 @@
 """Pictures or words to vectors. An encoder is a head over a tower; encoders that share a tower share its pass."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medsift.modelsets import ModelSet
 from medsift.registry import Registry
+from medsift.settings import Settings
 
-Pixels = NDArray[np.uint8]  # (n, views, height, width, 3), RGB
+Pixels = NDArray[np.uint8]  # (n, views, size, size, 3), RGB
 Floats = NDArray[np.float32]
 
 
@@ -29,28 +32,54 @@ class View:
 class Tower(Protocol):
     """A picture network without its head."""
 
-    name: str
-    digest: str
-    views: tuple[View, ...]
+    @property
+    def name(self) -> str:
+        """What it is called, for people."""
+
+    @property
+    def digest(self) -> str:
+        """Over weights, views and preprocessing, not over device or batch size: changes when features would."""
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """What it wants to see of a picture; all of one size."""
 
     def features(self, pixels: Pixels) -> Floats:
-        """Pooled features, float32 (n, width)."""
+        """Pooled features: uint8 (n, views, size, size, 3) -> float32 (n, width)."""
 
 
 class Encoder(Protocol):
-    """Vectors of unit length. `digest` changes whenever a vector would."""
+    """A head over a tower: vectors of unit length."""
 
-    name: str
-    digest: str
-    dimension: int
-    has_words: bool
-    tower: Tower
+    @property
+    def name(self) -> str:
+        """The name under which its vectors and clusters are kept."""
+
+    @property
+    def digest(self) -> str:
+        """Over the tower and everything behind it: changes when a vector would."""
+
+    @property
+    def dimension(self) -> int:
+        """Width of its vectors."""
+
+    @property
+    def has_words(self) -> bool:
+        """Whether it encodes texts into the same space."""
+
+    @property
+    def scale(self) -> float:
+        """Factor between cosine and log-odds (the learnt temperature, inverted), of an encoder with words."""
+
+    @property
+    def tower(self) -> Tower:
+        """The network whose features it takes."""
 
     def from_features(self, features: Floats) -> Floats:
         """Vectors from the tower's features: float32 (n, dimension)."""
 
-    def encode_pictures(self, batch: Pixels) -> Floats:
-        """float32 (n, dimension), rows of unit length."""
+    def encode_pictures(self, pixels: Pixels) -> Floats:
+        """uint8 (n, views, size, size, 3) -> float32 (n, dimension), rows of unit length."""
 
     def encode_texts(self, texts: list[str]) -> Floats:
         """float32 (n, dimension), rows of unit length; raises `UsageError` where `has_words` is false."""
@@ -58,10 +87,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Profile:
-    """The encoders of a profile: `words` compares pictures with prompts, `cnn` is for clusters alone.
-
-    `spaces` groups encoder names whose vectors rest on one backbone: their cluster votes count as one.
-    """
+    """The encoders of a profile: `words` compares pictures with prompts, `cnn` is for clusters alone."""
 
     name: str
     words: Encoder
@@ -71,3 +97,41 @@ class Profile:
     def encoders(self) -> tuple[Encoder, ...]:
         """All encoders of the profile."""
         return (self.words, self.cnn)
+
+    @property
+    def towers(self) -> tuple[Tower, ...]:
+        """The towers behind the encoders, each once: a picture passes each one time."""
+        return tuple({encoder.tower.digest: encoder.tower for encoder in self.encoders}.values())
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """What a decoded picture must be rendered as, for all towers one after the other."""
+        return tuple(view for tower in self.towers for view in tower.views)
+
+    def encode_pictures(self, pixels: Pixels) -> dict[str, Floats]:
+        """Vectors by encoder name, from pixels with all `views`: uint8 (n, views, size, size, 3)."""
+        features, start = {}, 0
+        for tower in self.towers:
+            stop = start + len(tower.views)
+            features[tower.digest] = tower.features(pixels[:, start:stop])
+            start = stop
+        return {encoder.name: encoder.from_features(features[encoder.tower.digest]) for encoder in self.encoders}
+
+
+PROFILES: Registry[Callable[[Settings, ModelSet | None], Profile]] = Registry("profile", "medsift.encoders")
+CNN_ENCODERS: Registry[Callable[[Settings], Encoder]] = Registry("CNN encoder", "medsift.encoders")
+
+
+def load_profile(settings: Settings, model_set: ModelSet | None) -> Profile:
+    """The profile that the settings name. Networks are loaded at their first use.
+
+    Raises `UsageError` for an unknown name, `WeightsError` where weights or model set are missing.
+    """
+    return PROFILES.get(settings.profile)(settings, model_set)
+
+
+def unit_rows(vectors: NDArray[np.floating]) -> Floats:
+    """Rows scaled to length one (a row of zeros stays): float32 (n, d)."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Floats = (vectors / np.maximum(length, np.finfo(np.float32).tiny)).astype(np.float32)
+    return scaled

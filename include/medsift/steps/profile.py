@@ -57,6 +57,7 @@ def _prompted(settings_json: str) -> Prompted:
     words = _profile(settings_json).words
     return Prompted(
         words.name,
+        words.scale,
         words.encode_texts(prompts.texts),
         [prompt.kind for prompt in prompts.prompts],
         [prompt.is_medical for prompt in prompts.prompts],

@@ -24,9 +24,13 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Prompted:
-    """The prompts of a run as vectors of one encoder: row i is prompt i, of `kinds[i]`, medical or not."""
+    """The prompts of a run as vectors of one encoder: row i is prompt i, of `kinds[i]`, medical or not.
+
+    `scale` is that encoder's factor between cosine and log-odds.
+    """
 
     encoder: str
+    scale: float
     vectors: NDArray[np.float32]
     kinds: Sequence[str]
     is_medical: Sequence[bool]

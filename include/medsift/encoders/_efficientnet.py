@@ -1,0 +1,85 @@
+"""The picture tower of profile lite: EfficientNet-Lite0 as trained on ImageNet, its classifier taken off."""
+
+from typing import Any
+
+from medsift import weights
+from medsift.encoders import View
+from medsift.encoders._torch import declare_torchvision_operators
+from medsift.encoders._tower import NetworkTower
+from medsift.errors import WeightsError
+
+NAME = "efficientnet_lite0"
+WEIGHTS_FILE = "efficientnet-lite0-57934424.pth"
+OWN_SIZE, OWN_RESIZE = 224, 232
+WIDTH = 1280
+# Convolutions of timm's blocks and the batch norm behind each.
+DEPTHWISE_SEPARABLE = [("conv_dw", "bn1"), ("conv_pw", "bn2")]
+INVERTED_RESIDUAL = [("conv_pw", "bn1"), ("conv_dw", "bn2"), ("conv_pwl", "bn3")]
+MEAN = DEVIATION = (0.5, 0.5, 0.5)
+
+
+def efficientnet_tower(image_size: int = 0, device: str = "auto", batch_size: int = 32) -> NetworkTower:
+    """Pooled features of EfficientNet-Lite0 (Tan and Le 2019; Lite: ReLU6, no squeeze-and-excite), 1280 wide.
+
+    A picture is seen cut, squashed and mirrored. `image_size` 0 is the network's own, 224.
+    """
+    size = image_size or OWN_SIZE
+    crop = View(size, "crop", resize=round(size * OWN_RESIZE / OWN_SIZE))
+    views = (crop, View(size, "squash"), View(size, "mirror"))
+    digest = weights.get(NAME).pinned(WEIGHTS_FILE).sha256
+    return NetworkTower(
+        NAME,
+        load=load_network,
+        weights_digest=digest,
+        views=views,
+        mean=MEAN,
+        deviation=DEVIATION,
+        width=WIDTH,
+        device=device,
+        batch_size=batch_size,
+    )
+
+
+def load_network() -> Any:
+    """The network with its verified weights, without classifier, batch norms folded, in evaluation mode.
+
+    The package's 296 tensors have other names than timm's and the same order: each is put in its place by position,
+    every shape checked. Raises `WeightsError` where they are missing or altered.
+    """
+    import torch
+
+    declare_torchvision_operators()
+    import timm
+
+    path = weights.path(NAME, WEIGHTS_FILE)
+    stored: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    own = network.state_dict()
+    if [tensor.shape for tensor in own.values()] != [tensor.shape for tensor in stored.values()]:
+        raise WeightsError(f"The tensors of {path} do not fit timm's tf_efficientnet_lite0.")
+    network.load_state_dict(dict(zip(own, stored.values(), strict=True)))
+    network.reset_classifier(0)
+    network.eval().requires_grad_(False)
+    fold_batch_norms(network)
+    return network
+
+
+def fold_batch_norms(network: Any) -> None:
+    """Fold each batch normalisation into the convolution before it: same result to 1e-5, twice the speed on a CPU."""
+    _fold(network, "conv_stem", "bn1")
+    _fold(network, "conv_head", "bn2")
+    for stage in network.blocks.children():
+        for block in stage.children():
+            pairs = INVERTED_RESIDUAL if hasattr(block, "conv_pwl") else DEPTHWISE_SEPARABLE
+            for convolution, norm in pairs:
+                _fold(block, convolution, norm)
+
+
+def _fold(owner: Any, convolution_name: str, norm_name: str) -> None:
+    from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+    convolution, norm = getattr(owner, convolution_name), getattr(owner, norm_name)
+    convolution.weight, convolution.bias = fuse_conv_bn_weights(
+        convolution.weight, convolution.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    )
+    setattr(owner, norm_name, norm.act)  # timm's norm layer carries the activation too

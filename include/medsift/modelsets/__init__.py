@@ -1,0 +1,186 @@
+"""Model sets: what was fitted (alignment, clusters, weights, temperature). Immutable, digested, with a card.
+
+On disk a folder: `modelset.json` pins the SHA-256 of every other file in it, and its own canonical form has the
+digest that names the set. Nothing is read from the folder that is not pinned there.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medsift.errors import WeightsError
+from medsift.modelsets.alignment import Alignment, read_alignment
+from medsift.modelsets.clusters import Clusters, nearest, read_clusters
+from medsift.settings import shipped
+from medsift.volume import Volume, sha256_of_file, write_atomically
+
+__all__ = ["Alignment", "Calibration", "Clusters", "ModelSet", "assign", "current", "load", "save", "shipped_set"]
+
+MANIFEST = "modelset.json"
+CARD = "CARD.md"
+ALIGNMENT = "alignment.safetensors"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How votes become a probability: a weight for each voter's log-odds, one temperature over their sum."""
+
+    weights: Mapping[str, float]
+    temperature: float
+
+
+@dataclass(frozen=True)
+class ModelSet:
+    """A fitted set. `spaces` groups encoders that rest on one backbone: their cluster votes count as one.
+
+    `encoder_digests` and `prompt_set` (a digest) say with what it was fitted; `pins` has the SHA-256 of each file.
+    """
+
+    name: str
+    digest: str
+    profile: str
+    folder: Path
+    encoder_digests: Mapping[str, str]
+    prompt_set: str
+    spaces: tuple[tuple[str, ...], ...]
+    calibration: Calibration
+    pins: Mapping[str, str]
+
+    @property
+    def card(self) -> Path:
+        """The model card: data, licences, measured results, limits."""
+        return self.folder / CARD
+
+    def alignment(self) -> Alignment:
+        """The maps of profile lite; raises `WeightsError` where the set has none or the file was altered."""
+        return _alignment(self.file(ALIGNMENT), self.pins[ALIGNMENT])
+
+    def clusters(self) -> dict[str, Clusters]:
+        """Clusters by encoder name; raises `WeightsError` where a file was altered."""
+        files = {name: clusters_file(name) for name in self.encoder_digests}
+        return {name: _clusters(self.file(file), self.pins[file]) for name, file in files.items() if file in self.pins}
+
+    def file(self, name: str) -> Path:
+        """Path of a file of the set after its digest was verified; raises `WeightsError` with both digests."""
+        if name not in self.pins:
+            raise WeightsError(f"The model set {self.name} has no file {name}.")
+        path = self.folder / name
+        if not path.is_file():
+            raise WeightsError(f"The model set {self.name} is damaged: {path} is missing.")
+        stat = path.stat()
+        digest = _digest(path, stat.st_size, stat.st_mtime_ns)
+        if digest != self.pins[name]:
+            raise WeightsError(
+                f"{path} is not the file its model set pins: its SHA-256 is {digest}, expected is {self.pins[name]}.",
+                "It is not used.",
+            )
+        return path
+
+
+def clusters_file(encoder: str) -> str:
+    """Name of the file with an encoder's clusters."""
+    return f"clusters-{encoder}.joblib"
+
+
+def load(folder: Path) -> ModelSet:
+    """The set in a folder; raises `WeightsError` where its manifest is missing or cannot be read."""
+    try:
+        stored = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return ModelSet(
+            stored["name"],
+            hashlib.sha256(_canonical(stored)).hexdigest(),
+            stored["profile"],
+            folder,
+            stored["encoders"],
+            stored["prompt_set"],
+            tuple(tuple(space) for space in stored["spaces"]),
+            Calibration(stored["calibration"]["weights"], stored["calibration"]["temperature"]),
+            stored["files"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"There is no readable model set in {folder} ({type(error).__name__}: {error}).") from None
+
+
+def save(
+    folder: Path,
+    *,
+    name: str,
+    profile: str,
+    encoders: Mapping[str, str],
+    prompt_set: str,
+    spaces: tuple[tuple[str, ...], ...],
+    calibration: Calibration,
+) -> ModelSet:
+    """Pin every file that lies in `folder` and write the manifest that makes them a model set."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
+    document: dict[str, Any] = {
+        "name": name,
+        "profile": profile,
+        "encoders": dict(encoders),
+        "prompt_set": prompt_set,
+        "spaces": [list(space) for space in spaces],
+        "calibration": {"weights": dict(calibration.weights), "temperature": calibration.temperature},
+        "files": {path.name: sha256_of_file(path) for path in files},
+    }
+    write_atomically(folder / MANIFEST, json.dumps(document, indent=1, sort_keys=True).encode() + b"\n")
+    return load(folder)
+
+
+def shipped_set(profile: str) -> ModelSet | None:
+    """The set that comes with medsift for a profile, or None where none does."""
+    folder = shipped("models") / profile
+    return load(folder) if (folder / MANIFEST).is_file() else None
+
+
+def current(volume: Volume, profile: str) -> ModelSet | None:
+    """The set in use for a profile: the one `current.json` on the volume names, else the shipped one, else None.
+
+    Raises `WeightsError` where the named set is missing or its manifest was altered.
+    """
+    try:
+        promoted = json.loads((volume.model_sets / "current.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return shipped_set(profile)
+    except ValueError as error:
+        raise WeightsError(f"{volume.model_sets / 'current.json'} is no JSON ({error}).") from None
+    if profile not in promoted:
+        return shipped_set(profile)
+    model_set = load(volume.model_sets / promoted[profile])
+    if model_set.digest != promoted[profile]:
+        raise WeightsError(
+            f"The manifest in {model_set.folder} was altered: its digest is {model_set.digest}, "
+            f"expected is {promoted[profile]}."
+        )
+    return model_set
+
+
+def assign(vectors: Mapping[str, NDArray[np.float32]], model_set: ModelSet) -> dict[str, NDArray[np.int64]]:
+    """The nearest cluster of each vector (n, d), by encoder name, for every encoder the set has clusters of."""
+    clusters = model_set.clusters()
+    return {name: nearest(rows, clusters[name]) for name, rows in vectors.items() if name in clusters}
+
+
+def _canonical(document: Any) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+@cache
+def _digest(path: Path, _size: int, _modified_ns: int) -> str:
+    return sha256_of_file(path)
+
+
+@cache
+def _alignment(path: Path, digest: str) -> Alignment:
+    return read_alignment(path, digest)
+
+
+@cache
+def _clusters(path: Path, _digest: str) -> Clusters:
+    return read_clusters(path)

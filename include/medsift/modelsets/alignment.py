@@ -1,0 +1,53 @@
+"""The alignment of profile lite: two linear maps that bring picture and text features into one space."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """`mean` and `deviation` (p,) standardise picture features; `picture_map` (p, d) and `text_map` (t, d) project.
+
+    `scale` is the learnt factor between cosine and log-odds; `digest` the SHA-256 of the file it was read from.
+    """
+
+    mean: Floats
+    deviation: Floats
+    picture_map: Floats
+    text_map: Floats
+    scale: float
+    digest: str = ""
+
+
+def read_alignment(path: Path, digest: str) -> Alignment:
+    """The alignment in a safetensors file whose digest was verified."""
+    from safetensors.numpy import load_file
+
+    tensors = load_file(path)
+    return Alignment(
+        tensors["mean"],
+        tensors["deviation"],
+        tensors["picture_map"],
+        tensors["text_map"],
+        float(tensors["scale"][0]),
+        digest,
+    )
+
+
+def write_alignment(path: Path, alignment: Alignment) -> None:
+    """Write it as a safetensors file of float32."""
+    from safetensors.numpy import save_file
+
+    tensors = {
+        "mean": alignment.mean,
+        "deviation": alignment.deviation,
+        "picture_map": alignment.picture_map,
+        "text_map": alignment.text_map,
+        "scale": np.array([alignment.scale]),
+    }
+    save_file({name: np.ascontiguousarray(values, np.float32) for name, values in tensors.items()}, path)

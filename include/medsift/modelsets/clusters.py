@@ -1,0 +1,72 @@
+"""Clusters of an encoder's vectors, each with what its members look like: over-cluster, then name.
+
+With two clusters the split follows photographs against plain grounds and says nothing of medicine; with many, a
+cluster is mostly of one sort, and the mean zero-shot score of its members says which.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+RANDOM_STATE = 42
+STARTS = 4  # k-means++ starts, the best of which is kept
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """`centres` (k, d); for each cluster `probability` = mean P(medical) of its members as zero-shot saw them,
+    `purity` = share of them on its side, `size` = their number."""
+
+    centres: Floats
+    probability: Floats
+    purity: Floats
+    size: NDArray[np.int64]
+
+
+def fit_clusters(vectors: Floats, zero_shot: Floats, count: int) -> Clusters:
+    """K-Means over unit vectors (n, d), labelled by the zero-shot P(medical) (n,) of the members.
+
+    At most as many clusters as there are distinct vectors; raises `ValueError` where there is none.
+    """
+    from sklearn.cluster import KMeans
+
+    distinct = len(np.unique(vectors, axis=0))
+    if not distinct:
+        raise ValueError("clusters need at least one vector")
+    means = KMeans(min(count, distinct), n_init=STARTS, random_state=RANDOM_STATE).fit(vectors)
+    members = means.labels_
+    size = np.bincount(members, minlength=means.n_clusters)
+    probability = np.bincount(members, weights=zero_shot, minlength=means.n_clusters) / size
+    is_medical = np.bincount(members, weights=zero_shot > 0.5, minlength=means.n_clusters) / size
+    purity = np.where(probability > 0.5, is_medical, 1 - is_medical)
+    return Clusters(
+        means.cluster_centers_.astype(np.float32),
+        probability.astype(np.float32),
+        purity.astype(np.float32),
+        size.astype(np.int64),
+    )
+
+
+def nearest(vectors: Floats, clusters: Clusters) -> NDArray[np.int64]:
+    """Number of the nearest centre of each vector: (n, d) -> (n,)."""
+    centres = clusters.centres
+    distance = (centres**2).sum(1) - 2 * vectors @ centres.T
+    numbers: NDArray[np.int64] = distance.argmin(1).astype(np.int64)
+    return numbers
+
+
+def write_clusters(path: Path, clusters: Clusters) -> None:
+    """Write plain arrays with joblib."""
+    import joblib
+
+    joblib.dump(asdict(clusters), path)
+
+
+def read_clusters(path: Path) -> Clusters:
+    """Clusters from a joblib file. It is a pickle: call it only with a file whose digest was verified."""
+    import joblib
+
+    return Clusters(**joblib.load(path))

@@ -1,0 +1,99 @@
+"""Votes to verdicts. A strategy is a registered function; what all share, from tally to review flag, is here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medsift.contracts import MEDICAL, NON_MEDICAL, Verdict, Vote
+from medsift.modelsets import ModelSet
+from medsift.registry import Registry
+
+Doubles = NDArray[np.float64]
+Strategy = Callable[[Sequence[str], Sequence[Vote], ModelSet | None, float], list[Verdict]]
+
+LEAST_DISAGREEMENT = 0.1  # votes nearer to 0.5 than this take no side
+SMALLEST = 1e-6  # probabilities are kept off 0 and 1 by this before log-odds are taken
+
+STRATEGIES: Registry[Strategy] = Registry("strategy", "medsift.strategies")
+register = STRATEGIES.register
+
+
+Kinds = tuple[str | None, str | None]  # if it is medical, if it is not
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Votes as a table: `probabilities[i, j]` is voter `voters[j]` on picture `sha256s[i]`, NaN where it abstains.
+
+    `kinds[i]` holds the best kind of picture i if it is medical, and if it is not.
+    """
+
+    sha256s: Sequence[str]
+    voters: Sequence[str]
+    probabilities: Doubles
+    kinds: Sequence[Kinds]
+
+    @classmethod
+    def of(cls, sha256s: Sequence[str], votes: Sequence[Vote]) -> Self:
+        """The votes on these pictures; a picture nobody votes on has a row of abstentions."""
+        voters = sorted({vote.voter for vote in votes})
+        row = {sha256: number for number, sha256 in enumerate(sha256s)}
+        column = {voter: number for number, voter in enumerate(voters)}
+        probabilities = np.full((len(sha256s), len(voters)), np.nan)
+        kinds: list[Kinds] = [(None, None)] * len(sha256s)
+        for vote in votes:
+            if vote.probability is not None and vote.sha256 in row:
+                number = row[vote.sha256]
+                probabilities[number, column[vote.voter]] = vote.probability
+                if vote.kind is not None:
+                    kinds[number] = _of_both_sides(vote)
+        return cls(sha256s, voters, probabilities, kinds)
+
+    def log_odds(self) -> Doubles:
+        """Log-odds of every vote, NaN where a voter abstains: (pictures, voters)."""
+        kept = np.clip(self.probabilities, SMALLEST, 1 - SMALLEST)
+        odds: Doubles = np.log(kept / (1 - kept))
+        return odds
+
+    def verdicts(self, probability: Doubles, review_threshold: float) -> list[Verdict]:
+        """Verdicts for P(medical) (n,); NaN stands for 0.5, where nobody voted. 0.5 counts as medical, for review."""
+        return [
+            self._verdict(number, 0.5 if np.isnan(p) else float(p), review_threshold)
+            for number, p in enumerate(probability)
+        ]
+
+    def _verdict(self, number: int, probability: float, review_threshold: float) -> Verdict:
+        is_medical = probability >= 0.5
+        cast = self.probabilities[number][~np.isnan(self.probabilities[number])]
+        on_its_side = cast >= 0.5 if is_medical else cast < 0.5
+        confidence = max(probability, 1 - probability)
+        reason = self._review_reason(number, confidence, review_threshold)
+        return Verdict(
+            self.sha256s[number],
+            MEDICAL if is_medical else NON_MEDICAL,
+            probability,
+            confidence,
+            self.kinds[number][0 if is_medical else 1],
+            float(on_its_side.mean()) if len(cast) else 0.0,
+            bool(reason),
+            reason,
+        )
+
+    def _review_reason(self, number: int, confidence: float, review_threshold: float) -> str:
+        cast = {voter: p for voter, p in zip(self.voters, self.probabilities[number], strict=True) if not np.isnan(p)}
+        if not cast:
+            return "No voter could judge it."
+        lowest, highest = min(cast, key=lambda v: cast[v]), max(cast, key=lambda v: cast[v])
+        if cast[lowest] < 0.5 - LEAST_DISAGREEMENT and cast[highest] > 0.5 + LEAST_DISAGREEMENT:
+            return f"Voters disagree: {highest} says {cast[highest]:.2f} medical, {lowest} {cast[lowest]:.2f}."
+        if confidence < review_threshold:
+            return f"Confidence {confidence:.2f} is below {review_threshold:.2f}."
+        return ""
+
+
+def _of_both_sides(vote: Vote) -> Kinds:
+    is_medical = vote.probability is not None and vote.probability >= 0.5
+    return (vote.kind, vote.kind_otherwise) if is_medical else (vote.kind_otherwise, vote.kind)

@@ -1,0 +1,82 @@
+"""The company a picture keeps: what the training pictures of its cluster are."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medsift.contracts import Vote
+from medsift.modelsets import ModelSet
+from medsift.modelsets.clusters import Clusters, nearest
+from medsift.voters import Evidence, Prompted, register
+
+LEAST_PURITY = 0.8  # a cluster with fewer members on its side is mixed: it abstains
+MOST_CERTAIN = 0.98  # no cluster says more than this, however pure
+Doubles = NDArray[np.float64]
+
+
+def cluster_log_odds(
+    vectors: Mapping[str, NDArray[np.float32]],
+    clusters: Mapping[str, Clusters],
+    spaces: tuple[tuple[str, ...], ...],
+) -> Doubles:
+    """Log-odds of medical by the nearest clusters, NaN where all of them are mixed: (n,).
+
+    Encoders of one space share a backbone: the mean of those that are not mixed is one vote; spaces add up.
+    """
+    of_spaces = []
+    for space in spaces:
+        known = [name for name in space if name in vectors and name in clusters]
+        if known:
+            of_spaces.append(_mean([_of_encoder(vectors[name], clusters[name]) for name in known]))
+    if not of_spaces:
+        return np.full(len(next(iter(vectors.values()), ())), np.nan)
+    stacked = np.stack(of_spaces)
+    return np.where(np.isnan(stacked).all(axis=0), np.nan, np.nansum(stacked, axis=0))
+
+
+def _of_encoder(vectors: NDArray[np.float32], clusters: Clusters) -> Doubles:
+    certain = np.clip(clusters.probability.astype(np.float64), 1 - MOST_CERTAIN, MOST_CERTAIN)
+    odds = np.where(clusters.purity >= LEAST_PURITY, np.log(certain / (1 - certain)), np.nan)
+    chosen: Doubles = odds[nearest(vectors, clusters)]
+    return chosen
+
+
+def _mean(odds: list[Doubles]) -> Doubles:
+    stacked = np.stack(odds)
+    counted = (~np.isnan(stacked)).sum(axis=0)
+    return np.where(counted > 0, np.nansum(stacked, axis=0) / np.maximum(counted, 1), np.nan)
+
+
+@register("clusters")
+class ClusterVoter:
+    """The label of the nearest cluster in each space; abstains without a model set and where clusters are mixed."""
+
+    name: ClassVar[str] = "clusters"
+    uses_clusters: ClassVar[bool] = True
+
+    def vote(self, evidence: Evidence, prompted: Prompted, model_set: ModelSet | None) -> list[Vote]:
+        """P(medical) by the company kept; `cluster` is the number in the space of the encoder with words."""
+        clusters = model_set.clusters() if model_set else {}
+        known = [
+            name for name in (prompted.encoder, *evidence.vectors) if name in clusters and name in evidence.vectors
+        ]
+        if model_set is None or not known:
+            return [Vote(sha256, self.name, None, reason="no clusters fitted") for sha256 in evidence.sha256s]
+        odds = cluster_log_odds(evidence.vectors, clusters, model_set.spaces)
+        first = clusters[known[0]]
+        numbers = nearest(evidence.vectors[known[0]], first)
+        return [
+            self._vote(sha256, float(value), int(number), int(first.size[number]))
+            for sha256, value, number in zip(evidence.sha256s, odds, numbers, strict=True)
+        ]
+
+    def _vote(self, sha256: str, odds: float, number: int, size: int) -> Vote:
+        if np.isnan(odds):
+            return Vote(sha256, self.name, None, cluster=number, reason=f"cluster {number} is mixed")
+        probability = float(1 / (1 + np.exp(-odds)))
+        side = "medical" if probability >= 0.5 else "non-medical"
+        return Vote(
+            sha256, self.name, probability, cluster=number, reason=f"cluster {number} of {size} pictures is {side}"
+        )

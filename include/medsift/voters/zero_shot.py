@@ -1,0 +1,59 @@
+"""Pictures against prompts: how much more do the medical ones fit than the others?"""
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medsift.contracts import Vote
+from medsift.modelsets import ModelSet
+from medsift.voters import Evidence, Prompted, register
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+def zero_shot_log_odds(vectors: Floats, prompted: Prompted) -> Doubles:
+    """Log-odds of medical: log-sum-exp over the medical prompts minus the same over the others, (n, d) -> (n,)."""
+    logits = prompted.scale * (vectors @ prompted.vectors.T).astype(np.float64)
+    is_medical = np.asarray(prompted.is_medical, bool)
+    odds: Doubles = _log_sum_exp(logits[:, is_medical]) - _log_sum_exp(logits[:, ~is_medical])
+    return odds
+
+
+def best_kinds(vectors: Floats, prompted: Prompted) -> list[tuple[str, str]]:
+    """For each picture the kind that fits best among the medical ones, and among the others."""
+    cosines = vectors @ prompted.vectors.T
+    is_medical = np.asarray(prompted.is_medical, bool)
+    medical = np.where(is_medical, cosines, -np.inf).argmax(1)
+    other = np.where(is_medical, -np.inf, cosines).argmax(1)
+    return [(prompted.kinds[m], prompted.kinds[o]) for m, o in zip(medical, other, strict=True)]
+
+
+def _log_sum_exp(logits: Doubles) -> Doubles:
+    top = logits.max(axis=1, keepdims=True)
+    summed: Doubles = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
+    return summed
+
+
+@register("zero_shot")
+class ZeroShot:
+    """Prompt ensembling after Radford et al. 2021, over all kinds of both sides."""
+
+    name: ClassVar[str] = "zero_shot"
+    uses_clusters: ClassVar[bool] = False
+
+    def vote(self, evidence: Evidence, prompted: Prompted, model_set: ModelSet | None) -> list[Vote]:
+        """P(medical) of every picture, with the best kind of either side; abstains without the encoder's vectors."""
+        vectors = evidence.vectors.get(prompted.encoder)
+        if vectors is None:
+            return [Vote(sha256, self.name, None, reason="no vector") for sha256 in evidence.sha256s]
+        probability = 1 / (1 + np.exp(-zero_shot_log_odds(vectors, prompted)))
+        return [
+            self._vote(sha256, float(p), kinds)
+            for sha256, p, kinds in zip(evidence.sha256s, probability, best_kinds(vectors, prompted), strict=True)
+        ]
+
+    def _vote(self, sha256: str, probability: float, kinds: tuple[str, str]) -> Vote:
+        kind, other = kinds if probability >= 0.5 else kinds[::-1]
+        return Vote(sha256, self.name, probability, kind, kind_otherwise=other, reason=f"looks most like {kind}")
