@@ -26,9 +26,10 @@ def write_output(path: Path, data: bytes) -> None:
 def show_verdicts(document: dict[str, Any]) -> None:
     """A table of verdicts by source, and the counts under it."""
     table = Table(box=None, header_style="bold")
-    for heading, justify in (("source", "left"), ("state", "left"), ("medical", "right"), ("non-medical", "right"),
-                             ("to review", "right"), ("found", "right")):  # fmt: skip
-        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]  # literals of rich
+    for heading in ("source", "state"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("medical", "non-medical", "to review", "found"):
+        table.add_column(heading, justify="right")
     tallies = _tallies(document)
     for source in document["sources"]:
         tally = tallies[source["source"]]
@@ -40,7 +41,8 @@ def show_verdicts(document: dict[str, Any]) -> None:
     click.echo(
         f"\n{pictures['found']} pictures found, {pictures['kept']} kept: {pictures['medical']} medical, "
         f"{pictures['non_medical']} non-medical, {pictures['to_review']} of them to review; "
-        f"{pictures['exact_duplicates']} exact duplicates, {pictures['rejected']} rejected, {pictures['failed']} failed."
+        f"{pictures['exact_duplicates']} exact duplicates, {pictures['rejected']} rejected, "
+        f"{pictures['failed']} failed."
     )
 
 

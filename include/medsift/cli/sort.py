@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from medsift.cli._database import with_database
 from medsift.cli._options import settings_options
 from medsift.cli._output import require_something_done, show_verdicts, write_output
 from medsift.cli._progress import StepProgress
@@ -33,6 +34,7 @@ def command(
     csv_file: Path | None,
     json_file: Path | None,
     out: Path | None,
+    *,
     is_stored: bool,
     settings: Settings,
 ) -> None:
@@ -41,6 +43,8 @@ def command(
     Without --store nothing is kept but what --csv, --json and --out name.
     """
     typed = list(sources)
+    if is_stored:
+        settings = with_database(settings)
     with (
         StepProgress() as progress,
         local_context(settings, typed, out=out, is_stored=is_stored, progress=progress) as context,

@@ -1,13 +1,24 @@
-"""`medsift stack`: the embedded Postgres and Airflow of this folder, up, down and watched."""
+"""`medsift stack`: the embedded Postgres and Airflow of this folder, up, down and at work."""
 
 import click
 
 from medsift.cli._options import settings_options
+from medsift.cli._output import require_something_done, show_verdicts
+from medsift.cli._run_progress import RunProgress
+from medsift.evaluation.expected import score_expected
 from medsift.settings import Settings
+from medsift.store.first_queries import FIRST_QUERIES
 from medsift.topology.layout import ADMIN, StackLayout
+from medsift.topology.run import Finished, RunFailedError, run_sources
 from medsift.topology.stack import down, status, up
 from medsift.topology.state import StackState
 from medsift.volume import Volume
+
+EPILOG = """\b
+Examples:
+  medsift stack run                            (the inbox; if it is empty, the sample)
+  medsift stack run paper.pdf 'scans/*.dcm' https://example.org/page
+"""
 
 
 @click.group()
@@ -16,25 +27,24 @@ def command() -> None:
 
 
 @command.command("up")
-@settings_options
-def up_command(settings: Settings) -> None:
+def up_command() -> None:
     """Start the stack and leave it running."""
+    settings = Settings.load()
     state = up(settings, lambda what: click.echo(f"starting: {what}", err=True))
     _show_addresses(settings, state)
 
 
 @command.command("down")
-@settings_options
-def down_command(settings: Settings) -> None:
+def down_command() -> None:
     """Stop the stack; nothing is left running."""
-    click.echo("The stack is down." if down(settings) else "The stack was not up.")
+    click.echo("The stack is down." if down(Settings.load()) else "The stack was not up.")
 
 
 @command.command("status")
-@settings_options
 @click.pass_context
-def status_command(context: click.Context, settings: Settings) -> None:
+def status_command(context: click.Context) -> None:
     """Say how the stack is; exit status 1 where it is down."""
+    settings = Settings.load()
     state = status(settings)
     if state is None:
         click.echo("The stack is down. `make up` starts it.")
@@ -47,9 +57,36 @@ def status_command(context: click.Context, settings: Settings) -> None:
         _show_addresses(settings, state)
 
 
+@command.command("run", epilog=EPILOG)
+@click.argument("sources", nargs=-1)
+@settings_options
+def run_command(sources: tuple[str, ...], settings: Settings) -> None:
+    """Sort SOURCES, else the inbox, else the sample, by a run of the DAG; starts the stack unless it is up."""
+    with RunProgress() as progress:
+        finished = run_sources(settings, sources, progress.tell, progress.show)
+    _show_result(finished)
+    if finished.failure:
+        raise RunFailedError(finished.failure)
+    require_something_done(finished.document)
+
+
+def _show_result(finished: Finished) -> None:
+    show_verdicts(finished.document)
+    if finished.expected:
+        score = score_expected(finished.expected, finished.document["pictures"])
+        click.echo(f"\nOf the sample's {score.total} labelled pictures {score.right} are right.")
+        for wrong in score.wrong:
+            got = f"{wrong.verdict}, p {wrong.probability:.2f}" if wrong.probability is not None else "not found"
+            click.echo(f"  {wrong.expected.where}: {wrong.expected.title} ({wrong.expected.label}): {got}")
+    click.echo(f"\nCSV:           {finished.folder / 'verdicts.csv'}")
+    click.echo(f"contact sheet: {finished.folder / 'report.html'}")
+    click.echo("\nTo try, once `make up` has started the stack:")
+    for query in FIRST_QUERIES:
+        click.echo(f'  .venv/bin/medsift db psql -c "{query}"')
+
+
 def _show_addresses(settings: Settings, state: StackState) -> None:
-    layout = StackLayout.of(Volume(settings.volume))
     click.echo(f"address: {state.address}")
     click.echo(f"user: {ADMIN}")
-    click.echo(f"password file: {layout.passwords}")
+    click.echo(f"password file: {StackLayout.of(Volume(settings.volume)).passwords}")
     click.echo(f"database: {state.database}")

@@ -123,7 +123,7 @@ def _list_file(path: Path, settings: Settings) -> Expansion:
 
 def _glob(pattern: str, typed: str, settings: Settings) -> Expansion:
     found = Expansion()
-    for match in sorted(glob.glob(pattern, recursive=True)):
+    for match in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207  Path.glob takes no absolute pattern
         found.extend(expand(match, settings))
     return found if found.leaves else Expansion([_failed(typed, "Nothing matches this pattern.")])
 

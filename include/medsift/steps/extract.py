@@ -31,6 +31,7 @@ def run(context: Context, batch: str) -> Summary:
     leaves = [leaf for leaf in leaves_of(context, batch) if leaf.state != "unchanged"]
     tables = context.volume.run(context.run_id) / STEP
     journal = Journal(tables / batch, digest_of(leaves, context.settings.public()))
+
     def do(sandbox: Sandbox, numbered: tuple[int, Leaf]) -> None:
         number, leaf = numbered
         key = f"{number:06d}"
@@ -70,10 +71,9 @@ def _extract_leaf(
     if leaf.state in ("failed", "empty"):
         return collected.outcome(leaf.state, leaf.reason), []
     try:
-        with Door(context.settings) as door:
-            tools = Tools(context.settings, sandbox, door)
-            for item in KINDS.get(leaf.kind)().extract(leaf, tools):
-                collected.take(item)
+        tools = Tools(context.settings, sandbox, Door(context.settings))
+        for item in KINDS.get(leaf.kind)().extract(leaf, tools):
+            collected.take(item)
     except EmptySourceError as error:
         return collected.outcome("empty", str(error)), collected.occurrences
     except (SourceError, OSError) as error:

@@ -11,11 +11,12 @@ from typing import Literal
 from medsift.contracts import Leaf
 from medsift.errors import UsageError
 from medsift.steps.context import Context, Summary
-from medsift.steps.expand import Expansion, expand, inbox_sources
-from medsift.steps.journal import digest_of
-from medsift.steps.tables import write_rows
+from medsift.steps.expand import Expansion, expand, inbox_sources, is_address
 from medsift.steps.header import RunHeader
+from medsift.steps.journal import digest_of
 from medsift.steps.profile import verdict_keys
+from medsift.steps.tables import write_rows
+from medsift.store import KnownSource
 from medsift.volume import sha256_of_file, write_atomically
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def extraction_digest(context: Context) -> str:
 
 
 def run(context: Context, sources: list[str], trigger: Trigger) -> Summary:
-    """Resolve sources; without any, a run of Airflow takes inbox and watchlist. Writes the run's settings and its leaf sources.
+    """Resolve sources (a run of Airflow without any takes inbox and watchlist); leaves settings and `leaves`.
 
     Raises `UsageError` where a run that was not started from the command line names a path outside the roots.
     """
@@ -89,28 +90,31 @@ def check_names(context: Context) -> None:
 
 
 def _expand_all(context: Context, typed: list[str], trigger: Trigger) -> Expansion:
+    """Expanded sources; but from the command line, paths are relative to the inbox and confined to the roots."""
     found = Expansion()
     for source in typed:
-        found.extend(expand(source, context.settings))
-    if trigger != "cli":
-        _check_roots(context, found.leaves)
+        if trigger == "cli" or is_address(source):
+            found.extend(expand(source, context.settings))
+            continue
+        path = context.volume.inbox / source
+        _require_allowed(context, path)
+        expanded = expand(str(path), context.settings)
+        for leaf in expanded.leaves:
+            if not leaf.url:
+                _require_allowed(context, Path(leaf.source))
+        found.extend(expanded)
     return found
 
 
-def _check_roots(context: Context, leaves: list[Leaf]) -> None:
+def _require_allowed(context: Context, path: Path) -> None:
     """Who may start a run may not read any file that a worker can."""
     roots = [context.volume.inbox, context.volume.uploads, *context.settings.source_roots]
-    allowed = [root.resolve() for root in roots]
-    for leaf in leaves:
-        if leaf.url:
-            continue
-        path = (context.volume.root / leaf.source).resolve()
-        if not any(path.is_relative_to(root) for root in allowed):
-            raise UsageError(
-                f"The path {leaf.source} is outside the folders that runs may read: "
-                f"{', '.join(str(root) for root in roots)}.",
-                "Add its folder to MEDSIFT_SOURCE_ROOTS or put the file into the inbox.",
-            )
+    resolved = path.resolve()
+    if not any(resolved.is_relative_to(root.resolve()) for root in roots):
+        raise UsageError(
+            f"The path {path} is outside the folders that runs may read: {', '.join(map(str, roots))}.",
+            "Add its folder to MEDSIFT_SOURCE_ROOTS or put the file into the inbox.",
+        )
 
 
 def _mark_unchanged(context: Context, leaves: list[Leaf]) -> list[Leaf]:
@@ -119,16 +123,19 @@ def _mark_unchanged(context: Context, leaves: list[Leaf]) -> list[Leaf]:
         return leaves
     known = context.store.known_sources([leaf.source for leaf in leaves])
     extraction = extraction_digest(context)
-    marked = []
-    for leaf in leaves:
-        before = known.get(leaf.source)
-        if leaf.state == "new" and before and before.extraction == extraction and before.state != "failed":
-            if leaf.path and before.digest == leaf.digest:
-                leaf = replace(leaf, state="unchanged")
-            elif leaf.url:
-                leaf = replace(leaf, etag=before.etag, last_modified=before.last_modified)
-        marked.append(leaf)
-    return marked
+    comparable = {
+        name: before for name, before in known.items() if before.extraction == extraction and before.state != "failed"
+    }
+    return [_compared(leaf, comparable.get(leaf.source)) for leaf in leaves]
+
+
+def _compared(leaf: Leaf, before: KnownSource | None) -> Leaf:
+    """A file with the same bytes is unchanged; of an address the server is asked, with what it said the last time."""
+    if before is None or leaf.state != "new":
+        return leaf
+    if leaf.path:
+        return replace(leaf, state="unchanged") if before.digest == leaf.digest else leaf
+    return replace(leaf, etag=before.etag, last_modified=before.last_modified)
 
 
 def _with_digest(leaf: Leaf) -> Leaf:
@@ -170,4 +177,3 @@ def _batches(leaves: list[Leaf]) -> list[dict[str, str]]:
 def _batch_name(leaves: list[Leaf]) -> str:
     first = leaves[0].source.rstrip("/").rsplit("/", 1)[-1][:60]
     return first if len(leaves) == 1 else f"{first} and {len(leaves) - 1} more"
-

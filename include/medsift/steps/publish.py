@@ -51,7 +51,8 @@ def _begin(context: Context, store: Store, result: RunResult) -> None:
     header = result.header
     model_set = current_model_set(context.settings)
     if model_set is not None:
-        store.register_model_set(ModelSetRecord(model_set.digest, model_set.profile, model_set.card()))
+        card = {"name": model_set.name, "card": model_set.card.read_text(encoding="utf-8")}
+        store.register_model_set(ModelSetRecord(model_set.digest, model_set.profile, card))
         store.set_current_model_set(model_set.digest)
     store.begin_run(
         RunRecord(

@@ -50,9 +50,9 @@ class RunResult:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Counts that add up as the contract says."""
-        states = Counter(outcome.state for outcome in self.sources)
-        found = Counter(occurrence.state for occurrence in self.occurrences)
-        labels = Counter(verdict.verdict for verdict in self.verdicts.values())
+        states = Counter[str](outcome.state for outcome in self.sources)
+        found = Counter[str](occurrence.state for occurrence in self.occurrences)
+        labels = Counter[str](verdict.verdict for verdict in self.verdicts.values())
         return {
             "sources": {"given": len(self.sources), **{state: states[state] for state in SOURCE_STATES}},
             "pictures": {

@@ -25,10 +25,10 @@ def run(context: Context, batches: list[str]) -> Summary:
     A source of a batch that never finished is recorded as failed. Raises nothing of its own.
     """
     leaves = leaves_of(context)
-    outcomes, occurrences, pictures = _of_batches(context, batches)
+    outcomes, occurrences, prepared = _of_batches(context, batches)
     outcomes = _complete(leaves, outcomes)
     stored, stored_pictures = _of_unchanged(context, outcomes)
-    pictures = {picture.sha256: picture for picture in [*stored_pictures, *pictures]}
+    pictures = {picture.sha256: picture for picture in [*stored_pictures, *prepared]}
     occurrences = _join_duplicates(leaves, [*stored, *occurrences], pictures)
     linked = _link(context, occurrences, pictures)
     outcomes = _count_found(outcomes, occurrences)
@@ -56,9 +56,8 @@ def _of_batches(
     pictures: list[Picture] = []
     for batch in sorted(set(batches)):
         outcomes += read_rows(context.volume.table(context.run_id, "extract", f"{batch}.sources"), SourceOutcome)
-        prepared = f"{batch}.occurrences", f"{batch}.pictures"
-        occurrences += read_rows(context.volume.table(context.run_id, "preprocess", prepared[0]), Occurrence)
-        pictures += read_rows(context.volume.table(context.run_id, "preprocess", prepared[1]), Picture)
+        occurrences += read_rows(context.volume.table(context.run_id, "preprocess", f"{batch}.occurrences"), Occurrence)
+        pictures += read_rows(context.volume.table(context.run_id, "preprocess", f"{batch}.pictures"), Picture)
     return outcomes, occurrences, pictures
 
 
@@ -93,11 +92,11 @@ def _join_duplicates(
     seen: set[str] = set()
     joined = []
     for occurrence in sorted(occurrences, key=lambda o: (order.get(o.source, len(order)), o.ordinal)):
-        if occurrence.sha256 in pictures:
-            state = "exact_duplicate" if occurrence.sha256 in seen else "kept"
-            seen.add(str(occurrence.sha256))
-            occurrence = replace(occurrence, state=state)
-        joined.append(occurrence)
+        if occurrence.sha256 not in pictures:
+            joined.append(occurrence)
+            continue
+        joined.append(replace(occurrence, state="exact_duplicate" if occurrence.sha256 in seen else "kept"))
+        seen.add(occurrence.sha256)
     return joined
 
 

@@ -14,9 +14,7 @@ from medsift.voters import VOTERS, Evidence
 log = logging.getLogger(__name__)
 
 
-def vote_with(
-    context: Context, step: str, evidence: Evidence, without: list[str], *, uses_clusters: bool
-) -> Summary:
+def vote_with(context: Context, step: str, evidence: Evidence, without: list[str], *, uses_clusters: bool) -> Summary:
     """Let the voters of one sort vote on every picture of the run; leaves `<step>/votes`.
 
     `without` are pictures that have no vectors: every voter abstains from them.

@@ -1,0 +1,73 @@
+"""`medsift db`: the way to Postgres."""
+
+import os
+import shutil
+from pathlib import Path
+
+import click
+from sqlalchemy import make_url
+
+from medsift.cli._database import Role, database_url
+from medsift.cli._options import settings_options
+from medsift.errors import StoreError
+from medsift.settings import Settings
+from medsift.store import migrate
+from medsift.topology.layout import StackLayout
+from medsift.topology.postgres import EmbeddedPostgres
+from medsift.volume import Volume
+
+ROLES = click.Choice(["reader", "task", "owner"])
+
+
+EPILOG = """\b
+Examples:
+  medsift db url
+  medsift db psql -c 'select label, count(*) from picture_labels group by 1'
+"""
+
+
+@click.group(epilog=EPILOG)
+def command() -> None:
+    """Connect to Postgres: address, shell, migrations."""
+
+
+@command.command("url")
+@click.option("--libpq", is_flag=True, help="In the form psql, DBeaver and other programs take.")
+@click.option("--role", type=ROLES, default="reader", show_default=True, help="Whose rights, in the embedded database.")
+@settings_options
+def url_command(libpq: bool, role: Role, settings: Settings) -> None:
+    """Print the address of the database, with its password, on one line."""
+    url = make_url(database_url(settings, role))
+    if libpq:
+        url = url.set(drivername="postgresql")
+    click.echo(url.render_as_string(hide_password=False))
+
+
+@command.command("migrate")
+@settings_options
+def migrate_command(settings: Settings) -> None:
+    """Bring the tables to the present version; nothing happens where they are."""
+    migrate(database_url(settings, "owner"))
+    click.echo("The database is at the present version.")
+
+
+@command.command("psql", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--role", type=ROLES, default="reader", show_default=True, help="Whose rights, in the embedded database.")
+def psql_command(arguments: tuple[str, ...], role: Role) -> None:
+    """Open psql on the database; ARGUMENTS go to psql."""
+    settings = Settings.load()
+    url = make_url(database_url(settings, role))
+    program = _psql(settings)
+    environment = {**os.environ, "PGPASSWORD": url.password or ""}
+    address = url.set(drivername="postgresql", password=None).render_as_string()
+    os.execve(program, [str(program), address, *arguments], environment)  # noqa: S606  no shell is wanted
+
+
+def _psql(settings: Settings) -> Path:
+    if not settings.database_url:
+        return EmbeddedPostgres(StackLayout.of(Volume(settings.volume)).postgres).bin("psql")
+    found = shutil.which("psql")
+    if found is None:
+        raise StoreError("There is no psql here.", "On Debian or Ubuntu: apt-get install postgresql-client")
+    return Path(found)

@@ -1,0 +1,46 @@
+"""`medsift labels`: what people say of pictures, in and out as CSV."""
+
+from pathlib import Path
+
+import click
+
+from medsift.cli._database import open_store
+from medsift.cli._options import settings_options
+from medsift.cli._output import write_output
+from medsift.settings import Settings
+from medsift.steps.label_files import labels_csv, read_labels
+
+
+@click.group(
+    epilog="\b\nExamples:\n  medsift labels import labels.csv --by anna\n  medsift labels export --csv labels.csv\n"
+)
+def command() -> None:
+    """Labels of people: only ever added, the newest counts, and it wins over every verdict."""
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--by", "labelled_by", default="", help="Who labelled, where the file has no column labelled_by.")
+@settings_options
+def import_command(file: Path, labelled_by: str, settings: Settings) -> None:
+    """Add labels from a CSV with columns sha256 (or path, a picture file), label and, if known, kind, labelled_by.
+
+    label is medical, non-medical or unsure.
+    """
+    rows = read_labels(file, labelled_by)
+    with open_store(settings) as store:
+        outcome = store.add_labels(rows)
+    click.echo(
+        f"{outcome.added} labels added, {outcome.repeated} were there, {len(outcome.unknown)} of unknown pictures."
+    )
+    for sha256 in outcome.unknown[:10]:
+        click.echo(f"unknown picture: {sha256}", err=True)
+
+
+@command.command("export")
+@click.option("--csv", "csv_file", default="-", type=click.Path(path_type=Path), help="Where to; - prints (default).")
+@settings_options
+def export_command(csv_file: Path, settings: Settings) -> None:
+    """Write the newest label of each labelled picture as CSV that `labels import` reads."""
+    with open_store(settings) as store:
+        write_output(csv_file, labels_csv(store.newest_labels()))

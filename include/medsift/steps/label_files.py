@@ -1,0 +1,55 @@
+"""Labels of people as CSV files."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import get_args
+
+from medsift.errors import UsageError
+from medsift.steps.report import csv_bytes
+from medsift.store import LabelRow
+from medsift.store.records import PersonLabel
+from medsift.volume import sha256_of_file
+
+COLUMNS = ["sha256", "label", "kind", "labelled_by", "labelled_at"]
+SHA256_DIGITS = 64
+
+
+def read_labels(path: Path, labelled_by: str) -> list[LabelRow]:
+    """Rows of a CSV with `sha256` or `path`, and `label`; raises `UsageError` naming the row that is wrong."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            columns = set(reader.fieldnames or [])
+            if "label" not in columns or not columns & {"sha256", "path"}:
+                raise UsageError(f"{path} needs the columns label and sha256 (or path).")
+            return [_row(path, number, row, labelled_by) for number, row in enumerate(reader, start=1)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path} cannot be read as CSV: {error}.") from error
+
+
+def labels_csv(labels: Iterable[LabelRow]) -> bytes:
+    """Labels as a CSV that `read_labels` reads."""
+    rows = [{name: getattr(label, name) for name in COLUMNS} for label in labels]
+    return csv_bytes(COLUMNS, rows)
+
+
+def _row(path: Path, number: int, row: dict[str, str | None], labelled_by: str) -> LabelRow:
+    label = (row.get("label") or "").strip()
+    by = (row.get("labelled_by") or "").strip() or labelled_by
+    if not by:
+        raise UsageError(f"{path}, row {number}: it does not say who labelled.", "Give --by NAME.")
+    for known in get_args(PersonLabel):
+        if label == known:
+            kind = (row.get("kind") or "").strip() or None
+            return LabelRow(_identity(path, number, row), known, by, kind)
+    raise UsageError(f"{path}, row {number}: label {label!r}; allowed is {', '.join(get_args(PersonLabel))}.")
+
+
+def _identity(path: Path, number: int, row: dict[str, str | None]) -> str:
+    sha256 = (row.get("sha256") or "").strip().lower()
+    if not sha256 and row.get("path"):
+        return sha256_of_file(path.parent / str(row["path"]))
+    if len(sha256) != SHA256_DIGITS or not set(sha256) <= set("0123456789abcdef"):
+        raise UsageError(f"{path}, row {number}: {sha256!r} is not a SHA-256 in hex.")
+    return sha256

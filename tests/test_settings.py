@@ -1,0 +1,82 @@
+"""Settings: precedence, where a value comes from, and one sentence for each wrong value."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from medsift.errors import SettingError
+from medsift.settings import Settings
+
+
+def test_option_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
+    (tmp_path / "medsift.toml").write_text("batch_size = 8\nnum_workers = 3\ncluster_count = 12\n")
+    environment = {"MEDSIFT_VOLUME": str(tmp_path), "MEDSIFT_BATCH_SIZE": "16", "MEDSIFT_NUM_WORKERS": "4"}
+    settings = Settings.load({"batch_size": "64"}, environment)
+    assert (settings.batch_size, settings.num_workers, settings.cluster_count) == (64, 4, 12)
+    origins = [settings.origin(name) for name in ("batch_size", "num_workers", "cluster_count", "device")]
+    assert origins == ["option", "environment", "medsift.toml", "default"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("device", "gpu", "'auto', 'cpu' or 'cuda'"),
+        ("batch_size", "0", "greater than or equal to 1"),
+        ("review_threshold", "much", "valid number"),
+        ("timezone", "Mars/Olympus", "Europe/Berlin"),
+        ("min_image_size", "big", "kind=number"),
+        ("database_url", "mysql://x", "postgresql://"),
+        ("colour", "red", "review_threshold"),
+    ],
+)
+def test_wrong_value_is_one_sentence_with_name_value_and_what_is_allowed(name: str, value: str, allowed: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.load({name: value}, {})
+    sentence = str(caught.value)
+    assert name in sentence
+    assert allowed in sentence
+    assert "\n" not in sentence
+    assert caught.value.exit_status == 2
+
+
+def test_wrong_secret_is_not_shown_in_its_sentence() -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.load({"database_url": "mysql://anna:hush@host/db"}, {})
+    assert "hush" not in str(caught.value)
+
+
+def test_min_image_size_of_one_kind_leaves_the_others() -> None:
+    settings = Settings.load({"min_image_size": "web=50"}, {})
+    assert settings.min_image_size == {"web": 50, "pdf": 64, "folder": 16, "dicom": 16}
+    assert set(Settings.load({"min_image_size": "30"}, {}).min_image_size.values()) == {30}
+
+
+@pytest.mark.parametrize(
+    ("openai", "open_clip"), [("ViT-B/32", "ViT-B-32-quickgelu"), ("ViT-L/14", "ViT-L-14-quickgelu")]
+)
+def test_clip_models_may_be_spelt_as_openai_does(openai: str, open_clip: str) -> None:
+    assert Settings.load({"clip_model": openai}, {}).clip_model == open_clip
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
+def test_every_postgres_address_means_psycopg2(scheme: str) -> None:
+    url = Settings.load({"database_url": f"{scheme}://u:p@h:1/d"}, {}).database_url
+    assert url == "postgresql+psycopg2://u:p@h:1/d"
+
+
+def test_settings_of_a_run_have_its_values_and_the_secrets_of_this_process(tmp_path: Path) -> None:
+    planned = Settings.load({"batch_size": 7, "database_url": "postgresql://a:b@h/d"}, {})
+    saved = tmp_path / "settings.json"
+    saved.write_text(json.dumps(planned.public()))
+    assert "a:b" not in saved.read_text()
+    here = Settings.load({"database_url": "postgresql://c:d@h/d"}, {})
+    of_run = here.of_run(saved)
+    assert of_run.batch_size == 7
+    assert "c:d" in of_run.database_url
+
+
+def test_broken_settings_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "medsift.toml").write_text("batch_size = = 8")
+    with pytest.raises(SettingError, match=r"medsift\.toml"):
+        Settings.load({}, {"MEDSIFT_VOLUME": str(tmp_path)})
