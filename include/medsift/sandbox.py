@@ -14,16 +14,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
-from medsift.errors import EmptySourceError, MedsiftError, PictureError, SandboxError, SourceError
+from medsift.errors import EmptySourceError, MedsiftError, PictureError, SandboxError, SourceError, StackError
 
 log = logging.getLogger(__name__)
 
 FRAME = struct.Struct(">IQ")  # length of the JSON header, length of the bytes that follow it
 MAX_HEADER_BYTES = 16 * 2**20
+START_TIMEOUT_S = 60.0
+CALLS_OF_A_CHILD = 1000  # then a fresh one: decoders leak, and the last file must not pay for all before it
+GARBAGE = "The process that read it sent garbage."
+TOO_LONG = "It took longer than the time allowed and was stopped."
 ERRORS: dict[str, type[MedsiftError]] = {
     error.code: error for error in (SourceError, EmptySourceError, PictureError, SandboxError)
 }
@@ -31,7 +36,8 @@ ERRORS: dict[str, type[MedsiftError]] = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What one call in a child may take: wall-clock seconds, address space, bytes sent back."""
+    """What one call in a child may take: seconds (the caller's own time between answers is not counted), address
+    space, bytes sent back."""
 
     timeout_s: float = 120.0
     memory_mb: int = 3072
@@ -41,12 +47,15 @@ class Limits:
 class Sandbox:
     """A warm child process. `stream` runs a generator function of ours in it and yields what it yields.
 
-    Not safe for use by several threads at once: give each its own.
+    Not safe for use by several threads at once: give each its own (only `kill` may come from another). One call at
+    a time: a new one ends the child of a stream that was left half way, which cannot be taken up again.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self._child: subprocess.Popen[bytes] | None = None
+        self._calls = 0
+        self._is_busy = False
 
     def stream(
         self, function: str, arguments: Mapping[str, Any], payload: bytes = b"", timeout_s: float | None = None
@@ -57,40 +66,49 @@ class Sandbox:
         importable. Errors of medsift raised there are raised here; a limit, a crash or garbage raises
         `SandboxError` with a sentence, after what had arrived before.
         """
+        allowed_s = timeout_s or self.limits.timeout_s
         child = self._running_child()
-        deadline = time.monotonic() + (timeout_s or self.limits.timeout_s)
-        left = self.limits.output_mb * 2**20
-        finished = False
+        deadline = time.monotonic() + allowed_s
+        self._is_busy, self._calls = True, self._calls + 1
+        is_over = False
         try:
-            header = json.dumps({"function": function, "arguments": dict(arguments)}).encode()
+            call = {"function": function, "arguments": dict(arguments), "timeout_s": allowed_s}
+            header = json.dumps(call).encode()
             self._write(child, FRAME.pack(len(header), len(payload)) + header + payload, deadline)
+            left = self.limits.output_mb * 2**20
             while True:
-                header_size, data_size = FRAME.unpack(self._read(child, FRAME.size, deadline))
-                left -= header_size + data_size
-                if header_size > MAX_HEADER_BYTES or left < 0:
-                    raise SandboxError(f"More than {self.limits.output_mb} MB came out of it.")
-                answer = self._parse(self._read(child, header_size, deadline))
-                data = self._read(child, data_size, deadline)
+                answer, data = self._read_answer(child, left, deadline)
+                left -= len(data)
                 if answer.get("end"):
-                    finished = True
+                    is_over = True
                     return
                 if "error" in answer:
-                    finished = bool(answer.get("is_known"))
+                    is_over = bool(answer.get("is_known"))
                     raise self._error(answer)
-                yield answer.get("item", {}), data
+                if not isinstance(item := answer.get("item"), dict):
+                    raise SandboxError(GARBAGE)
+                given = time.monotonic()
+                yield item, data
+                deadline += time.monotonic() - given
+                if self._child is not child:
+                    raise RuntimeError("this stream was left half way, and its child ended by a later call")
         finally:
-            if not finished:
-                self.close()
+            self._leave(child, is_over)
+
+    def kill(self) -> None:
+        """End the child at once; whoever waits for it gets a `SandboxError`. May be called from any thread."""
+        child = self._child
+        if child is not None and child.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """End the child and everything it started."""
+        self.kill()
         child, self._child = self._child, None
+        self._is_busy = False
         if child is None:
             return
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         child.wait()
         for pipe in (child.stdin, child.stdout):
             if pipe:
@@ -104,13 +122,30 @@ class Sandbox:
     ) -> None:
         self.close()
 
+    def _leave(self, child: subprocess.Popen[bytes], is_over: bool) -> None:
+        if self._child is not child:
+            return
+        self._is_busy = False
+        if not is_over:
+            self.close()
+
     def _running_child(self) -> subprocess.Popen[bytes]:
-        if self._child is not None and self._child.poll() is None:
+        is_fit = not self._is_busy and self._calls < CALLS_OF_A_CHILD
+        if is_fit and self._child is not None and self._child.poll() is None:
             return self._child
         self.close()
+        self._child, self._calls = self._started(), 0
+        try:
+            self._read_answer(self._child, 0, time.monotonic() + START_TIMEOUT_S)
+        except SandboxError as error:
+            self.close()
+            raise StackError(f"The child process in which files are read cannot be started: {error}") from None
+        return self._child
+
+    def _started(self) -> subprocess.Popen[bytes]:
         # An empty environment, no inherited descriptors, a group of its own: nothing of the parent's is reachable.
-        self._child = subprocess.Popen(
-            [sys.executable, "-I", "-m", "medsift.sandbox_child", str(self.limits.memory_mb)],
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-B", "-m", "medsift.sandbox_child", str(self.limits.memory_mb)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -120,9 +155,9 @@ class Sandbox:
             start_new_session=True,
             bufsize=0,
         )
-        for pipe in (self._child.stdin, self._child.stdout):
+        for pipe in (child.stdin, child.stdout):
             os.set_blocking(pipe.fileno(), False)  # type: ignore[union-attr]  # both are PIPE
-        return self._child
+        return child
 
     def _write(self, child: subprocess.Popen[bytes], data: bytes, deadline: float) -> None:
         view = memoryview(data)
@@ -133,6 +168,15 @@ class Sandbox:
                 self._wait(child.stdin, selectors.EVENT_WRITE, deadline)
             except BrokenPipeError:
                 raise self._died(child) from None
+
+    def _read_answer(self, child: subprocess.Popen[bytes], left: int, deadline: float) -> tuple[dict[str, Any], bytes]:
+        if time.monotonic() > deadline:  # a child that never pauses would otherwise never be waited for
+            raise SandboxError(TOO_LONG)
+        header_size, data_size = FRAME.unpack(self._read(child, FRAME.size, deadline))
+        if header_size > MAX_HEADER_BYTES or data_size > left:
+            raise SandboxError(f"More than {self.limits.output_mb} MB came out of it.")
+        answer = self._parse(self._read(child, header_size, deadline))
+        return answer, self._read(child, data_size, deadline)
 
     def _read(self, child: subprocess.Popen[bytes], size: int, deadline: float) -> bytes:
         parts: list[bytes] = []
@@ -148,11 +192,11 @@ class Sandbox:
             size -= len(part)
         return b"".join(parts)
 
-    def _wait(self, pipe: Any, event: int, deadline: float) -> None:
+    def _wait(self, pipe: IO[bytes] | None, event: int, deadline: float) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(pipe, event)
+            selector.register(pipe, event)  # type: ignore[arg-type]  # both are PIPE
             if not selector.select(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
-                raise SandboxError("It took longer than the time allowed and was stopped.")
+                raise SandboxError(TOO_LONG)
 
     def _died(self, child: subprocess.Popen[bytes]) -> SandboxError:
         try:
@@ -160,17 +204,18 @@ class Sandbox:
         except subprocess.TimeoutExpired:
             status = 0
         log.warning("sandbox child %d ended with status %d", child.pid, status)
-        name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        is_named = -status in set(signal.Signals)
+        name = signal.Signals(-status).name if is_named else f"exit status {status}"
         return SandboxError(f"The process that read it died ({name}).")
 
     @staticmethod
     def _parse(header: bytes) -> dict[str, Any]:
         try:
-            answer = json.loads(header)
-        except ValueError:
-            raise SandboxError("The process that read it sent garbage.") from None
+            answer = _clean(json.loads(header))
+        except (ValueError, RecursionError):
+            raise SandboxError(GARBAGE) from None
         if not isinstance(answer, dict):
-            raise SandboxError("The process that read it sent garbage.")
+            raise SandboxError(GARBAGE)
         return answer
 
     @staticmethod
@@ -178,5 +223,16 @@ class Sandbox:
         kind = ERRORS.get(str(answer["error"]), SandboxError)
         sentence = str(answer.get("sentence", ""))[:500]
         if kind is PictureError:
-            return PictureError(sentence, state=str(answer.get("state", "failed")))
+            return PictureError(sentence, state="rejected" if answer.get("state") == "rejected" else "failed")
         return kind(sentence)
+
+
+def _clean(value: Any) -> Any:  # noqa: ANN401  whatever JSON can hold
+    """Without NUL and lone surrogates, which files do hold and neither Postgres nor Parquet can."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, list):
+        return [_clean(part) for part in value]
+    if isinstance(value, dict):
+        return {_clean(name): _clean(part) for name, part in value.items()}
+    return value

@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import resource
+import signal
 import sys
 from typing import Any, BinaryIO
 
@@ -12,7 +13,7 @@ from medsift.sandbox import FRAME
 
 
 def limit_resources(memory_mb: int) -> None:
-    """Memory, no core files, no growth of files, few descriptors and processes of its own."""
+    """Memory, no core files, no growth of files, few descriptors."""
     memory = memory_mb * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -31,6 +32,8 @@ def _answer(out: BinaryIO, call: dict[str, Any], payload: bytes) -> None:
     module, _, name = call["function"].partition(":")
     if not module.startswith("medsift."):
         raise ValueError("only functions of medsift run here")
+    # The parent's clock ends a call. Should the parent be gone, this ends what loops, also inside a C library.
+    signal.setitimer(signal.ITIMER_PROF, 2 * call["timeout_s"])
     try:
         for item, data in getattr(importlib.import_module(module), name)(call["arguments"], payload):
             _send(out, {"item": item}, data)
@@ -43,6 +46,8 @@ def _answer(out: BinaryIO, call: dict[str, Any], payload: bytes) -> None:
     except Exception as error:  # noqa: BLE001  whatever a decoder raises is the file's fault here, and a row
         sentence = f"It cannot be read ({type(error).__name__}: {error})."
         _send(out, {"error": "source", "sentence": sentence[:400]})
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def main() -> None:
@@ -50,6 +55,7 @@ def main() -> None:
     calls, out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a C library prints must not fall among the answers
     limit_resources(int(sys.argv[1]))
+    _send(out, {"ready": True})
     while start := calls.read(FRAME.size):
         header_size, data_size = FRAME.unpack(start)
         call = json.loads(calls.read(header_size))

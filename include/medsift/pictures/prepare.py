@@ -1,0 +1,44 @@
+"""One candidate file to everything that is kept of a picture. Runs in the sandbox child only."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from medsift.pictures.decode import EXTENSIONS, normalised, open_picture
+from medsift.pictures.digests import identity_of_bytes, identity_of_pixels, perceptual_hash
+from medsift.pictures.quality import check_content, check_size
+from medsift.pictures.thumbnails import reduced_copy, thumbnail
+
+
+def prepare(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """The metadata with the thumbnail, then the reduced copy where one is wanted; raises `PictureError`.
+
+    `arguments`: path, is_rebuilt, min_side, max_aspect_ratio, max_pixels, copy_max_px (0: none), copy_quality.
+    """
+    data = payload or Path(arguments["path"]).read_bytes()
+    opened = open_picture(data, arguments["max_pixels"])
+    extension = EXTENSIONS[str(opened.format)]
+    check_size(*opened.size, arguments["min_side"], arguments["max_aspect_ratio"])
+    image = normalised(opened)
+    check_content(image.getextrema())
+    copy = _copy(image, len(data), arguments["copy_max_px"], arguments["copy_quality"])
+    facts = {
+        "sha256": identity_of_pixels(opened) if arguments["is_rebuilt"] else identity_of_bytes(data),
+        "width": image.width,
+        "height": image.height,
+        "extension": "jpg" if copy else extension,
+        "perceptual_hash": perceptual_hash(image),
+    }
+    yield facts, thumbnail(image)
+    if copy:
+        yield {}, copy
+
+
+def _copy(image: Image.Image, found_bytes: int, max_side: int, quality: int) -> bytes:
+    """A reduced copy, empty where none is wanted or it would be larger than what was found."""
+    if not max_side or max(image.size) <= max_side:
+        return b""
+    copy = reduced_copy(image, max_side, quality)
+    return copy if len(copy) < found_bytes else b""
