@@ -227,7 +227,7 @@ class Sandbox:
         return kind(sentence)
 
 
-def _clean(value: Any) -> Any:  # noqa: ANN401  whatever JSON can hold
+def _clean(value: Any) -> Any:
     """Without NUL and lone surrogates, which files do hold and neither Postgres nor Parquet can."""
     if isinstance(value, str):
         return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

@@ -104,7 +104,8 @@ def windowed(values: NDArray[Any]) -> NDArray[np.uint8]:
     if high <= low:
         low, high = finite.min(), finite.max()
     scaled = (np.nan_to_num(numbers, nan=low, posinf=high, neginf=low) - low) / max(float(high - low), 1e-30)
-    return (scaled.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    eight: NDArray[np.uint8] = (scaled.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return eight
 
 
 def _opaque(image: Image.Image) -> Image.Image:
@@ -142,7 +143,7 @@ def _by_profile(image: Image.Image, encoded: bytes) -> Image.Image:
     return _transformed(image, profile)
 
 
-def _transformed(image: Image.Image, profile: ImageCms.ImageCmsProfile | ImageCms.core.CmsProfile) -> Image.Image:
+def _transformed(image: Image.Image, profile: Any) -> Image.Image:
     result = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
     if result is None:
         return image

@@ -66,9 +66,10 @@ def _kept(job: Job, answers: list[tuple[dict[str, Any], bytes]]) -> Prepared:
     """The child may have been taken over by what it read: only the fields we know, as we know them."""
     facts, thumbnail = answers[0] if answers else ({}, b"")
     shapes = {"sha256": r"[0-9a-f]{64}", "extension": r"[a-z0-9]{2,4}", "perceptual_hash": r"[0-9a-f]{16}"}
-    numbers = {name: value for name in ("width", "height") if isinstance(value := facts.get(name), int)}
     words = {name: str(facts.get(name)) for name in shapes}
-    if len(numbers) != 2 or not all(re.fullmatch(shape, words[name]) for name, shape in shapes.items()):
+    width, height = facts.get("width"), facts.get("height")
+    are_words_good = all(re.fullmatch(shape, words[name]) for name, shape in shapes.items())
+    if not (are_words_good and isinstance(width, int) and isinstance(height, int)):
         raise SandboxError(GARBAGE)
     stored = answers[1][1] if len(answers) > 1 else None
-    return Prepared(job, "kept", stored=stored, thumbnail=thumbnail, **numbers, **words)
+    return Prepared(job, "kept", width=width, height=height, stored=stored, thumbnail=thumbnail, **words)

@@ -25,5 +25,5 @@ def check_size(width: int, height: int, min_side: int, max_aspect_ratio: float) 
 def check_content(extrema: tuple[float, float] | tuple[tuple[float, float], ...]) -> None:
     """Raise `PictureError` (rejected) where all pixels are the same; `extrema` as Pillow's `getextrema` gives them."""
     bands = [extrema] if isinstance(extrema[0], (int, float)) else extrema
-    if all(lowest == highest for lowest, highest in bands):  # type: ignore[misc]  # one pair a band by now
+    if all(lowest == highest for lowest, highest in bands):
         raise PictureError("All its pixels have the same colour.", "rejected")
