@@ -1,0 +1,1 @@
+"""Parts of the door to the network and of the source kind "web"."""
