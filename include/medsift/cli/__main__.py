@@ -1,0 +1,5 @@
+"""`python -m medsift.cli` is the command `medsift`."""
+
+from medsift.cli import main
+
+main()

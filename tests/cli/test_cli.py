@@ -1,0 +1,121 @@
+"""The command line as scripts and people meet it: output, exit status, one sentence for what is wrong."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import medsift
+
+
+def medsift_command(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "medsift.cli", *map(str, arguments)]
+    inherited = {"PATH": "/usr/bin:/bin", "HOME": str(cwd)}
+    return subprocess.run(
+        command, cwd=cwd, env=inherited | environment, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import sklearn.datasets
+
+    folder = tmp_path_factory.mktemp("photographs")
+    images = Path(sklearn.datasets.__file__).parent / "images"
+    shutil.copy(images / "china.jpg", folder / "one.jpg")
+    shutil.copy(images / "flower.jpg", folder / "=two.jpg")
+    (folder / "deep").mkdir()
+    shutil.copy(images / "flower.jpg", folder / "deep" / "twin.jpg")
+    (folder / "notes.txt").write_text("https://example.org/never-fetched")
+    return folder
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_version_is_the_packages(tmp_path: Path) -> None:
+    assert medsift_command("--version", cwd=tmp_path).stdout.strip() == f"medsift, version {medsift.__version__}"
+
+
+@pytest.mark.parametrize("name", ["sort", "extract", "classify", "evaluate", "export", "labels", "weights", "db"])
+def test_help_of_every_command_has_examples(name: str, tmp_path: Path) -> None:
+    done = medsift_command(name, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Examples:" in done.stdout
+
+
+def test_classify_writes_one_row_a_file_with_paths_as_in_the_folder(photographs: Path, tmp_path: Path) -> None:
+    done = medsift_command("classify", photographs, "--csv", "rows.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = {row["path"]: row for row in rows_of(tmp_path / "rows.csv")}
+    assert set(rows) == {"one.jpg", "'=two.jpg", "deep/twin.jpg", "notes.txt"}
+    assert rows["one.jpg"]["verdict"] == "non-medical"
+    assert {rows["'=two.jpg"]["state"], rows["deep/twin.jpg"]["state"]} == {"kept", "exact_duplicate"}
+    assert rows["deep/twin.jpg"]["probability"] == rows["'=two.jpg"]["probability"]
+    assert rows["notes.txt"]["state"] == "rejected"
+    assert rows["notes.txt"]["reason"]
+    columns = list(rows["one.jpg"])
+    assert columns[:11] == [
+        "path", "frame", "sha256", "state", "reason", "verdict", "probability", "confidence", "kind", "needs_review",
+        "near_duplicate_of",
+    ]  # fmt: skip
+    assert [name for name in columns[11:] if name.startswith("cluster_")]
+    assert columns[-2:] == ["vote_clusters", "vote_zero_shot"]
+
+
+def test_extract_writes_pictures_and_a_manifest(photographs: Path, tmp_path: Path) -> None:
+    done = medsift_command("extract", photographs / "one.jpg", "--out", "pictures", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (row,) = rows_of(tmp_path / "pictures" / "manifest.csv")
+    assert row["file"] == "one_1.jpg"
+    assert (tmp_path / "pictures" / "one_1.jpg").read_bytes() == (photographs / "one.jpg").read_bytes()
+
+
+def test_evaluate_counts_a_missing_file_as_wrong(photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("file,label,kind\none.jpg,non-medical,photo\ngone.jpg,medical,ct\n")
+    done = medsift_command("evaluate", "--manifest", "m.csv", "--root", photographs, "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert (metrics["n"], metrics["undecided"], metrics["accuracy"]) == (2, 1, 0.5)
+    assert (tmp_path / "out" / "report.html").exists()
+    assert [row["state"] for row in rows_of(tmp_path / "out" / "predictions.csv")] == ["kept", "failed"]
+
+
+def test_json_on_standard_output_is_nothing_but_json(photographs: Path, tmp_path: Path) -> None:
+    done = medsift_command("sort", photographs / "one.jpg", "--json", "-", cwd=tmp_path)
+    assert json.loads(done.stdout)["counts"]["pictures"]["kept"] == 1
+
+
+def test_sort_leaves_nothing_behind_but_what_was_asked_for(photographs: Path, tmp_path: Path) -> None:
+    medsift_command("sort", photographs / "one.jpg", "--csv", "v.csv", cwd=tmp_path, TMPDIR=str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["v.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (["sort", "gone.pdf"], 1, "Nothing could be done: "),
+        (["sort", "x.pdf", "--device", "gpu"], 2, "Setting device = 'gpu': allowed is 'auto', 'cpu' or 'cuda'."),
+        (["sort", "x.pdf", "--set", "colour=red"], 2, "Setting colour = 'red': allowed is one of allowed_extensions"),
+        (["sort", "x.pdf", "--profile", "huge"], 2, "There is no profile 'huge'; known are: clip, lite."),
+        (["sort", "x.pdf", "--prompt-set", "huge"], 2, "Setting prompt_set = 'huge': allowed is one of"),
+        (["sort"], 2, "Missing argument"),
+        (["classify", "nowhere", "--csv", "x.csv"], 2, "nowhere is not a folder."),
+        (["export", "--csv", "x.csv"], 1, "No database is up. Start the embedded stack with `make up`"),
+        (["db", "url"], 1, "No database is up. Start the embedded stack with `make up`"),
+        (["sort", "x.pdf", "--store"], 1, "No database is up."),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_and_an_exit_status(
+    arguments: list[str], status: int, sentence: str, tmp_path: Path
+) -> None:
+    done = medsift_command(*arguments, cwd=tmp_path)
+    assert done.returncode == status, done.stderr
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
