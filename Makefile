@@ -7,7 +7,7 @@ MEDSIFT := $(BIN)/medsift
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 LOCK := $(wildcard constraints.txt)
 PINNED := $(addprefix -c ,$(LOCK))
-SOURCES ?=
+export SOURCES ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run up down status setup sample test test-all lint
@@ -17,7 +17,7 @@ help: ## Show this list
 	@echo '  Sources:        make run SOURCES="a.pdf https://example.org/page folder/"'
 
 run: setup $(if $(strip $(SOURCES)),,$(VENV)/.sample) ## Sort the inbox, SOURCES="...", or else the sample
-	@$(MEDSIFT) stack run $(SOURCES)
+	@set -f; $(MEDSIFT) stack run $$SOURCES
 
 up: setup ## Start Postgres and Airflow and leave them running
 	@$(MEDSIFT) stack up

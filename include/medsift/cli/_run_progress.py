@@ -1,13 +1,14 @@
 """Progress of a run in the stack, on standard error: a live table on a terminal, a line a finished step otherwise."""
 
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from medsift.topology.run import StepState
+if TYPE_CHECKING:
+    from medsift.topology.run import StepState
 
 
 class RunProgress:
@@ -32,7 +33,7 @@ class RunProgress:
         """Say what is being done before and after the steps."""
         self._console.print(f"stack: {what}")
 
-    def show(self, steps: list[StepState]) -> None:
+    def show(self, steps: list["StepState"]) -> None:
         """Show how far the steps are."""
         if self._console.is_terminal:
             self._live.update(_table(steps), refresh=True)
@@ -44,7 +45,7 @@ class RunProgress:
                 self._console.print(f"{step.name}:{tasks} {step.seconds:.1f} s  {_counts(step)}".rstrip())
 
 
-def _table(steps: list[StepState]) -> Table:
+def _table(steps: list["StepState"]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     for step in steps:
         done = f"{step.done} of {step.total}" if step.total else ""
@@ -52,5 +53,5 @@ def _table(steps: list[StepState]) -> Table:
     return table
 
 
-def _counts(step: StepState) -> str:
+def _counts(step: "StepState") -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in step.counts.items())

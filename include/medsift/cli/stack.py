@@ -1,5 +1,7 @@
 """`medsift stack`: the embedded Postgres and Airflow of this folder, up, down and at work."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from medsift.cli._options import settings_options
@@ -9,10 +11,12 @@ from medsift.evaluation.expected import score_expected
 from medsift.settings import Settings
 from medsift.store.first_queries import FIRST_QUERIES
 from medsift.topology.layout import ADMIN, StackLayout
-from medsift.topology.run import Finished, RunFailedError, run_sources
 from medsift.topology.stack import down, status, up
 from medsift.topology.state import StackState
 from medsift.volume import Volume
+
+if TYPE_CHECKING:
+    from medsift.topology.run import Finished
 
 EPILOG = """\b
 Examples:
@@ -62,6 +66,8 @@ def status_command(context: click.Context) -> None:
 @settings_options
 def run_command(sources: tuple[str, ...], settings: Settings) -> None:
     """Sort SOURCES, else the inbox, else the sample, by a run of the DAG; starts the stack unless it is up."""
+    from medsift.topology.run import RunFailedError, run_sources  # imports the steps, which the others do not need
+
     with RunProgress() as progress:
         finished = run_sources(settings, sources, progress.tell, progress.show)
     _show_result(finished)
@@ -70,7 +76,7 @@ def run_command(sources: tuple[str, ...], settings: Settings) -> None:
     require_something_done(finished.document)
 
 
-def _show_result(finished: Finished) -> None:
+def _show_result(finished: "Finished") -> None:
     show_verdicts(finished.document)
     if finished.expected:
         score = score_expected(finished.expected, finished.document["pictures"])

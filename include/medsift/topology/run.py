@@ -1,0 +1,178 @@
+"""One run of `medsift_sort` in the stack, from a terminal: triggered, watched, its result read."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from medsift.errors import MedsiftError, StackError, UsageError
+from medsift.settings import Settings
+from medsift.steps import new_run_id
+from medsift.steps.expand import is_address
+from medsift.topology.airflow_client import AirflowClient
+from medsift.topology.layout import StackLayout
+from medsift.topology.permit import grant
+from medsift.topology.sample import Sample, ensure_sample, served
+from medsift.topology.stack import client, down, status, up
+from medsift.topology.state import choose_ports
+from medsift.volume import Volume
+
+DAG = "medsift_sort"
+STEPS = ("plan", "extract", "preprocess", "shard", "embed", "cluster", "score", "ensemble", "publish", "report")
+LOOK_EVERY_S = 0.4
+PATIENCE_S = 120.0  # how long Airflow may be silent while the supervisor mends it
+ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
+
+
+class RunFailedError(MedsiftError):
+    """A run ended red; the sentence is that of the task that failed."""
+
+    code = "run_failed"
+
+
+@dataclass
+class StepState:
+    """How far a step is: its tasks, and what the finished ones said they did."""
+
+    name: str
+    done: int = 0
+    total: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all its tasks have ended."""
+        return 0 < self.total == self.done
+
+
+Show = Callable[[list[StepState]], None]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended: its document (that of `sort --json`), folder of files, and how it failed, if it did."""
+
+    document: dict[str, Any]
+    folder: Path
+    expected: Path | None
+    failure: str = ""
+
+
+@contextmanager
+def running_stack(settings: Settings, tell: Callable[[str], None]) -> Iterator[AirflowClient]:
+    """The stack for the block: one that is up is used and left up, else it is started and stopped again."""
+    if status(settings) is not None:
+        tell("the stack is up already: it is used and left up")
+        yield client(settings)
+        return
+    up(settings, tell)
+    try:
+        yield client(settings)
+    finally:
+        tell("stopping")
+        down(settings)
+
+
+def run_sources(settings: Settings, typed: Sequence[str], tell: Callable[[str], None], show: Show) -> Finished:
+    """Sort `typed`, or the inbox, or where that is empty the sample, by a run in the stack.
+
+    Raises `StackError` where the stack fails, `RunFailedError` where the run left no result.
+    """
+    volume = Volume(settings.volume)
+    volume.prepare()
+    sources = [_absolute(source) for source in typed] or _inbox(volume)
+    with running_stack(settings, tell) as airflow, _sample_unless(bool(sources), settings) as sample:
+        if sample is not None:
+            tell("the inbox is empty: sorting the sample")
+        airflow_run = f"terminal__{datetime.now(UTC).isoformat()}"
+        run_id = new_run_id(airflow_run)
+        grant(settings, run_id, [sample.host] if sample else [])
+        airflow.unpause(DAG)
+        airflow.trigger(DAG, airflow_run, {"sources": "\n".join(sample.sources if sample else sources)})
+        failure = _watch(airflow, airflow_run, show)
+    folder = volume.report(run_id)
+    result = folder / "result.json"
+    if not result.exists():
+        raise RunFailedError(failure or "The run ended without a result.")
+    document = json.loads(result.read_text(encoding="utf-8"))
+    return Finished(document, folder, sample.expected if sample else None, failure)
+
+
+def _absolute(source: str) -> str:
+    if "\n" in source:
+        raise UsageError(f"The source {source!r} has a line break in its name.", "Rename it.")
+    return source if is_address(source) else str(Path(source).expanduser().absolute())
+
+
+def _inbox(volume: Volume) -> list[str]:
+    """Inbox and watchlist as named sources, so that they are reported even where nothing changed."""
+    has_files = any(path.is_file() for path in volume.inbox.rglob("*"))
+    has_addresses = volume.watchlist.is_file() and volume.watchlist.stat().st_size > 0
+    return [str(volume.inbox)] * has_files + [str(volume.watchlist)] * has_addresses
+
+
+@contextmanager
+def _sample_unless(has_sources: bool, settings: Settings) -> Iterator[Sample | None]:
+    if has_sources:
+        with nullcontext() as nothing:
+            yield nothing
+        return
+    port = choose_ports(StackLayout.of(Volume(settings.volume)), ["sample"])["sample"]
+    with served(ensure_sample(), port) as sample:
+        yield sample
+
+
+def _watch(airflow: AirflowClient, run: str, show: Show) -> str:
+    """Show the run until it ends; the sentence with which it failed, or nothing."""
+    said: dict[tuple[str, int], dict[str, Any]] = {}
+    silent_since: float | None = None
+    try:
+        while True:
+            try:
+                state = airflow.run_state(DAG, run)
+                instances = airflow.task_instances(DAG, run)
+                show(_step_states(airflow, run, instances, said))
+            except StackError:
+                silent_since = silent_since or time.monotonic()
+                if time.monotonic() - silent_since > PATIENCE_S:
+                    raise
+            else:
+                silent_since = None
+                if state in ("success", "failed"):
+                    return _failure(airflow, run, instances) if state == "failed" else ""
+            time.sleep(LOOK_EVERY_S)
+    except KeyboardInterrupt:
+        airflow.stop_run(DAG, run)
+        raise
+
+
+def _step_states(
+    airflow: AirflowClient, run: str, instances: list[dict[str, Any]], said: dict[tuple[str, int], dict[str, Any]]
+) -> list[StepState]:
+    """State by step, in order; `said` remembers summaries already asked for."""
+    steps = {name: StepState(name) for name in STEPS}
+    for task in instances:
+        step, key = steps[task["task_id"]], (task["task_id"], task["map_index"])
+        step.total += 1
+        step.done += task["state"] in ENDED
+        step.seconds += task["duration"] or 0.0
+        if task["state"] == "success" and key not in said:
+            said[key] = airflow.summary(DAG, run, *key)
+        for name, value in said.get(key, {}).items():
+            if isinstance(value, int) and not isinstance(value, bool):
+                step.counts[name] = step.counts.get(name, 0) + value
+    return list(steps.values())
+
+
+def _failure(airflow: AirflowClient, run: str, instances: list[dict[str, Any]]) -> str:
+    failed = [task for task in instances if task["state"] == "failed"]
+    if not failed:
+        return "The run was stopped."
+    # A lost batch is told best by report, which comes last; anything else by the task itself.
+    task = max(failed, key=lambda task: STEPS.index(task["task_id"]))
+    return airflow.error_of(DAG, run, task) or f"Task {task['task_id']} failed without a word."
