@@ -1,6 +1,7 @@
 """Postgres: what was found, decided and said by people. All SQL of medsift is in this room."""
 
 from medsift.store.records import (
+    EncodedVectors,
     ExportFilter,
     ExportRow,
     KnownSource,
@@ -10,12 +11,12 @@ from medsift.store.records import (
     Neighbour,
     RunRecord,
     SourceVerdicts,
-    Vectors,
 )
 from medsift.store.schema import migrate
 from medsift.store.store import Store
 
 __all__ = [
+    "EncodedVectors",
     "ExportFilter",
     "ExportRow",
     "KnownSource",
@@ -26,6 +27,5 @@ __all__ = [
     "RunRecord",
     "SourceVerdicts",
     "Store",
-    "Vectors",
     "migrate",
 ]

@@ -47,8 +47,8 @@ class ModelSetRecord:
 
 
 @dataclass(frozen=True)
-class Vectors:
-    """Vectors of one encoder: `values` is float32 (n, width), row i belongs to `sha256s[i]`."""
+class EncodedVectors:
+    """EncodedVectors of one encoder: `values` is float32 (n, width), row i belongs to `sha256s[i]`."""
 
     encoder: str
     digest: str

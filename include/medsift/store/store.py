@@ -1,14 +1,38 @@
-"""The store: everything steps and commands ask of Postgres, each method one transaction."""
+"""The store: everything steps and commands ask of Postgres. Each method is one transaction."""
 
-from typing import Self
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
 
-from sqlalchemy import Engine
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine, text
 
-from medsift.store import connection
+from medsift.contracts import Occurrence, Picture, SourceOutcome, Verdict, Vote
+from medsift.store import labels, publish, queries, search
+from medsift.store.connection import engine_of, sentences
+from medsift.store.records import (
+    EncodedVectors,
+    ExportFilter,
+    ExportRow,
+    KnownSource,
+    LabelRow,
+    LabelsAdded,
+    ModelSetRecord,
+    Neighbour,
+    RunRecord,
+    RunState,
+    SourceVerdicts,
+)
+from medsift.store.schema import LOCK, require_head
 
 
 class Store:
-    """An open Postgres database, migrated. Safe to use from several threads; not across a fork."""
+    """An open, migrated Postgres database; safe to use from several threads, to be opened anew after a fork.
+
+    Every method raises `StoreError` with a sentence where Postgres cannot do it, and its kind `StoreLostError`
+    where a later try may.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -16,10 +40,155 @@ class Store:
     @classmethod
     def open(cls, url: str) -> Self:
         """Connect and check; raises `StoreError` where Postgres does not answer or lacks migrations."""
-        engine = connection.engine_of(url)
-        with connection.sentences(engine.url), engine.connect():
-            return cls(engine)
+        store = cls(engine_of(url))
+        with store._transaction() as connection:
+            require_head(connection)
+        return store
 
     def close(self) -> None:
         """Let go of all connections."""
         self.engine.dispose()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Wait until no other publisher works, and keep others waiting; ends with the connection, come what may."""
+        with sentences(self.engine.url), self.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK + 2})
+            try:
+                yield
+            finally:
+                connection.invalidate()  # closes it for good, so that no pool keeps the lock alive
+
+    def begin_run(self, run: RunRecord) -> None:
+        """Record a run that will publish; begun again it keeps the time at which it began first."""
+        with self._transaction() as connection:
+            publish.begin_run(connection, run)
+
+    def finish_run(self, run_id: str, state: RunState, counts: Mapping[str, Any]) -> None:
+        """Record how a run ended and what it counted."""
+        with self._transaction() as connection:
+            publish.finish_run(connection, run_id, state, counts)
+
+    def publish_pictures(  # noqa: PLR0917 - the rows, table by table
+        self,
+        run_id: str,
+        pictures: Sequence[Picture],
+        vectors: Sequence[EncodedVectors],
+        votes: Sequence[Vote],
+        verdicts: Sequence[Verdict],
+        model_set: str,
+        prompt_set: str,
+    ) -> None:
+        """Publish a shard: new rows, or corrected ones where this run began later than the one stored.
+
+        Every vote must be of a picture with a verdict (`ValueError`); the model set must be that of a begun run
+        or registered.
+        """
+        with self._transaction() as connection:
+            publish.publish_pictures(connection, run_id, pictures, vectors, votes, verdicts, model_set, prompt_set)
+
+    def publish_sources(
+        self, run_id: str, outcomes: Sequence[SourceOutcome], occurrences: Sequence[Occurrence], extraction: str
+    ) -> None:
+        """Publish sources after their pictures; `extraction` is the digest of what governed their reading.
+
+        A failed or unchanged source keeps its stored digest and occurrences, whatever is given for it.
+        """
+        with self._transaction() as connection:
+            publish.publish_sources(connection, run_id, outcomes, occurrences, extraction)
+
+    def register_model_set(self, model_set: ModelSetRecord) -> None:
+        """Make a model set known; a card given later completes one that was only named."""
+        with self._transaction() as connection:
+            publish.register_model_set(connection, model_set)
+
+    def set_current_model_set(self, digest: str) -> None:
+        """Make a registered model set the current one: its verdicts are those that `picture_labels` shows."""
+        with self._transaction() as connection:
+            publish.set_current_model_set(connection, digest)
+
+    def current_model_set(self) -> str | None:
+        """Digest of the current model set."""
+        with self._transaction() as connection:
+            return queries.current_model_set(connection)
+
+    def known_sources(self, names: Sequence[str]) -> dict[str, KnownSource]:
+        """Those of the sources that are stored, by name."""
+        with self._transaction() as connection:
+            return queries.known_sources(connection, names)
+
+    def occurrences_of(self, sources: Sequence[str]) -> list[Occurrence]:
+        """All stored occurrences of these sources, in their order."""
+        with self._transaction() as connection:
+            return queries.occurrences_of(connection, sources)
+
+    def pictures(self, sha256s: Iterable[str]) -> dict[str, Picture]:
+        """Those of the pictures that are stored, by identity."""
+        with self._transaction() as connection:
+            return queries.pictures(connection, sha256s)
+
+    def verdicts(self, sha256s: Iterable[str], model_set: str, prompt_set: str) -> dict[str, Verdict]:
+        """Stored verdicts of a model set with a prompt set, by picture."""
+        with self._transaction() as connection:
+            return queries.verdicts(connection, sha256s, model_set, prompt_set)
+
+    def votes(self, sha256s: Iterable[str], model_set: str, prompt_set: str) -> list[Vote]:
+        """Stored votes of a model set with a prompt set."""
+        with self._transaction() as connection:
+            return queries.votes(connection, sha256s, model_set, prompt_set)
+
+    def sources_lacking_verdicts(self, sources: Sequence[str], model_set: str, prompt_set: str) -> set[str]:
+        """Those sources with a picture that this model set has not scored with this prompt set."""
+        with self._transaction() as connection:
+            return queries.sources_lacking_verdicts(connection, sources, model_set, prompt_set)
+
+    def vectors(self, encoder_digest: str, sha256s: Iterable[str]) -> tuple[list[str], NDArray[np.float32]]:
+        """Stored vectors of these pictures, float32 (n, width), with the picture of each row."""
+        with self._transaction() as connection:
+            return queries.vectors(connection, encoder_digest, sha256s)
+
+    def lacking_vectors(self, encoder_digest: str, sha256s: Iterable[str]) -> set[str]:
+        """Those pictures that have no vector by this encoder."""
+        with self._transaction() as connection:
+            return queries.lacking_vectors(connection, encoder_digest, sha256s)
+
+    def build_search_index(self, encoder_digest: str) -> bool:
+        """Build the encoder's search index unless it is there; False without pgvector, where search is off."""
+        with self._transaction() as connection:
+            return search.build_search_index(connection, encoder_digest)
+
+    def nearest(self, encoder_digest: str, vector: NDArray[np.float32], limit: int = 20) -> list[Neighbour]:
+        """Pictures most like a vector, float32 (width,), best first; raises `StoreError` without pgvector."""
+        with self._transaction() as connection:
+            return search.nearest(connection, encoder_digest, vector, limit)
+
+    def add_labels(self, rows: Iterable[LabelRow]) -> LabelsAdded:
+        """Add people's labels; those of pictures that are not stored are left out and named in the answer."""
+        with self._transaction() as connection:
+            return labels.add_labels(connection, rows)
+
+    def newest_labels(self, sha256s: Iterable[str] | None = None) -> dict[str, LabelRow]:
+        """The label that counts of each picture that has one, unsure ones too."""
+        with self._transaction() as connection:
+            return queries.newest_labels(connection, sha256s)
+
+    def all_labels(self) -> Iterator[LabelRow]:
+        """Every label ever given, oldest first, streamed."""
+        with self._transaction() as connection:
+            yield from queries.all_labels(connection)
+
+    def export_rows(self, wanted: ExportFilter | None = None) -> Iterator[ExportRow]:
+        """Pictures that pass the filter, each with one place where it stands, streamed from the server."""
+        with self._transaction() as connection:
+            yield from queries.export_rows(connection, wanted or ExportFilter())
+
+    def verdicts_by_source(self, run_id: str) -> list[SourceVerdicts]:
+        """Every source of a run with its pictures counted by the run's verdicts."""
+        with self._transaction() as connection:
+            return queries.verdicts_by_source(connection, run_id)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with sentences(self.engine.url), self.engine.begin() as connection:
+            yield connection

@@ -52,11 +52,10 @@ class Base(DeclarativeBase):
 
 
 class ModelSet(Base):
-    """A fitted model set; at most one is current."""
+    """A fitted model set; at most one is current. The empty digest stands for runs without one."""
 
     __tablename__ = "model_sets"
     __table_args__ = (
-        CheckConstraint("digest <> ''", name="digest"),
         Index("model_sets_current_idx", "is_current", unique=True, postgresql_where=text("is_current")),
     )
 
@@ -288,6 +287,7 @@ class Vote(Base):
     kind: Mapped[str | None]
     cluster: Mapped[int | None]
     reason: Mapped[str] = mapped_column(server_default="")
+    kind_otherwise: Mapped[str | None]
 
 
 class LabelGiven(Base):

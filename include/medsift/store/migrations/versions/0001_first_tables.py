@@ -44,7 +44,6 @@ def upgrade() -> None:
         sa.Column("card", postgresql.JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
         sa.Column("is_current", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("registered_at", sa.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("digest <> ''", name=op.f("model_sets_digest_check")),
         sa.PrimaryKeyConstraint("digest", name=op.f("model_sets_pkey")),
     )
     op.create_index(
@@ -252,6 +251,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=True),
         sa.Column("cluster", sa.Integer(), nullable=True),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("kind_otherwise", sa.Text(), nullable=True),
         sa.CheckConstraint("probability BETWEEN 0 AND 1", name=op.f("votes_probability_check")),
         sa.ForeignKeyConstraint(
             ["sha256", "model_set", "prompt_set"],

@@ -1,0 +1,334 @@
+"""What a run found and decided becomes rows. Every function runs inside the caller's transaction.
+
+Everything may be repeated, and two runs may publish in whatever order: where they disagree, the run that began later
+counts, first sights are the earliest and last sights the latest.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from medsift.contracts import Occurrence, Picture, SourceOutcome, Verdict, Vote
+from medsift.errors import StoreError
+from medsift.store.bulk import clean, clean_json, stage, stage_vectors
+from medsift.store.records import EncodedVectors, ModelSetRecord, RunRecord, RunState
+from medsift.store.schema import LOCK
+
+PICTURE_COLUMNS = tuple(field.name for field in fields(Picture))
+VERDICT_COLUMNS = tuple(field.name for field in fields(Verdict))
+VOTE_COLUMNS = tuple(field.name for field in fields(Vote))
+SOURCE_COLUMNS = ("id", "source", "kind", "state", "reason", "found", "document", "etag", "last_modified")
+OCCURRENCE_COLUMNS = tuple(field.name for field in fields(Occurrence) if field.name not in ("source", "candidate"))
+
+UPSERT_PICTURES = """
+INSERT INTO pictures AS p (sha256, width, height, extension, stored_sha256, stored_bytes, perceptual_hash,
+                           near_duplicate_of, first_seen, last_seen)
+SELECT sha256, width, height, extension, stored_sha256, stored_bytes, perceptual_hash,
+       near_duplicate_of, :started_at, :started_at
+FROM staged_pictures ORDER BY sha256
+ON CONFLICT (sha256) DO UPDATE SET
+    extension = CASE WHEN EXCLUDED.last_seen >= p.last_seen THEN EXCLUDED.extension ELSE p.extension END,
+    stored_sha256 = CASE WHEN EXCLUDED.last_seen >= p.last_seen THEN EXCLUDED.stored_sha256 ELSE p.stored_sha256 END,
+    stored_bytes = CASE WHEN EXCLUDED.last_seen >= p.last_seen THEN EXCLUDED.stored_bytes ELSE p.stored_bytes END,
+    near_duplicate_of = least(p.near_duplicate_of, EXCLUDED.near_duplicate_of),
+    first_seen = least(p.first_seen, EXCLUDED.first_seen),
+    last_seen = greatest(p.last_seen, EXCLUDED.last_seen)
+"""
+
+# Two runs may have linked the same two pictures each the other way round: one of them has to stand for both.
+BREAK_CIRCLES = """
+UPDATE pictures SET near_duplicate_of = NULL
+WHERE sha256 IN (
+    SELECT least(a.sha256, b.sha256)
+    FROM staged_pictures s JOIN pictures a USING (sha256)
+    JOIN pictures b ON b.sha256 = a.near_duplicate_of AND b.near_duplicate_of = a.sha256)
+"""
+
+UPSERT_VERDICTS = """
+INSERT INTO verdicts AS v (sha256, verdict, probability, confidence, kind, agreement, needs_review, review_reason,
+                           model_set, prompt_set, run_id, decided_at)
+SELECT sha256, verdict, probability, confidence, kind, agreement, needs_review, review_reason,
+       :model_set, :prompt_set, :run_id, :started_at
+FROM staged_verdicts ORDER BY sha256
+ON CONFLICT (sha256, model_set, prompt_set) DO UPDATE SET
+    verdict = EXCLUDED.verdict, probability = EXCLUDED.probability, confidence = EXCLUDED.confidence,
+    kind = EXCLUDED.kind, agreement = EXCLUDED.agreement, needs_review = EXCLUDED.needs_review,
+    review_reason = EXCLUDED.review_reason, run_id = EXCLUDED.run_id, decided_at = EXCLUDED.decided_at
+WHERE (v.decided_at, coalesce(v.run_id, '')) <= (EXCLUDED.decided_at, EXCLUDED.run_id)
+"""
+
+# Votes belong to the verdict they led to: where this run's verdict stands, its votes replace all earlier ones.
+DROP_VOTES = """
+DELETE FROM votes USING verdicts v JOIN staged_verdicts s USING (sha256)
+WHERE (votes.sha256, votes.model_set, votes.prompt_set) = (v.sha256, v.model_set, v.prompt_set)
+  AND (v.model_set, v.prompt_set, v.run_id) = (:model_set, :prompt_set, :run_id)
+"""
+
+INSERT_VOTES = """
+INSERT INTO votes (sha256, model_set, prompt_set, voter, probability, kind, cluster, reason, kind_otherwise)
+SELECT s.sha256, v.model_set, v.prompt_set, s.voter, s.probability, s.kind, s.cluster, s.reason,
+       s.kind_otherwise
+FROM staged_votes s JOIN verdicts v USING (sha256)
+WHERE (v.model_set, v.prompt_set, v.run_id) = (:model_set, :prompt_set, :run_id)
+"""
+
+UPSERT_SOURCES = """
+INSERT INTO sources AS s (id, source, kind, state, reason, found, document, etag, last_modified, extraction,
+                          run_id, first_seen, last_seen)
+SELECT id, source, kind, state, reason, found,
+       document, etag, last_modified,
+       CASE WHEN state IN ('failed', 'unchanged') THEN '' ELSE :extraction END, :run_id, :started_at, :started_at
+FROM staged_sources ORDER BY id
+ON CONFLICT (id) DO UPDATE SET
+    kind = CASE WHEN EXCLUDED.kind = '' THEN s.kind ELSE EXCLUDED.kind END,
+    state = CASE WHEN EXCLUDED.state = 'unchanged' THEN s.state ELSE EXCLUDED.state END,
+    reason = CASE WHEN EXCLUDED.state = 'unchanged' THEN s.reason ELSE EXCLUDED.reason END,
+    found = CASE WHEN EXCLUDED.state IN ('failed', 'unchanged') THEN s.found ELSE EXCLUDED.found END,
+    document = CASE WHEN EXCLUDED.state IN ('failed', 'unchanged') THEN s.document ELSE EXCLUDED.document END,
+    etag = CASE WHEN EXCLUDED.state IN ('failed', 'unchanged') THEN s.etag ELSE EXCLUDED.etag END,
+    last_modified = CASE WHEN EXCLUDED.state IN ('failed', 'unchanged') THEN s.last_modified
+                         ELSE EXCLUDED.last_modified END,
+    extraction = CASE WHEN EXCLUDED.state IN ('failed', 'unchanged') THEN s.extraction ELSE EXCLUDED.extraction END,
+    run_id = EXCLUDED.run_id,
+    last_seen = EXCLUDED.last_seen
+WHERE (s.last_seen, coalesce(s.run_id, '')) <= (EXCLUDED.last_seen, EXCLUDED.run_id)
+"""
+
+SOURCE_STEPS = (
+    """
+    INSERT INTO documents AS d (digest, kind, title, pages, first_seen)
+    SELECT digest, kind, title, pages, :started_at FROM staged_documents ORDER BY digest
+    ON CONFLICT (digest) DO UPDATE SET first_seen = least(d.first_seen, EXCLUDED.first_seen)
+    """,
+    UPSERT_SOURCES,
+    """
+    UPDATE sources SET first_seen = :started_at FROM staged_sources s
+    WHERE sources.id = s.id AND sources.first_seen > :started_at
+    """,
+    """
+    INSERT INTO run_sources (run_id, source_id, state, reason, found)
+    SELECT :run_id, id, state, reason, found FROM staged_sources ORDER BY id
+    ON CONFLICT (run_id, source_id) DO UPDATE SET
+        state = EXCLUDED.state, reason = EXCLUDED.reason, found = EXCLUDED.found
+    """,
+    # Only what this run has read, and only where no later run has read it since.
+    """
+    DELETE FROM occurrences USING staged_sources s JOIN sources USING (id)
+    WHERE occurrences.source_id = s.id AND sources.run_id = :run_id AND s.state NOT IN ('failed', 'unchanged')
+    """,
+    """
+    INSERT INTO occurrences (source_id, ordinal, kind, state, reason, sha256, is_rebuilt, page, box, frame, url, path,
+                             caption, nearby, tags)
+    SELECT o.source_id, o.ordinal, o.kind, o.state, o.reason, o.sha256, o.is_rebuilt, o.page, o.box, o.frame, o.url,
+           o.path, o.caption, o.nearby, o.tags
+    FROM staged_occurrences o JOIN staged_sources s ON s.id = o.source_id
+    JOIN sources ON sources.id = s.id
+    WHERE sources.run_id = :run_id AND s.state NOT IN ('failed', 'unchanged')
+    """,
+    """
+    INSERT INTO run_pictures (run_id, sha256)
+    SELECT :run_id, sha256 FROM staged_occurrences WHERE sha256 IS NOT NULL
+    UNION
+    SELECT :run_id, sha256 FROM occurrences JOIN staged_sources s ON s.id = source_id
+    WHERE s.state = 'unchanged' AND sha256 IS NOT NULL
+    ON CONFLICT DO NOTHING
+    """,
+    """
+    UPDATE pictures SET last_seen = :started_at
+    WHERE last_seen < :started_at AND sha256 IN (
+        SELECT sha256 FROM staged_occurrences
+        UNION SELECT sha256 FROM occurrences JOIN staged_sources s ON s.id = source_id WHERE s.state = 'unchanged')
+    """,
+)
+
+
+def source_id(source: str) -> str:
+    """Primary key of a source: SHA-256 of its name."""
+    return hashlib.sha256(clean(source).encode()).hexdigest()
+
+
+def begin_run(connection: Connection, run: RunRecord) -> None:
+    """Record that a run publishes; begun again it keeps the time at which it began first."""
+    register_model_set(connection, ModelSetRecord(run.model_set, run.profile))
+    connection.execute(
+        text(
+            "INSERT INTO runs (id, state, started_at, trigger, profile, model_set, prompt_set, settings)"
+            " VALUES (:id, 'running', :started_at, :trigger, :profile, :model_set, :prompt_set,"
+            " CAST(:settings AS jsonb))"
+            " ON CONFLICT (id) DO UPDATE SET state = 'running', finished_at = NULL"
+        ),
+        {
+            "id": run.id,
+            "started_at": run.started_at,
+            "trigger": run.trigger,
+            "profile": run.profile,
+            "model_set": run.model_set,
+            "prompt_set": run.prompt_set,
+            "settings": json.dumps(clean_json(run.settings)),
+        },
+    )
+
+
+def finish_run(connection: Connection, run_id: str, state: RunState, counts: Mapping[str, Any]) -> None:
+    """Record how a run ended and what it counted."""
+    _started_at(connection, run_id)
+    connection.execute(
+        text(
+            "UPDATE runs SET state = :state, counts = CAST(:counts AS jsonb), finished_at = clock_timestamp()"
+            " WHERE id = :id"
+        ),
+        {"id": run_id, "state": state, "counts": json.dumps(clean_json(counts))},
+    )
+
+
+def register_model_set(connection: Connection, model_set: ModelSetRecord) -> None:
+    """Make a model set known; a card given later completes one that was only named."""
+    connection.execute(
+        text(
+            "INSERT INTO model_sets AS m (digest, profile, card) VALUES (:digest, :profile, CAST(:card AS jsonb))"
+            " ON CONFLICT (digest) DO UPDATE SET profile = EXCLUDED.profile, card = EXCLUDED.card"
+            " WHERE EXCLUDED.card <> '{}' AND m.card <> EXCLUDED.card"
+        ),
+        {
+            "digest": model_set.digest,
+            "profile": model_set.profile,
+            "card": json.dumps(clean_json(model_set.card)),
+        },
+    )
+
+
+def set_current_model_set(connection: Connection, digest: str) -> None:
+    """Make one model set the current one; raises `StoreError` where it is not registered."""
+    # Two statements: within one, the unique index would see two current sets for a moment.
+    connection.execute(
+        text("UPDATE model_sets SET is_current = false WHERE is_current AND digest <> :digest"), {"digest": digest}
+    )
+    changed = connection.execute(
+        text("UPDATE model_sets SET is_current = true WHERE digest = :digest"), {"digest": digest}
+    )
+    if changed.rowcount == 0:
+        raise StoreError(f"The model set {digest} is not in the database.", "Register it first.")
+
+
+def publish_pictures(  # noqa: PLR0917 - the rows, table by table
+    connection: Connection,
+    run_id: str,
+    pictures: Sequence[Picture],
+    vectors: Sequence[EncodedVectors],
+    votes: Sequence[Vote],
+    verdicts: Sequence[Verdict],
+    model_set: str,
+    prompt_set: str,
+) -> None:
+    """Upsert pictures with their vectors, verdicts and votes; every vote must be of a picture with a verdict."""
+    begun = _begin(connection, run_id)
+    distinct = {picture.sha256: picture for picture in pictures}
+    stage(connection, "pictures", PICTURE_COLUMNS, map(_values(PICTURE_COLUMNS), distinct.values()))
+    connection.execute(text(UPSERT_PICTURES), {"started_at": begun})
+    connection.execute(text(BREAK_CIRCLES))
+    for encoded in vectors:
+        _publish_vectors(connection, encoded)
+    keys = {"model_set": model_set, "prompt_set": prompt_set, "run_id": run_id, "started_at": begun}
+    _publish_verdicts(connection, votes, verdicts, keys)
+
+
+def publish_sources(
+    connection: Connection,
+    run_id: str,
+    outcomes: Sequence[SourceOutcome],
+    occurrences: Sequence[Occurrence],
+    extraction: str,
+) -> None:
+    """Upsert sources and replace the occurrences of those that were read; pictures must be there already.
+
+    A failed or unchanged source keeps its stored occurrences and digest, whatever is given for it.
+    """
+    begun = _begin(connection, run_id)
+    distinct = {outcome.source: outcome for outcome in outcomes}.values()
+    documents = {_document(outcome): outcome for outcome in distinct}
+    documents.pop(None, None)
+    stage(
+        connection,
+        "documents",
+        ("digest", "kind", "title", "pages"),
+        ((digest, row.kind, row.title, row.pages) for digest, row in documents.items()),
+    )
+    stage(connection, "sources", SOURCE_COLUMNS, map(_source_row, distinct))
+    in_place = _values(OCCURRENCE_COLUMNS)
+    rows = ((source_id(row.source), *in_place(row)) for row in occurrences)
+    stage(connection, "occurrences", ("source_id", *OCCURRENCE_COLUMNS), rows)
+    keys = {"run_id": run_id, "started_at": begun, "extraction": extraction}
+    for step in SOURCE_STEPS:
+        connection.execute(text(step), keys)
+
+
+def _begin(connection: Connection, run_id: str) -> datetime:
+    """Wait for other publishers' transactions (each would lock rows of the others), then when the run began."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK + 1})
+    return _started_at(connection, run_id)
+
+
+def _started_at(connection: Connection, run_id: str) -> datetime:
+    begun: datetime | None = connection.scalar(text("SELECT started_at FROM runs WHERE id = :id"), {"id": run_id})
+    if begun is None:
+        raise StoreError(f"The run {run_id} is not in the database.", "Begin it before anything of it is published.")
+    return begun
+
+
+def _publish_vectors(connection: Connection, encoded: EncodedVectors) -> None:
+    if not len(encoded.sha256s):
+        return
+    width = encoded.values.shape[1]
+    model = {"digest": encoded.digest, "name": encoded.encoder, "width": width}
+    connection.execute(
+        text("INSERT INTO models (digest, name, width) VALUES (:digest, :name, :width) ON CONFLICT DO NOTHING"), model
+    )
+    stage_vectors(connection, encoded.sha256s, encoded.values)
+    connection.execute(
+        text(
+            "INSERT INTO embeddings (encoder_digest, sha256, width, vector)"
+            " SELECT :digest, sha256, :width, vector FROM staged_embeddings ON CONFLICT DO NOTHING"
+        ),
+        model,
+    )
+
+
+def _publish_verdicts(
+    connection: Connection, votes: Sequence[Vote], verdicts: Sequence[Verdict], keys: dict[str, Any]
+) -> None:
+    decided = {verdict.sha256: verdict for verdict in verdicts}
+    orphans = {vote.sha256 for vote in votes} - decided.keys()
+    if orphans:
+        raise ValueError(f"{len(orphans)} pictures have votes and no verdict, {min(orphans)} among them")
+    stage(connection, "verdicts", VERDICT_COLUMNS, map(_values(VERDICT_COLUMNS), decided.values()))
+    stage(connection, "votes", VOTE_COLUMNS, map(_values(VOTE_COLUMNS), votes))
+    for step in (UPSERT_VERDICTS, DROP_VOTES, INSERT_VOTES):
+        connection.execute(text(step), keys)
+
+
+def _values(columns: Sequence[str]) -> Callable[[object], tuple[Any, ...]]:
+    return attrgetter(*columns)
+
+
+def _document(outcome: SourceOutcome) -> str | None:
+    return None if outcome.state in ("failed", "unchanged") else outcome.digest or None
+
+
+def _source_row(outcome: SourceOutcome) -> tuple[Any, ...]:
+    return (
+        source_id(outcome.source),
+        outcome.source,
+        outcome.kind,
+        outcome.state,
+        outcome.reason,
+        outcome.found,
+        _document(outcome),
+        outcome.etag,
+        outcome.last_modified,
+    )

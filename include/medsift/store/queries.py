@@ -1,0 +1,214 @@
+"""What is read from Postgres. Every function runs on the caller's connection and changes nothing."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, exists, select, text
+from sqlalchemy.orm import InstrumentedAttribute
+
+from medsift.contracts import Occurrence, Picture, Verdict, Vote
+from medsift.store import tables as t
+from medsift.store.bulk import read_vectors
+from medsift.store.publish import source_id
+from medsift.store.records import ExportFilter, ExportRow, KnownSource, LabelRow, SourceVerdicts
+
+AT_ONCE = 5000  # keys in one query
+
+EXPORT = """
+SELECT l.sha256, l.label, l.decided_by, l.labelled_by, l.probability, l.confidence, l.kind, l.needs_review,
+       l.first_seen, l.last_seen, p.width, p.height, p.extension, p.near_duplicate_of,
+       o.source, o.kind AS source_kind, o.page, o.url, o.path, o.caption
+FROM picture_labels l
+JOIN pictures p USING (sha256)
+LEFT JOIN LATERAL (
+    SELECT s.source, o.kind, o.page, o.url, o.path, o.caption
+    FROM occurrences o JOIN sources s ON s.id = o.source_id
+    WHERE o.sha256 = l.sha256 AND (CAST(:source_id AS text) IS NULL OR o.source_id = :source_id)
+    ORDER BY s.source, o.ordinal LIMIT 1
+) o ON true
+WHERE (CAST(:label AS text) IS NULL OR l.label = :label)
+  AND (CAST(:kind AS text) IS NULL OR l.kind = :kind)
+  AND (CAST(:min_confidence AS float) IS NULL OR l.confidence >= :min_confidence)
+  AND (CAST(:needs_review AS boolean) IS NULL OR l.needs_review = :needs_review)
+  AND (CAST(:source_id AS text) IS NULL OR o.source IS NOT NULL)
+  AND (CAST(:run AS text) IS NULL
+       OR EXISTS (SELECT FROM run_pictures r WHERE r.run_id = :run AND r.sha256 = l.sha256))
+ORDER BY l.sha256
+"""
+
+VERDICTS_BY_SOURCE = """
+SELECT s.source, s.kind, r.state, r.reason, r.found,
+       count(*) FILTER (WHERE v.verdict = 'medical') AS medical,
+       count(*) FILTER (WHERE v.verdict = 'non-medical') AS non_medical,
+       count(*) FILTER (WHERE v.needs_review) AS to_review
+FROM run_sources r
+JOIN runs ON runs.id = r.run_id
+JOIN sources s ON s.id = r.source_id
+LEFT JOIN (SELECT DISTINCT source_id, sha256 FROM occurrences WHERE sha256 IS NOT NULL) o
+       ON o.source_id = s.id AND r.state <> 'failed'
+LEFT JOIN verdicts v ON (v.sha256, v.model_set, v.prompt_set) = (o.sha256, runs.model_set, runs.prompt_set)
+WHERE r.run_id = :run_id
+GROUP BY s.id, r.state, r.reason, r.found
+ORDER BY s.source
+"""
+
+
+def known_sources(connection: Connection, names: Sequence[str]) -> dict[str, KnownSource]:
+    """Those of the sources that are stored, by name as given."""
+    by_id = {source_id(name): name for name in names}
+    source = t.Source
+    columns = (source.id, source.document, source.etag, source.last_modified, source.state, source.extraction)
+    found = {}
+    for keys in _chunks(by_id):
+        for row in connection.execute(select(*columns).where(source.id.in_(keys))):
+            name = by_id[row.id]
+            known = KnownSource(name, row.document or "", row.etag, row.last_modified, row.state, row.extraction)
+            found[name] = known
+    return found
+
+
+def occurrences_of(connection: Connection, sources: Sequence[str]) -> list[Occurrence]:
+    """All stored occurrences of these sources, in their order."""
+    by_id = {source_id(name): name for name in sources}
+    found: dict[str, list[Occurrence]] = {}
+    table = t.Occurrence.__table__
+    for keys in _chunks(by_id):
+        query = select(table).where(table.c.source_id.in_(keys)).order_by(table.c.source_id, table.c.ordinal)
+        for row in connection.execute(query).mappings():
+            values = dict(row)
+            name = by_id[values.pop("source_id")]
+            box = values.pop("box")
+            found.setdefault(name, []).append(Occurrence(source=name, box=tuple(box) if box else None, **values))
+    return [occurrence for name in by_id.values() for occurrence in found.get(name, [])]
+
+
+def pictures(connection: Connection, sha256s: Iterable[str]) -> dict[str, Picture]:
+    """Those of the pictures that are stored."""
+    columns = [getattr(t.Picture, field.name) for field in fields(Picture)]
+    return {
+        row.sha256: Picture(*row)
+        for keys in _chunks(sha256s)
+        for row in connection.execute(select(*columns).where(t.Picture.sha256.in_(keys)))
+    }
+
+
+def verdicts(connection: Connection, sha256s: Iterable[str], model_set: str, prompt_set: str) -> dict[str, Verdict]:
+    """Stored verdicts of a model set with a prompt set, by picture."""
+    columns = [getattr(t.Verdict, field.name) for field in fields(Verdict)]
+    query = select(*columns).where(t.Verdict.model_set == model_set, t.Verdict.prompt_set == prompt_set)
+    return {
+        row.sha256: Verdict(*row)
+        for keys in _chunks(sha256s)
+        for row in connection.execute(query.where(t.Verdict.sha256.in_(keys)))
+    }
+
+
+def votes(connection: Connection, sha256s: Iterable[str], model_set: str, prompt_set: str) -> list[Vote]:
+    """Stored votes of a model set with a prompt set, by picture and voter."""
+    columns = [getattr(t.Vote, field.name) for field in fields(Vote)]
+    query = select(*columns).where(t.Vote.model_set == model_set, t.Vote.prompt_set == prompt_set)
+    return [
+        Vote(*row)
+        for keys in _chunks(sha256s)
+        for row in connection.execute(query.where(t.Vote.sha256.in_(keys)).order_by(t.Vote.sha256, t.Vote.voter))
+    ]
+
+
+def sources_lacking_verdicts(
+    connection: Connection, sources: Sequence[str], model_set: str, prompt_set: str
+) -> set[str]:
+    """Those sources with a picture that this model set has not scored with this prompt set."""
+    by_id = {source_id(name): name for name in sources}
+    has_verdict = exists().where(
+        t.Verdict.sha256 == t.Occurrence.sha256,
+        t.Verdict.model_set == model_set,
+        t.Verdict.prompt_set == prompt_set,
+    )
+    query = select(t.Occurrence.source_id).distinct().where(t.Occurrence.sha256.is_not(None), ~has_verdict)
+    return {
+        by_id[key]
+        for keys in _chunks(by_id)
+        for key in connection.scalars(query.where(t.Occurrence.source_id.in_(keys)))
+    }
+
+
+def width_of(connection: Connection, encoder_digest: str) -> int | None:
+    """Width of an encoder's vectors, None where none is stored."""
+    return connection.scalar(select(t.Model.width).where(t.Model.digest == encoder_digest))
+
+
+def vectors(
+    connection: Connection, encoder_digest: str, sha256s: Iterable[str]
+) -> tuple[list[str], NDArray[np.float32]]:
+    """Stored vectors of these pictures, float32 (n, width), with the picture of each row."""
+    width = width_of(connection, encoder_digest)
+    if width is None:
+        return [], np.zeros((0, 0), np.float32)
+    parts = [read_vectors(connection, encoder_digest, width, keys) for keys in _chunks(sha256s)]
+    found = [sha256 for part, _ in parts for sha256 in part]
+    return found, np.concatenate([np.zeros((0, width), np.float32), *(values for _, values in parts)])
+
+
+def lacking_vectors(connection: Connection, encoder_digest: str, sha256s: Iterable[str]) -> set[str]:
+    """Those pictures that have no vector by this encoder."""
+    wanted = set(sha256s)
+    query = select(t.Embedding.sha256).where(t.Embedding.encoder_digest == encoder_digest)
+    present = {key for keys in _chunks(wanted) for key in connection.scalars(query.where(t.Embedding.sha256.in_(keys)))}
+    return wanted - present
+
+
+def newest_labels(connection: Connection, sha256s: Iterable[str] | None) -> dict[str, LabelRow]:
+    """The label that counts of each of these pictures, or of all; unsure ones too."""
+    label = t.LabelGiven
+    query = (
+        select(*_label_columns())
+        .distinct(label.sha256)
+        .order_by(label.sha256, label.labelled_at.desc(), label.id.desc())
+    )
+    queries = [query] if sha256s is None else [query.where(label.sha256.in_(keys)) for keys in _chunks(sha256s)]
+    return {row.sha256: LabelRow(*row) for each in queries for row in connection.execute(each)}
+
+
+def all_labels(connection: Connection) -> Iterator[LabelRow]:
+    """Every label ever given, in the order in which they count."""
+    query = select(*_label_columns()).order_by(t.LabelGiven.labelled_at, t.LabelGiven.id)
+    for row in connection.execution_options(yield_per=1000).execute(query):
+        yield LabelRow(*row)
+
+
+def export_rows(connection: Connection, wanted: ExportFilter) -> Iterator[ExportRow]:
+    """Pictures that pass the filter, by identity, each with the first place where it stands; streamed."""
+    keys = {
+        "label": wanted.label,
+        "kind": wanted.kind,
+        "min_confidence": wanted.min_confidence,
+        "needs_review": wanted.needs_review,
+        "source_id": None if wanted.source is None else source_id(wanted.source),
+        "run": wanted.run,
+    }
+    for row in connection.execution_options(yield_per=1000).execute(text(EXPORT), keys):
+        yield ExportRow(*row)
+
+
+def verdicts_by_source(connection: Connection, run_id: str) -> list[SourceVerdicts]:
+    """Every source of a run with its pictures counted by the run's verdicts."""
+    return [SourceVerdicts(*row) for row in connection.execute(text(VERDICTS_BY_SOURCE), {"run_id": run_id})]
+
+
+def current_model_set(connection: Connection) -> str | None:
+    """Digest of the model set that is current in the database."""
+    return connection.scalar(select(t.ModelSet.digest).where(t.ModelSet.is_current))
+
+
+def _label_columns() -> list[InstrumentedAttribute[Any]]:
+    return [getattr(t.LabelGiven, field.name) for field in fields(LabelRow)]
+
+
+def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(keys)
+    while chunk := list(islice(rest, AT_ONCE)):
+        yield chunk

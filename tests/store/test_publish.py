@@ -1,0 +1,163 @@
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from medsift.errors import StoreError
+
+pytestmark = pytest.mark.postgres
+
+
+def test_published_rows_are_read_back_as_they_were_given(store, batch):
+    batch.publish(store)
+    keys = [picture.sha256 for picture in batch.pictures]
+    assert store.pictures(keys) == {picture.sha256: picture for picture in batch.pictures}
+    assert store.verdicts(keys, "set-1", "prompts-1") == {row.sha256: row for row in batch.verdicts}
+    assert sorted(store.votes(keys, "set-1", "prompts-1"), key=repr) == sorted(batch.votes, key=repr)
+    assert store.occurrences_of(["/in/a.pdf", "/in/b.pdf"]) == batch.occurrences
+    found, values = store.vectors("encoder-1", keys)
+    assert values.dtype == np.float32
+    order = [found.index(key) for key in batch.vectors.sha256s]
+    assert np.array_equal(values[order], batch.vectors.values)
+
+
+def test_known_sources_tell_what_governed_their_reading(store, batch):
+    batch.publish(store)
+    known = store.known_sources(["/in/a.pdf", "/in/never.pdf"])
+    assert list(known) == ["/in/a.pdf"]
+    row = known["/in/a.pdf"]
+    assert (row.digest, row.etag, row.last_modified) == ("digest /in/a.pdf", "etag digest", "yesterday")
+    assert (row.state, row.extraction) == ("done", "code-1")
+
+
+def test_publishing_twice_changes_nothing(store, batch, everything):
+    batch.publish(store)
+    before = everything(store.engine)
+    batch.publish(store)
+    assert everything(store.engine) == before
+
+
+def test_two_runs_give_the_same_rows_in_whatever_order(store, database, batch, make_batch, everything, days_later):
+    later = make_batch("run-2", {"/in/b.pdf": [3, 4], "/in/c.pdf": [5]}, days_later(1), probability=0.7, digest="new")
+    later.publish(store)
+    batch.publish(store)
+    other_way = everything(store.engine)
+    batch.publish(store)
+    later.publish(store)
+    assert everything(store.engine) == other_way
+    assert store.known_sources(["/in/b.pdf"])["/in/b.pdf"].digest == "new /in/b.pdf"
+    assert [row.sha256 for row in store.occurrences_of(["/in/b.pdf"])] == [
+        row.sha256 for row in later.occurrences if row.source == "/in/b.pdf"
+    ]
+
+
+def test_near_duplicates_linked_both_ways_round_leave_one_that_stands_for_both(store, batch, identity):
+    first, second = sorted([identity(1), identity(2)])
+    store.begin_run(batch.record)
+    pictures = {picture.sha256: picture for picture in batch.pictures}
+    for duplicate, original in ((first, second), (second, first), (first, second)):
+        linked = [replace(pictures[duplicate], near_duplicate_of=original), pictures[original]]
+        store.publish_pictures(batch.run_id, linked, [], [], [], "set-1", "prompts-1")
+    found = store.pictures([first, second])
+    assert found[first].near_duplicate_of is None
+    assert found[second].near_duplicate_of == first
+
+
+def test_votes_of_a_voter_that_is_gone_vanish_with_the_next_verdict(store, batch, make_batch, identity, days_later):
+    batch.publish(store)
+    later = make_batch("run-2", began=days_later(1))
+    store.begin_run(later.record)
+    votes = [vote for vote in later.votes if vote.voter == "zero_shot"]
+    store.publish_pictures("run-2", later.pictures, [], votes, later.verdicts, "set-1", "prompts-1")
+    assert {vote.voter for vote in store.votes([identity(1)], "set-1", "prompts-1")} == {"zero_shot"}
+
+
+def test_votes_without_verdict_are_a_fault(store, batch):
+    store.begin_run(batch.record)
+    with pytest.raises(ValueError, match="no verdict"):
+        store.publish_pictures(batch.run_id, batch.pictures, [], batch.votes, [], "set-1", "prompts-1")
+
+
+def test_a_failed_source_keeps_its_digest_and_occurrences_and_says_why(store, batch, make_batch, days_later):
+    batch.publish(store)
+    before = store.occurrences_of(["/in/a.pdf"])
+    make_batch("run-2", {"/in/a.pdf": []}, days_later(1), state="failed", digest="broken").publish(store)
+    row = store.known_sources(["/in/a.pdf"])["/in/a.pdf"]
+    assert (row.digest, row.extraction, row.state) == ("digest /in/a.pdf", "code-1", "failed")
+    assert store.occurrences_of(["/in/a.pdf"]) == before
+    assert [found.reason for found in store.verdicts_by_source("run-2")] == ["It is failed."]
+
+
+def test_a_source_that_failed_the_first_time_is_known_without_digest(store, make_batch):
+    make_batch(sources={"/in/a.pdf": []}, state="failed").publish(store)
+    row = store.known_sources(["/in/a.pdf"])["/in/a.pdf"]
+    assert (row.digest, row.extraction, row.state) == ("", "", "failed")
+
+
+def test_an_unchanged_source_is_counted_with_its_stored_pictures(store, batch, make_batch, days_later):
+    batch.publish(store)
+    later = make_batch("run-2", began=days_later(1), state="unchanged")
+    store.begin_run(later.record)
+    store.publish_sources("run-2", later.outcomes, [], "code-2")
+    row = store.known_sources(["/in/a.pdf"])["/in/a.pdf"]
+    assert (row.state, row.extraction, row.digest) == ("done", "code-1", "digest /in/a.pdf")
+    found = store.verdicts_by_source("run-2")
+    assert [(f.source, f.state, f.medical, f.non_medical) for f in found] == [
+        ("/in/a.pdf", "unchanged", 1, 1),
+        ("/in/b.pdf", "unchanged", 1, 1),
+    ]
+
+
+def test_verdicts_by_source_count_distinct_pictures(store, make_batch):
+    make_batch(sources={"/in/a.pdf": [1, 1, 2, 3], "/in/empty.pdf": []}).publish(store)
+    found = store.verdicts_by_source("run-1")
+    assert [(f.source, f.found, f.medical, f.non_medical, f.to_review) for f in found] == [
+        ("/in/a.pdf", 5, 2, 1, 1),
+        ("/in/empty.pdf", 1, 0, 0, 0),
+    ]
+
+
+def test_sources_and_vectors_that_lack_something_are_named(store, batch, identity):
+    batch.publish(store)
+    store.begin_run(batch.record)
+    sources = ["/in/a.pdf", "/in/b.pdf", "/in/new.pdf"]
+    assert store.sources_lacking_verdicts(sources, "set-1", "prompts-1") == set()
+    assert store.sources_lacking_verdicts(sources, "set-2", "prompts-1") == {"/in/a.pdf", "/in/b.pdf"}
+    assert store.lacking_vectors("encoder-1", [identity(1), identity(9)]) == {identity(9)}
+    assert store.lacking_vectors("encoder-2", [identity(1)]) == {identity(1)}
+    assert store.vectors("encoder-2", [identity(1)])[0] == []
+
+
+def test_empty_lists_are_published_as_nothing(store, make_batch):
+    nothing = make_batch(sources={})
+    store.begin_run(nothing.record)
+    store.publish_pictures("run-1", [], [], [], [], "set-1", "prompts-1")
+    store.publish_sources("run-1", [], [], "code-1")
+    store.finish_run("run-1", "done", {})
+    assert store.verdicts_by_source("run-1") == []
+
+
+def test_a_run_that_was_not_begun_publishes_nothing(store, batch):
+    with pytest.raises(StoreError, match="not in the database"):
+        batch.publish_pictures(store)
+
+
+def test_publishers_wait_for_each_other(store, batch, everything, database):
+    order = []
+    inside = threading.Event()
+
+    def second() -> None:
+        inside.wait()
+        with store.exclusive():
+            order.append("second")
+
+    other = threading.Thread(target=second)
+    other.start()
+    with store.exclusive():
+        inside.set()
+        other.join(0.5)
+        assert other.is_alive()
+        order.append("first")
+    other.join(10)
+    assert order == ["first", "second"]
