@@ -10,7 +10,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, NameResolutionError
@@ -105,7 +105,7 @@ class Door:
     def _follow(self, url: str, headers: dict[str, str], deadline: Deadline) -> Fetched:
         for _ in range(MAX_REDIRECTS + 1):
             request = _prepared(url, headers)
-            address = str(request.url)
+            address = urldefrag(str(request.url)).url
             try:
                 response = self._adapter.send(request, stream=True, timeout=(self._timeout_s, self._timeout_s))
                 with closing(response):

@@ -1,0 +1,42 @@
+"""What an answer from the network is: its bytes decide, its content type only where bytes cannot."""
+
+import re
+from typing import Literal
+
+Content = Literal["picture", "pdf", "dicom", "page", "other"]
+
+PICTURE_MAGIC = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|II\*\0|MM\0\*|II\+\0\x08\0|MM\0\+\0\x08|RIFF....WEBP", re.DOTALL
+)
+PAGE_TYPES = {"text/html", "application/xhtml+xml"}
+PAGE_START = re.compile(rb"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+SNIFFED_BYTES = 4096
+
+
+def is_picture(data: bytes) -> bool:
+    """Whether the bytes begin as JPEG, PNG, GIF, TIFF or WebP."""
+    return PICTURE_MAGIC.match(data) is not None
+
+
+def content_of(data: bytes, content_type: str) -> Content:
+    """What kind of content an answer is."""
+    if is_picture(data):
+        return "picture"
+    if data.lstrip()[:5] == b"%PDF-" or (mime_type(content_type) == "application/pdf" and b"%PDF" in data[:1024]):
+        return "pdf"
+    if data[128:132] == b"DICM":
+        return "dicom"
+    if mime_type(content_type) in PAGE_TYPES or PAGE_START.search(data[:SNIFFED_BYTES]):
+        return "page"
+    return "other"
+
+
+def mime_type(content_type: str) -> str:
+    """`text/html` of `Text/HTML; charset=utf-8`."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def charset(content_type: str) -> str:
+    """`utf-8` of `text/html; charset="utf-8"`, or empty."""
+    found = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", content_type, re.IGNORECASE)
+    return found.group(1) if found else ""

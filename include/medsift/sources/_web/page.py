@@ -1,0 +1,176 @@
+"""Finds the pictures of an HTML page. Runs in the sandbox child only: what it parses, anyone may have written.
+
+lxml rather than Python's html.parser: six times faster on a page of 5 MB, and it ends open paragraphs and list
+items as browsers do. The child is the border around its C code.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from bs4 import BeautifulSoup, Tag
+from bs4.element import NavigableString, PageElement
+
+from medsift.sources._web.inline import decoded_data_uri
+from medsift.sources._web.srcset import largest
+from medsift.sources._web.text import decoded_page
+
+LARGE_ATTRIBUTES = (
+    "data-large_image", "data-large-file", "data-orig-file", "data-full-src", "data-full-url", "data-zoom-image",
+    "data-hi-res-src",
+)  # fmt: skip
+LAZY_SETS = ("data-srcset", "data-lazy-srcset")
+LAZY_ATTRIBUTES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-original-src", "data-image")
+PREVIEWS = {"og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src"}
+READABLE_TYPES = {"", "image/jpeg", "image/jpg", "image/png", "image/webp", "image/tiff", "image/gif"}
+PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif")
+CSS_URL = re.compile(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^)'\"]*?))\s*\)", re.IGNORECASE)
+MAX_ADDRESS = 8192  # longer ones no server takes
+MAX_ADDRESSES = 3  # the largest, and what to fall back to
+CAPTION_CHARACTERS = 1000
+NEARBY_CHARACTERS = 500
+NEARBY_STEPS = 200
+
+
+def pictures_of_page(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Title and number of pictures of the page `payload`, then the first `limit` pictures in reading order.
+
+    Arguments: `url`, `charset` (as the server said, or empty), `limit`. A picture has `addresses` (best first),
+    `caption` and `nearby`; one that stands in the page itself (`is_inline`) comes with its bytes.
+    """
+    soup = BeautifulSoup(decoded_page(payload, arguments["charset"]), "lxml")
+    for drawing in soup.find_all("svg"):
+        drawing.decompose()
+    found = _distinct(_references(soup, _base(soup, arguments["url"])))
+    yield {"title": _text(soup.title, CAPTION_CHARACTERS), "found": len(found)}, b""
+    for addresses, tag in found[: arguments["limit"]]:
+        words = {"caption": _caption(tag), "nearby": _nearby(tag)}
+        is_inline = addresses[0].startswith("data:")
+        data = decoded_data_uri(addresses[0]) if is_inline else b""
+        yield {"addresses": [] if is_inline else addresses, "is_inline": is_inline, **words}, data
+
+
+def _distinct(references: Iterator[tuple[list[str], Tag]]) -> list[tuple[list[str], Tag]]:
+    seen: set[str] = set()
+    found = []
+    for addresses, tag in references:
+        if addresses and addresses[0] not in seen:
+            found.append((addresses, tag))
+        seen.update(addresses)
+    return found
+
+
+def _references(soup: BeautifulSoup, base: str) -> Iterator[tuple[list[str], Tag]]:
+    """Addresses (best first) and tag of every picture; previews for other sites come last."""
+    for tag in soup.find_all(True):
+        if tag.name == "img":
+            yield _joined(base, _wrapping_link(tag, base) + _addresses_of_img(tag)), tag
+        elif tag.name == "a" and tag.find("img") is None and _leads_to_picture(base, _value(tag, "href")):
+            yield _joined(base, [_value(tag, "href")]), tag
+        style = _value(tag, "style")
+        if "background" in style:
+            for parts in CSS_URL.findall(style):
+                yield _joined(base, [re.sub(r"\\(.)", r"\1", "".join(parts))]), tag
+    for tag in soup.find_all("meta"):
+        if (_value(tag, "property") or _value(tag, "name")).lower() in PREVIEWS:
+            yield _joined(base, [_value(tag, "content")]), tag
+
+
+def _addresses_of_img(img: Tag) -> list[str]:
+    """The largest form that the page offers, then what `src` says unless that is a placeholder for a lazy one."""
+    sets = [_value(img, name) for name in ("srcset", *LAZY_SETS)]
+    picture = img.find_parent("picture")
+    for source in picture.find_all("source") if picture else []:
+        if _value(source, "type").lower() in READABLE_TYPES:
+            sets += [_value(source, name) for name in ("srcset", *LAZY_SETS)]
+    lazy = [value for name in LAZY_ATTRIBUTES if _is_like_address(value := _value(img, name))]
+    large = [value for name in LARGE_ATTRIBUTES if _is_like_address(value := _value(img, name))]
+    best = largest(sets)
+    is_lazy = bool(lazy or any(_value(img, name) for name in LAZY_SETS))
+    return [*large[:1], *([best] if best else []), *lazy[:1], *([] if is_lazy else [_value(img, "src")])]
+
+
+def _wrapping_link(img: Tag, base: str) -> list[str]:
+    link = img.find_parent("a")
+    target = _value(link, "href") if link else ""
+    return [target] if _leads_to_picture(base, target) else []
+
+
+def _leads_to_picture(base: str, target: str) -> bool:
+    return any(urlsplit(address).path.lower().endswith(PICTURE_ENDINGS) for address in _joined(base, [target]))
+
+
+def _is_like_address(value: str) -> bool:
+    return ("/" in value or "." in value) and not re.search(r"[{}<>]", value)
+
+
+def _joined(base: str, targets: list[str]) -> list[str]:
+    """Absolute addresses without fragment, each once, at most `MAX_ADDRESSES`; drawings (SVG) left out."""
+    addresses: list[str] = []
+    for target in targets:
+        address = _absolute(base, target)
+        if address and address not in addresses:
+            addresses.append(address)
+    return addresses[:MAX_ADDRESSES]
+
+
+def _absolute(base: str, target: str) -> str:
+    target = re.sub(r"[\t\r\n]", "", target.strip())
+    if not target or target.startswith("#"):
+        return ""
+    if target[:5].lower() == "data:":
+        return "" if target[5:20].lower().startswith("image/svg") else "data:" + target[5:]
+    try:
+        address = urldefrag(urljoin(base, target)).url
+        is_drawing = urlsplit(address).path.lower().endswith((".svg", ".svgz"))
+    except ValueError:
+        return target[:MAX_ADDRESS]  # the door says what is wrong with it
+    return "" if is_drawing or len(address) > MAX_ADDRESS else address
+
+
+def _base(soup: BeautifulSoup, url: str) -> str:
+    tag = soup.find("base", href=True)
+    address = _absolute(url, _value(tag, "href")) if isinstance(tag, Tag) else ""
+    return address if address.lower().startswith(("http://", "https://")) else url
+
+
+def _value(tag: Tag, name: str) -> str:
+    value = tag.get(name, "")
+    return value if isinstance(value, str) else " ".join(value or [])
+
+
+def _caption(tag: Tag) -> str:
+    """The figure's caption, else what stands in place of the picture, else the words of a link."""
+    figure = tag.find_parent("figure")
+    caption = _text(figure.find("figcaption"), CAPTION_CHARACTERS) if figure else ""
+    spoken = (_value(tag, name) for name in ("alt", "aria-label", "title"))
+    words = caption or next((words for words in spoken if words.strip()), "")
+    if not words and tag.name == "a":
+        return _text(tag, CAPTION_CHARACTERS)
+    return " ".join(words.split())[:CAPTION_CHARACTERS]
+
+
+def _nearby(tag: Tag) -> str:
+    """Up to 500 characters of the words that stand before and after the picture."""
+    if tag.name == "meta":
+        return ""
+    half = NEARBY_CHARACTERS // 2
+    before = " ".join(reversed(_words(tag.previous_elements, half)))[-half:]
+    after = " ".join(_words(tag.next_elements, half))[: NEARBY_CHARACTERS - len(before) - 1]
+    return f"{before} {after}".strip()
+
+
+def _words(elements: Iterator[PageElement], enough: int) -> list[str]:
+    found: list[str] = []
+    for _, element in zip(range(NEARBY_STEPS), elements, strict=False):
+        # Only plain text is of exactly this class: comments, scripts and styles are its subclasses.
+        if type(element) is NavigableString and element.strip() and not element.find_parent(["title", "head"]):
+            found.append(" ".join(element.split()))
+        if sum(map(len, found)) >= enough:
+            break
+    return found
+
+
+def _text(tag: PageElement | None, characters: int) -> str:
+    return " ".join(tag.get_text(" ").split())[:characters] if tag else ""
