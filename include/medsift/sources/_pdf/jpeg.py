@@ -1,0 +1,58 @@
+"""When a JPEG stream of a PDF may be kept byte for byte: when it looks as the page shows it, anywhere it is opened."""
+
+import io
+from typing import TYPE_CHECKING
+
+from medsift.sources._pdf.drawn import Drawn
+from medsift.sources._pdf.geometry import is_upright
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from medsift.sources._pdf.pixels import Pixels
+
+ORIENTATION_TAG = 274
+MAX_DIFFERENCE = 4.0  # of 255, mean over a 16 x 16 reduction: far above what decoders differ by, far below a cast
+
+
+def stream_of(drawn: Drawn) -> bytes | None:
+    """The JPEG stream of a picture whose placement and dictionary change nothing about it, or None."""
+    from pymupdf import mupdf
+
+    image = drawn.image.m_internal
+    changes = image.use_decode or image.use_colorkey or image.mask or drawn.mask or drawn.alpha < 0.999
+    if drawn.kind != "image" or changes or not is_upright(drawn.matrix):
+        return None
+    compressed = mupdf.ll_fz_compressed_image_buffer(image)
+    if not compressed or compressed.params.type != mupdf.FZ_IMAGE_JPEG or image.n not in (1, 3):
+        return None
+    buffer = mupdf.FzBuffer(mupdf.ll_fz_keep_buffer(compressed.buffer))
+    return bytes(mupdf.fz_buffer_extract_copy(buffer))
+
+
+def looks_like(stream: bytes, drawn: Drawn, shown: "Pixels") -> bool:
+    """Whether any viewer would show `stream` as `shown` (the picture as MuPDF draws it, in any size)."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(stream), formats=["JPEG"]) as picture:
+            if (picture.width, picture.height) != (drawn.width, drawn.height) or picture.mode not in ("L", "RGB"):
+                return False
+            if picture.getexif().get(ORIENTATION_TAG, 1) != 1 or not _is_srgb(picture.info.get("icc_profile")):
+                return False
+            picture.draft(picture.mode, (64, 64))
+            small = picture.convert("RGB").resize((16, 16), Image.Resampling.BOX)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+    return _difference(small, Image.fromarray(shown).resize((16, 16), Image.Resampling.BOX)) <= MAX_DIFFERENCE
+
+
+def _is_srgb(profile: bytes | None) -> bool:
+    """Whether a profile inside the JPEG, which a PDF ignores and a viewer applies, changes nothing much."""
+    return not profile or b"sRGB" in profile or b"s\x00R\x00G\x00B" in profile or profile[16:20] == b"GRAY"
+
+
+def _difference(one: "Image.Image", other: "Image.Image") -> float:
+    import numpy as np
+
+    return float(np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16)).mean())

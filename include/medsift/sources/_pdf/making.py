@@ -1,0 +1,201 @@
+"""A drawing, or a group of them, made into the bytes of a picture and checked against the rendered page."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from medsift.sources._pdf import jpeg
+from medsift.sources._pdf.drawn import Drawn
+from medsift.sources._pdf.geometry import Box, area, is_straight, overlap
+from medsift.sources._pdf.joining import box_of
+from medsift.sources._pdf.pixels import as_png, by_itself, native, render_size, rendered, scales
+from medsift.sources._pdf.view import PageView
+from medsift.sources._pdf.words import Words
+
+if TYPE_CHECKING:
+    from medsift.sources._pdf.pixels import Pixels
+
+MAX_MEAN = 6.0  # of 255: mean difference to the rendered page up to which a picture is as rendered
+MAX_SHARE = 0.06  # share of pixels that may differ clearly: arrows and letters set over a figure
+CLEARLY = 40  # of 255
+MAX_CUT = 0.02  # share of a side that a clip may take before the picture counts as cropped
+CACHE_BYTES = 192 * 2**20
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A picture of a page: its box and its bytes."""
+
+    box: Box
+    data: bytes
+    is_rebuilt: bool
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A drawing that gives no picture, with the reason; without a box it speaks of several."""
+
+    box: Box | None
+    state: Literal["rejected", "failed"]
+    reason: str
+
+
+@dataclass
+class Known:
+    """Pictures already made and checked in this file, so that a logo on each page costs its work once.
+
+    The drawing is kept with its result: while MuPDF's picture lives, its address names no other.
+    """
+
+    entries: OrderedDict[tuple[object, ...], tuple[Drawn, Taken]] = field(default_factory=OrderedDict)
+    size: int = 0
+
+    def get(self, key: tuple[object, ...]) -> Taken | None:
+        """What was made of it before."""
+        if key not in self.entries:
+            return None
+        self.entries.move_to_end(key)
+        return self.entries[key][1]
+
+    def put(self, key: tuple[object, ...], drawn: Drawn, taken: Taken) -> None:
+        """Remember it, and forget what was not asked for longest."""
+        self.entries[key] = (drawn, taken)
+        self.size += len(taken.data) * 2
+        while self.size > CACHE_BYTES and len(self.entries) > 1:
+            self.size -= len(self.entries.popitem(last=False)[1][1].data) * 2
+
+
+@dataclass
+class Maker:
+    """Makes the pictures of one page. `bombs` are boxes that no render may touch; `found` is all that is drawn."""
+
+    view: PageView
+    known: Known
+    found: Sequence[Drawn]
+    bombs: Sequence[Box]
+    words: Words
+
+    def made(self, group: Sequence[Drawn]) -> Iterator[Taken | Refused]:
+        """The picture that the group makes; one refused line for each member that cannot be seen."""
+        if len(group) == 1:
+            yield self._single(group[0])
+            return
+        top = group[-1]
+        if _is_opaque(top) and area(top.visible) >= 0.95 * area(box_of(group)):
+            yield from (Refused(drawn.visible, "rejected", "It is covered by another picture.") for drawn in group[:-1])
+            yield self._single(top)
+        else:
+            yield self._from_page(group)
+
+    def _single(self, drawn: Drawn) -> Taken | Refused:
+        if drawn.kind == "clip" or drawn.in_mask is not None:
+            return self._from_page([drawn])
+        key = _key(drawn)
+        known = self.known.get(key) if drawn.is_plain else None
+        if known:
+            return replace(known, box=drawn.visible)
+        if self._is_as_rendered(drawn):
+            taken = self._by_itself(drawn)
+            self.known.put(key, drawn, taken)
+            return taken
+        return self._otherwise(drawn)
+
+    def _is_as_rendered(self, drawn: Drawn) -> bool:
+        if self._touches_bomb(drawn.visible):
+            return True
+        import numpy as np
+
+        shown, exact = self.view.cut(drawn.visible)
+        alone = by_itself(drawn, exact, shown.shape[1], shown.shape[0])
+        inner = np.s_[1:-1, 1:-1] if min(shown.shape[:2]) > 8 else np.s_[:, :]
+        differences = np.abs(shown[inner].astype(np.int16) - alone[inner]).max(axis=2)
+        if differences.mean() <= MAX_MEAN and (differences > CLEARLY).mean() <= MAX_SHARE:
+            return True
+        return self._is_background(drawn) and float(np.median(differences)) <= MAX_MEAN
+
+    def _is_background(self, drawn: Drawn) -> bool:
+        """Whether the page's text or other pictures are set over it: then the page is no view of this picture."""
+        if area(drawn.visible) < 0.5 * area(self.view.box):
+            return False
+        above = any(
+            other.order > drawn.order and area(overlap(other.visible, drawn.visible)) > 0.01 * area(drawn.visible)
+            for other in self.found
+        )
+        return above or self.words.are_on(drawn.visible)
+
+    def _by_itself(self, drawn: Drawn) -> Taken:
+        cropped = _cropped(drawn)
+        stream = None if cropped else jpeg.stream_of(drawn)
+        if stream and jpeg.looks_like(stream, drawn, by_itself(drawn, drawn.full, 96, 96)):
+            return Taken(drawn.visible, stream, is_rebuilt=False)
+        pixels = native(drawn)
+        return Taken(drawn.visible, as_png(_crop(pixels, drawn) if cropped else pixels), is_rebuilt=True)
+
+    def _otherwise(self, drawn: Drawn) -> Taken | Refused:
+        """A picture that the page shows otherwise than it is: as the page shows it, if it shows it at all."""
+        for other in self.found:
+            if other.order > drawn.order and _is_opaque(other):
+                seen = area(overlap(other.visible, drawn.visible))
+                if seen >= 0.97 * area(drawn.visible):
+                    return Refused(drawn.visible, "rejected", "It is covered by another picture.")
+        shown, exact = self.view.cut(drawn.visible)
+        if _is_flat(shown) and not _is_flat(by_itself(drawn, exact, shown.shape[1], shown.shape[0])):
+            return Refused(drawn.visible, "rejected", "It cannot be seen on the page: something else covers it.")
+        return self._from_page([drawn])
+
+    def _from_page(self, group: Sequence[Drawn]) -> Taken | Refused:
+        box = box_of(group)
+        if self._touches_bomb(box):
+            return Refused(box, "failed", "It cannot be shown: a picture too large to be decoded lies upon it.")
+        across, down = (max(scale) for scale in zip(*map(scales, group), strict=True))
+        pixels = rendered(self.view.display_list, box, *render_size(box, across, down))
+        return Taken(box, as_png(pixels), is_rebuilt=True)
+
+    def _touches_bomb(self, box: Box) -> bool:
+        # The view is one render of the whole page, so one such picture anywhere on it is too many.
+        return bool(self.bombs) and box is not None
+
+
+def _is_opaque(drawn: Drawn) -> bool:
+    return (
+        drawn.kind == "image"
+        and drawn.is_plain
+        and drawn.mask is None
+        and drawn.alpha > 0.999
+        and drawn.in_mask is None
+    )
+
+
+def _key(drawn: Drawn) -> tuple[object, ...]:
+    """The same key means the same bytes: picture, mask, turn, crop and colour."""
+    a, b, c, d = drawn.matrix[:4]
+    turn = (a > 0, b > 0, c > 0, d > 0, abs(b) > abs(a)) if is_straight(drawn.matrix) else (a, b, c, d)
+    mask = drawn.mask.m_internal_value() if drawn.mask else 0
+    crop = _relative(drawn) if _cropped(drawn) else None
+    return (drawn.key, mask, drawn.kind, drawn.color, drawn.alpha, turn, crop)
+
+
+def _relative(drawn: Drawn) -> tuple[float, ...]:
+    x0, y0, x1, y1 = drawn.full
+    width, height = x1 - x0, y1 - y0
+    seen = drawn.visible
+    parts = ((seen[0] - x0) / width, (seen[1] - y0) / height, (seen[2] - x0) / width, (seen[3] - y0) / height)
+    return tuple(round(part, 4) for part in parts)
+
+
+def _cropped(drawn: Drawn) -> bool:
+    """Whether a clip or the page's edge takes more of a side than rounding would."""
+    left, top, right, bottom = _relative(drawn)
+    return max(left, top, 1 - right, 1 - bottom) > MAX_CUT
+
+
+def _crop(pixels: "Pixels", drawn: Drawn) -> "Pixels":
+    height, width = pixels.shape[:2]
+    left, top, right, bottom = _relative(drawn)
+    x0, y0 = min(width - 1, round(left * width)), min(height - 1, round(top * height))
+    return pixels[y0 : max(y0 + 1, round(bottom * height)), x0 : max(x0 + 1, round(right * width))]
+
+
+def _is_flat(pixels: "Pixels") -> bool:
+    return float(pixels[1:-1, 1:-1].std(axis=(0, 1)).max()) < 4.0 if min(pixels.shape[:2]) > 8 else False

@@ -1,0 +1,106 @@
+"""PDF files: every picture as the rendered page shows it. What reads them runs in the sandbox (package _pdf)."""
+
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from medsift.contracts import About, Candidate, Leaf, Missed, Place
+from medsift.errors import EmptySourceError, SourceError
+from medsift.sources import Tools, register
+
+READER = "medsift.sources._pdf.reader:pictures"
+SECONDS_A_PAGE = 1.0  # what a file may take beyond `child_timeout_s` for each of its pages
+BUDGET_S = 15.0  # after so long a child hands back between two pages, so that a limit meets one page, not the file
+MAX_DEATHS = 10
+
+
+@register("pdf")
+class PdfSource:
+    """PDF: pictures with page, box, caption and nearby words."""
+
+    name: ClassVar[str] = "pdf"
+
+    def recognises(self, source: str, head: bytes) -> bool:
+        """A header among the first 1024 bytes, as readers have it, or the ending."""
+        return b"%PDF" in head[:1024] or source.lower().endswith(".pdf")
+
+    def extract(self, leaf: Leaf, tools: Tools) -> Iterator[Candidate | Missed | About]:
+        """Every picture of the PDF in page order; raises `SourceError` where none of it can be read."""
+        if not leaf.path or not Path(leaf.path).is_file():
+            raise SourceError("There is no such file.")
+        yield from _Reading(Path(leaf.path).absolute(), tools).run()
+
+
+class _Reading:
+    """One file read in as many calls of the child as it takes."""
+
+    def __init__(self, path: Path, tools: Tools) -> None:
+        self.path = path
+        self.sandbox = tools.sandbox
+        self.max_pixels = tools.settings.max_pixels
+        self.page_limit_s = float(tools.settings.child_timeout_s)
+        self.ends = time.monotonic() + self.page_limit_s
+        self.pages: int | None = None
+        self.at = 0
+        self.deaths = 0
+
+    def run(self) -> Iterator[Candidate | Missed | About]:
+        following: int | None = 1
+        while following is not None:
+            if self.pages and (time.monotonic() > self.ends or self.deaths > MAX_DEATHS):
+                yield _lost(following, f"Pages {following} to {self.pages} were not read: {self._why_stopped()}.")
+                return
+            following = yield from self._call(following)
+
+    def _call(self, first: int) -> Generator[Candidate | Missed | About, None, int | None]:
+        """One call of the child from page `first` on; returns the page to go on with, or None at the end."""
+        arguments = {
+            "path": str(self.path), "first_page": first, "max_pixels": self.max_pixels,
+            "budget_s": min(BUDGET_S, self.page_limit_s / 4),
+        }  # fmt: skip
+        self.at = first - 1
+        try:
+            for header, data in self.sandbox.stream(READER, arguments, timeout_s=self.page_limit_s):
+                if header["type"] == "next":
+                    return int(header["page"])
+                yield from self._taken(header, data)
+        except EmptySourceError:
+            raise
+        except SourceError as error:
+            if self.at < first:
+                raise
+            self.deaths += 1
+            yield _lost(self.at, f"The page could not be read. {error}")
+            return self.at + 1 if self.pages and self.at < self.pages else None
+        return None
+
+    def _taken(self, header: dict[str, Any], data: bytes) -> Iterator[Candidate | Missed | About]:
+        kind = header["type"]
+        if kind == "about":
+            self.pages = int(header["pages"])
+            self.ends += SECONDS_A_PAGE * self.pages
+            yield About(title=header["title"], pages=self.pages)
+        elif kind == "page":
+            self.at = int(header["page"])
+        elif kind == "picture":
+            yield Candidate(_place(header), data, bool(header["is_rebuilt"]))
+        else:
+            yield Missed(_place(header), header["state"], header["reason"], bool(header.get("is_part")))
+
+    def _why_stopped(self) -> str:
+        return "too many pages of it cannot be read" if self.deaths > MAX_DEATHS else "the time for this file is over"
+
+
+def _place(header: dict[str, Any]) -> Place:
+    box = header["box"]
+    return Place(
+        page=header["page"],
+        box=tuple(box) if box else None,
+        caption=header.get("caption", ""),
+        nearby=header.get("nearby", ""),
+    )
+
+
+def _lost(page: int, reason: str) -> Missed:
+    return Missed(Place(page=page), "failed", reason, is_part=True)
