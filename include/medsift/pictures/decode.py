@@ -27,7 +27,6 @@ EXTENSIONS = {
     "GIF": "gif",
     "BMP": "bmp",
     "JPEG2000": "jp2",
-    "PPM": "ppm",
 }
 FORMATS = [name for name in EXTENSIONS if name != "MPO"]
 WHITE_IS_ZERO = 0  # value of the TIFF tag PhotometricInterpretation
@@ -89,15 +88,16 @@ def _eight_bits(image: Image.Image, is_negative: bool) -> Image.Image:
     return Image.fromarray(255 - grey if is_negative else grey)
 
 
-def windowed(values: NDArray[Any]) -> NDArray[np.uint8]:
+def windowed(values: NDArray[Any], counted: NDArray[Any] | None = None) -> NDArray[np.uint8]:
     """Grey values of any range to 0..255, uint8, same shape.
 
     From the 0.5th to the 99.5th percentile: such files seldom fill their range (12 bits of 16 are usual), and a few
     hot pixels or a burnt-in mark would turn a minimum-to-maximum window black. Where nearly all pixels are equal
-    the percentiles meet, and the whole range is taken.
+    the percentiles meet, and the whole range is taken. `counted`: those of the values that the percentiles are of.
     """
     numbers = values.astype(np.float32)
-    finite = numbers[np.isfinite(numbers)]
+    basis = numbers if counted is None or not counted.size else counted.astype(np.float32)
+    finite = basis[np.isfinite(basis)]
     if not finite.size:
         return np.zeros(values.shape, np.uint8)
     low, high = np.percentile(finite[:: max(1, finite.size // 2**20)], [0.5, 99.5])

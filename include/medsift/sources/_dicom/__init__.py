@@ -1,0 +1,1 @@
+"""What reads DICOM files, run in the sandbox child only (but for the rule of tags.py)."""

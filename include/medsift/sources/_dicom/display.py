@@ -1,0 +1,97 @@
+"""Stored DICOM pixels to what a reading station shows: modality values, window, inversion. 8 bits come last."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medsift.pictures.decode import windowed
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+Stored = NDArray[Any]
+Shown = NDArray[np.uint8]
+GROUPS = ("PixelValueTransformationSequence", "FrameVOILUTSequence")  # of enhanced multi-frame objects
+
+
+def shown(dataset: "Dataset", stored: Stored, frame: int) -> Shown:
+    """One frame, uint8 (rows, columns) or (rows, columns, 3); `stored` as pydicom's `iter_pixels` gives it."""
+    photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2")).strip().upper()
+    if photometric == "PALETTE COLOR":
+        from pydicom.pixels.processing import apply_color_lut
+
+        colours = apply_color_lut(stored, dataset)[..., :3]
+        return _eight_bits(colours, 8 * colours.itemsize if colours.max() > 255 else 8)
+    if stored.ndim == 3:
+        return _eight_bits(stored, int(dataset.get("BitsStored", 8)))
+    grey = _grey(_of_frame(dataset, frame), dataset, _own_bits(dataset, stored))
+    return 255 - grey if photometric == "MONOCHROME1" else grey
+
+
+def _eight_bits(colours: Stored, bits: int) -> Shown:
+    return (colours >> max(0, bits - 8)).clip(0, 255).astype(np.uint8)
+
+
+def _own_bits(dataset: "Dataset", stored: Stored) -> Stored:
+    """Without what old files keep in the bits above the pixel's own, such as overlays; sign extended."""
+    bits, high = dataset.get("BitsStored"), dataset.get("HighBit")
+    is_native = not dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    if not (is_native and bits and high == bits - 1 and np.issubdtype(stored.dtype, np.integer)):
+        return stored
+    spare = 8 * stored.itemsize - bits
+    return (stored << spare) >> spare if 0 < spare < 8 * stored.itemsize else stored
+
+
+def _of_frame(dataset: "Dataset", frame: int) -> "Dataset":
+    """Rescale and window of a frame: its own, else what all frames share, else the file's."""
+    from pydicom import Dataset
+
+    result = Dataset()
+    result.file_meta = dataset.file_meta
+    names = ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "VOILUTSequence", "WindowCenter", "WindowWidth")
+    shared = list(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]
+    own = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])[frame : frame + 1]
+    groups = [item for group in (*shared, *own) for name in GROUPS for item in group.get(name) or []]
+    for source in (dataset, *groups):
+        for name in (*names, "VOILUTFunction"):
+            if source.get(name) not in (None, ""):
+                result[name] = source[name]
+    return result
+
+
+def _grey(values: "Dataset", dataset: "Dataset", stored: Stored) -> Shown:
+    from pydicom.pixels.processing import apply_modality_lut, apply_voi
+
+    modality = apply_modality_lut(stored, values)
+    if values.get("VOILUTSequence"):
+        through = apply_voi(modality.round().astype(np.int64), values)
+        bits = int(values.VOILUTSequence[0].LUTDescriptor[2])
+        grey = (through / (2**bits - 1) * 255).clip(0, 255).astype(np.uint8)
+    else:
+        grey = _by_window(values, modality)
+    if grey is None or (grey.min() == grey.max() and stored.min() != stored.max()):
+        # No window, or one that was not made for these values and shows nothing.
+        return windowed(modality, modality[stored != dataset.get("PixelPaddingValue")])
+    return grey
+
+
+def _by_window(values: "Dataset", modality: Stored) -> Shown | None:
+    """The first window of the file applied as PS3.3 C.11.2.1.2 and C.11.2.1.3 say; None without a usable one."""
+    centre, width = (_first(values.get(name)) for name in ("WindowCenter", "WindowWidth"))
+    function = str(values.get("VOILUTFunction", "LINEAR")).strip().upper()
+    if centre is None or width is None or width < (1 if function == "LINEAR" else 1e-9):
+        return None
+    if function == "SIGMOID":
+        level = 1 / (1 + np.exp(np.clip(-4 * (modality - centre) / width, -700, 700)))
+    elif function == "LINEAR_EXACT":
+        level = (modality - centre) / width + 0.5
+    else:
+        level = (modality - (centre - 0.5)) / max(width - 1, 1e-9) + 0.5
+    eight: Shown = (np.clip(level, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return eight
+
+
+def _first(value: Any) -> float | None:
+    number = value[0] if isinstance(value, (list, tuple)) or hasattr(value, "append") else value
+    return None if number in (None, "") or not np.isfinite(float(number)) else float(number)

@@ -1,0 +1,142 @@
+"""Single picture files, from folders or given alone."""
+
+import os
+import stat
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from medsift.contracts import About, Candidate, Leaf, Missed, Place
+from medsift.errors import PictureError, SourceError
+from medsift.sources import Tools, register
+
+MAX_FILE_BYTES = 2**30
+HEAD_BYTES = 4096
+TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+PICTURE_HEADS = (
+    b"\xff\xd8\xff",  # JPEG
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF87a",
+    b"GIF89a",
+    b"\0\0\0\x0cjP  \r\n\x87\n",  # JPEG 2000, in a file or
+    b"\xff\x4f\xff\x51",  # as a bare codestream
+    *TIFF_HEADS,
+)
+
+
+@register("folder")
+class FolderSource:
+    """One picture file: as found, or page by page where a TIFF has several."""
+
+    name: ClassVar[str] = "folder"
+
+    def recognises(self, source: str, head: bytes) -> bool:
+        """Whether the content is a picture's; endings are not believed."""
+        return is_picture(head)
+
+    def extract(self, leaf: Leaf, tools: Tools) -> Iterator[Candidate | Missed | About]:
+        """The picture, or each page of a TIFF; raises `SourceError` where the file cannot be read."""
+        path = Path(leaf.path or leaf.source)
+        head = read_head(path)
+        place = Place(path=str(path))
+        if not is_picture(head):
+            yield Missed(place, "rejected", "The file is empty." if not head else "Its content is no picture.")
+        elif head.startswith(TIFF_HEADS):
+            yield from _pages(path, tools)
+        else:
+            yield Candidate(place, _whole(path), is_rebuilt=False)
+
+
+def is_picture(head: bytes) -> bool:
+    """Whether a file that begins so is a picture of a kind that is read."""
+    is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    is_bmp = head[:2] == b"BM" and head[14:18] in {bytes([size, 0, 0, 0]) for size in (12, 40, 52, 56, 64, 108, 124)}
+    return is_webp or is_bmp or head.startswith(PICTURE_HEADS)
+
+
+def leaf_files(folder: Path, allowed_extensions: Collection[str]) -> Iterator[Path]:
+    """Files below a folder to look at, sorted: those of an allowed ending, and DICOM files whatever their ending
+    (where `dcm` is allowed)."""
+    allowed = {f".{extension}" for extension in allowed_extensions}
+    for path in regular_files(folder):
+        if path.suffix.lower() in allowed or path.is_dir() or (".dcm" in allowed and _is_dicom(path)):
+            yield path
+
+
+def regular_files(folder: Path) -> Iterator[Path]:
+    """Files below a folder, sorted; hidden ones, pipes, devices and links out of the folder are passed over.
+
+    A subfolder that may not be read is given in place of its files, so that it is reported. Raises `OSError` where
+    the folder itself cannot be read.
+    """
+    root = folder.resolve()
+    yield from _below(folder, root)
+
+
+def read_head(path: Path) -> bytes:
+    """The first 4096 bytes of a regular file; raises `SourceError`, and never waits for a pipe or device."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb") as file:  # noqa: PTH123  Path.open cannot be told not to wait for a pipe
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise SourceError("It is not a regular file.")
+            return file.read(HEAD_BYTES)
+    except FileNotFoundError:
+        raise SourceError("There is no such file.") from None
+    except OSError as error:
+        raise SourceError(f"The file cannot be read ({error.strerror}).") from None
+
+
+def _below(folder: Path, root: Path) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
+        shown = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    for entry in shown:
+        path = folder / entry.name
+        if entry.is_dir(follow_symlinks=False):
+            if os.access(path, os.R_OK | os.X_OK):
+                yield from _below(path, root)
+            else:
+                yield path
+        elif _is_file_inside(path, root):
+            yield path
+
+
+def _is_file_inside(path: Path, root: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode) and (not path.is_symlink() or path.resolve().is_relative_to(root))
+    except (OSError, RuntimeError):  # a dangling link, or links that go round in a circle
+        return False
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        return read_head(path)[128:132] == b"DICM"
+    except SourceError:
+        return False
+
+
+def _whole(path: Path) -> bytes:
+    if (size := path.stat().st_size) > MAX_FILE_BYTES:
+        raise SourceError(f"The file has {size / 2**20:.0f} MB; pictures of up to {MAX_FILE_BYTES >> 20} MB are read.")
+    return path.read_bytes()
+
+
+def _pages(path: Path, tools: Tools) -> Iterator[Candidate | Missed]:
+    arguments = {"path": str(path.absolute()), "max_pixels": tools.settings.max_pixels}
+    try:
+        for header, data in tools.sandbox.stream("medsift.pictures.frames:tiff_pages", arguments):
+            yield from _of_page(path, header, data)
+    except PictureError as error:
+        yield Missed(Place(path=str(path)), "failed", str(error))
+
+
+def _of_page(path: Path, header: dict[str, Any], data: bytes) -> Iterator[Candidate | Missed]:
+    if "pages" in header:
+        if header["pages"] == 1:
+            yield Candidate(Place(path=str(path)), _whole(path), is_rebuilt=False)
+        return
+    place = Place(path=str(path), frame=int(header["frame"]))
+    if "reason" in header:
+        yield Missed(place, "rejected" if header["state"] == "rejected" else "failed", str(header["reason"]))
+    else:
+        yield Candidate(place, data, is_rebuilt=True)
