@@ -61,19 +61,26 @@ def _of_frame(dataset: "Dataset", frame: int) -> "Dataset":
 
 
 def _grey(values: "Dataset", dataset: "Dataset", stored: Stored) -> Shown:
-    from pydicom.pixels.processing import apply_modality_lut, apply_voi
+    from pydicom.pixels.processing import apply_modality_lut
 
     modality = apply_modality_lut(stored, values)
-    if values.get("VOILUTSequence"):
-        through = apply_voi(modality.round().astype(np.int64), values)
-        bits = int(values.VOILUTSequence[0].LUTDescriptor[2])
-        grey = (through / (2**bits - 1) * 255).clip(0, 255).astype(np.uint8)
-    else:
-        grey = _by_window(values, modality)
+    grey = _by_table(values, modality) if values.get("VOILUTSequence") else _by_window(values, modality)
     if grey is None or (grey.min() == grey.max() and stored.min() != stored.max()):
         # No window, or one that was not made for these values and shows nothing.
         return windowed(modality, modality[stored != dataset.get("PixelPaddingValue")])
     return grey
+
+
+def _by_table(values: "Dataset", modality: Stored) -> Shown:
+    """The first VOI LUT of the file (PS3.3 C.11.2.1.1)."""
+    item = values.VOILUTSequence[0]
+    _, first, bits = (int(number) for number in item.LUTDescriptor)
+    order = "<" if values.file_meta.TransferSyntaxUID.is_little_endian else ">"
+    data = item.LUTData
+    table = np.frombuffer(data, f"{order}u2") if isinstance(data, bytes) else np.asarray(data)
+    entries = table[(modality.astype(np.int64) - first).clip(0, table.size - 1)]
+    eight: Shown = (entries / (2**bits - 1) * 255).clip(0, 255).astype(np.uint8)
+    return eight
 
 
 def _by_window(values: "Dataset", modality: Stored) -> Shown | None:
@@ -93,5 +100,5 @@ def _by_window(values: "Dataset", modality: Stored) -> Shown | None:
 
 
 def _first(value: Any) -> float | None:
-    number = value[0] if isinstance(value, (list, tuple)) or hasattr(value, "append") else value
-    return None if number in (None, "") or not np.isfinite(float(number)) else float(number)
+    numbers = np.atleast_1d(np.asarray([] if value is None else value, dtype=float))
+    return float(numbers[0]) if numbers.size and np.isfinite(numbers[0]) else None

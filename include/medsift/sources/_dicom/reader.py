@@ -1,18 +1,18 @@
 """Frames of a DICOM file as PNGs. Runs in the sandbox child only.
 
-Exceptions and warnings of pydicom quote values of the file. None may leave: every error here is a sentence of ours.
+pydicom raises anything over wrong elements, and its exceptions and warnings quote their values. None may leave: every
+error here is a sentence of ours.
 """
 
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from medsift.errors import EmptySourceError, PictureError, SourceError
+from medsift.errors import EmptySourceError, MedsiftError, PictureError, SourceError
 from medsift.pictures.quality import check_pixels
 from medsift.sources._dicom.tags import TERMS, kept_tags
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from pydicom import Dataset
 
@@ -35,38 +35,73 @@ def frames(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str
 
     `arguments`: path, max_pixels, first (0: all). Raises `SourceError`, `EmptySourceError`.
     """
-    warnings.simplefilter("ignore")
-    dataset = _opened(arguments["path"])
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            yield from _frames(_opened(arguments["path"]), arguments["first"], arguments["max_pixels"])
+        except (MedsiftError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001  see above
+            raise SourceError(f"It is damaged and cannot be read as DICOM ({type(error).__name__}).") from None
+
+
+def _frames(dataset: "Dataset", first: int, max_pixels: int) -> Iterator[tuple[dict[str, Any], bytes]]:
     total = max(1, int(dataset.get("NumberOfFrames") or 1))
     try:
-        check_pixels(dataset.Columns, dataset.Rows, arguments["max_pixels"])
+        check_pixels(int(dataset.Columns), int(dataset.Rows), max_pixels)
     except PictureError as error:
         raise SourceError(error.sentence) from None
     yield {"frames": total}, b""
     tags = kept_tags({name: dataset.get(name, "") for name in TERMS})
-    number = arguments["first"]
-    for pixels in _decoded(dataset, number, total):
-        number += 1
-        yield from _answer(dataset, number, pixels, tags)
+    for number, pixels in enumerate(_decoded(dataset, first, total), start=first + 1):
+        header = {"frame": number, "tags": tags}
+        try:
+            yield header, _png(dataset, _or_raise(pixels), number - 1)
+        except PictureError as error:
+            yield header | {"reason": error.sentence}, b""
 
 
-def _answer(
-    dataset: "Dataset", number: int, pixels: "NDArray[Any] | str", tags: dict[str, str]
-) -> Iterator[tuple[dict[str, Any], bytes]]:
+def _png(dataset: "Dataset", pixels: "NDArray[Any]", index: int) -> bytes:
+    from PIL import Image
+
+    from medsift.pictures.frames import png
     from medsift.sources._dicom.display import shown
 
-    header: dict[str, Any] = {"frame": number, "tags": tags}
-    if isinstance(pixels, str):
-        yield header | {"reason": pixels}, b""
-        return
     try:
-        encoded = _png(shown(dataset, pixels, number - 1))
+        return png(Image.fromarray(shown(dataset, pixels, index)))
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001  pydicom raises anything over wrong elements, and quotes them
-        yield header | {"reason": f"The frame cannot be shown ({type(error).__name__})."}, b""
-        return
-    yield header, encoded
+    except Exception as error:  # noqa: BLE001  see above
+        raise PictureError(f"The frame's window or colours are damaged ({type(error).__name__}).") from None
+
+
+def _or_raise(pixels: "NDArray[Any] | PictureError") -> "NDArray[Any]":
+    if isinstance(pixels, PictureError):
+        raise pixels
+    return pixels
+
+
+def _decoded(dataset: "Dataset", first: int, total: int) -> Iterator["NDArray[Any] | PictureError"]:
+    """The pixels of each frame after `first`, or why it has none; one that fails does not end the others."""
+    from pydicom.pixels.utils import iter_pixels
+
+    number = first
+    while number < total:
+        try:
+            for pixels in iter_pixels(dataset, indices=range(number, total)):
+                number += 1
+                yield pixels
+            return
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001  see above
+            number += 1
+            yield PictureError(f"The frame is damaged or its compression is not read ({_compression(dataset)}).")
+
+
+def _compression(dataset: "Dataset") -> str:
+    """The standard's name of it; a value that is none of the standard's is not repeated."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    return str(syntax.name) if syntax.type == "Transfer Syntax" else "unknown"
 
 
 def _opened(path: str) -> "Dataset":
@@ -75,15 +110,9 @@ def _opened(path: str) -> "Dataset":
 
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     try:
-        try:
-            dataset = pydicom.dcmread(path, specific_tags=READ)
-        except InvalidDicomError:  # no preamble: sources/dicom.py has looked whether it begins like a data set
-            dataset = pydicom.dcmread(path, specific_tags=READ, force=True)
-        return _with_pixels(dataset)
-    except (SourceError, MemoryError):
-        raise
-    except Exception as error:  # noqa: BLE001  as above
-        raise SourceError(f"It cannot be read as DICOM ({type(error).__name__}).") from None
+        return _with_pixels(pydicom.dcmread(path, specific_tags=READ))
+    except InvalidDicomError:  # no preamble: sources/dicom.py has looked whether it begins like a data set
+        return _with_pixels(pydicom.dcmread(path, specific_tags=READ, force=True))
 
 
 def _with_pixels(dataset: "Dataset") -> "Dataset":
@@ -100,29 +129,3 @@ def _with_pixels(dataset: "Dataset") -> "Dataset":
         explicit = ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
     return dataset
-
-
-def _decoded(dataset: "Dataset", first: int, total: int) -> Iterator["NDArray[Any] | str"]:
-    """The pixels of each frame after `first`, or why it has none; one that fails does not end the others."""
-    from pydicom.pixels.utils import iter_pixels
-
-    number = first
-    while number < total:
-        try:
-            for pixels in iter_pixels(dataset, indices=range(number, total)):
-                number += 1
-                yield pixels
-            return
-        except MemoryError:
-            raise
-        except Exception as error:  # noqa: BLE001  as above
-            number += 1
-            yield f"The frame cannot be decoded ({type(error).__name__})."
-
-
-def _png(pixels: "NDArray[np.uint8]") -> bytes:
-    from PIL import Image
-
-    from medsift.pictures.frames import png
-
-    return png(Image.fromarray(pixels))
