@@ -1,5 +1,6 @@
 """What commands print and write."""
 
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from medsift.volume import write_atomically
 def write_output(path: Path, data: bytes) -> None:
     """Write a file whole, or standard output for `-`; raises `UsageError` where the file cannot be written."""
     if str(path) == "-":
-        click.get_binary_stream("stdout").write(data)
+        sys.stdout.buffer.write(data)
         return
     try:
         write_atomically(path.absolute(), data)

@@ -1,6 +1,7 @@
 """Sources as people type them (path, folder, glob, address, list file) to leaf sources."""
 
 import glob
+import os
 import stat
 import time
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def expand(source: str, settings: Settings) -> Expansion:
     """The leaf sources of one typed source; what is not there or cannot be read is a failed leaf with a reason."""
     if is_address(source):
         return Expansion([_address(source)])
-    path = Path(source).expanduser().absolute()
+    path = Path(os.path.abspath(Path(source).expanduser()))  # noqa: PTH100  resolve() would follow links
     try:
         if path.is_dir():
             found = _folder(path, settings)
