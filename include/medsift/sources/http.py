@@ -13,7 +13,7 @@ from http import HTTPStatus
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, NameResolutionError
+from urllib3.exceptions import HTTPError, InvalidHeader, NameResolutionError
 from urllib3.util import Retry, parse_url
 
 from medsift import __version__
@@ -40,7 +40,6 @@ FINAL: tuple[tuple[type[Exception], str], ...] = (
 )
 PASSING: tuple[tuple[type[Exception], str], ...] = (
     (NameResolutionError, "The host of {} has no address just now."),
-    (ConnectTimeoutError, "The server of {} did not answer in time."),
     (TimeoutError, "The server of {} did not answer in time."),
     (requests.exceptions.ChunkedEncodingError, "The answer of {} ended before it was whole."),
 )
@@ -243,7 +242,8 @@ def _failure(address: str, error: Exception, deadline: Deadline) -> Exception:
     causes = _causes(error)
     for kinds, sentence in PASSING:
         if any(isinstance(cause, kinds) for cause in causes):
-            return _Again(sentence.format(shown(address)))
+            # The resolver has asked several times itself.
+            return _Again(sentence.format(shown(address)), is_worth_it=kinds is not NameResolutionError)
     return _Again(f"There is no connection to the server of {shown(address)}.")
 
 
