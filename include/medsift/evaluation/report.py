@@ -1,0 +1,86 @@
+"""What `medsift evaluate` leaves: metrics.json, predictions.csv and report.html."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medsift.contracts import MEDICAL, NON_MEDICAL
+from medsift.errors import UsageError
+from medsift.evaluation.calibration import reliability
+from medsift.evaluation.html import environment, polyline
+from medsift.evaluation.metrics import UNDECIDED, decided, intervals, right
+from medsift.evaluation.predictions import Prediction, predictions_csv
+from medsift.volume import write_atomically
+
+MOST_WRONG = 24
+LABELS = (MEDICAL, NON_MEDICAL)
+
+
+def write_results(
+    out: Path,
+    predictions: Sequence[Prediction],
+    metrics: Mapping[str, Any],
+    thumbnails: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write the three files into `out`; `thumbnails` are WebP bytes by `file` of a prediction.
+
+    Raises `UsageError` where the folder cannot be written.
+    """
+    files = {
+        "metrics.json": json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+        "predictions.csv": predictions_csv(predictions),
+        "report.html": evaluation_html(predictions, metrics, thumbnails or {}),
+    }
+    try:
+        for name, text in files.items():
+            write_atomically(out / name, text.encode("utf-8"))
+    except OSError as error:
+        raise UsageError(f"The results cannot be written to {out}: {error.strerror}.") from error
+
+
+def evaluation_html(
+    predictions: Sequence[Prediction], metrics: Mapping[str, Any], thumbnails: Mapping[str, bytes]
+) -> str:
+    """The report as one page that needs no other file: figures, calibration, confusion, tables, the worst mistakes."""
+    return environment().get_template("evaluation.html.jinja").render(
+        metrics=metrics,
+        intervals=intervals(predictions),
+        confusion=_confusion(predictions),
+        bins=reliability(*decided(predictions)),
+        coverage=polyline(_coverage(predictions), 300, 200),
+        wrong=most_wrong(predictions),
+        wrong_total=sum(not prediction.is_right for prediction in predictions),
+        undecided=[prediction for prediction in predictions if prediction.verdict is None],
+        thumbnails=thumbnails,
+        labels=LABELS,
+        answers=(*LABELS, UNDECIDED),
+    )  # fmt: skip
+
+
+def most_wrong(predictions: Sequence[Prediction]) -> list[Prediction]:
+    """Wrong verdicts, the most confident first, at most 24."""
+    wrong = [prediction for prediction in predictions if prediction.verdict and not prediction.is_right]
+    return sorted(wrong, key=lambda prediction: (-(prediction.confidence or 0), prediction.file))[:MOST_WRONG]
+
+
+def _confusion(predictions: Sequence[Prediction]) -> Counter[tuple[str, str]]:
+    return Counter((prediction.label, prediction.verdict or UNDECIDED) for prediction in predictions)
+
+
+def _coverage(predictions: Sequence[Prediction]) -> list[tuple[float, float]]:
+    """Share of the pictures, the most confident first, against the share of them that is right; both 0 to 1.
+
+    The right share is drawn from 0.5 (bottom) to 1 (top), and at most 200 points are.
+    """
+    if not predictions:
+        return []
+    order = np.argsort([-(prediction.confidence or 0.0) for prediction in predictions], kind="stable")
+    kept = np.arange(1, len(predictions) + 1)
+    accuracy = np.cumsum(right(predictions)[order]) / kept
+    chosen = np.unique(np.linspace(0, len(kept) - 1, 200).astype(int))
+    heights = np.clip(accuracy * 2 - 1, 0, 1)
+    return [(float(kept[i] / len(kept)), float(heights[i])) for i in chosen]

@@ -1,0 +1,39 @@
+import pytest
+
+from medsift.errors import UsageError
+from medsift.evaluation.manifest import ManifestRow, read_manifest
+
+
+def read(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "m.csv"
+    path.write_bytes(text.encode(encoding))
+    return read_manifest(path)
+
+
+def test_kind_and_source_are_optional_and_other_columns_are_passed_over(tmp_path):
+    assert read(tmp_path, "file,label\na.png,medical\n") == [ManifestRow("a.png", "medical")]
+    rows = read(tmp_path, "licence,source,kind,label,file\nx,s,ct,non-medical,b.png\n", "utf-8-sig")
+    assert rows == [ManifestRow("b.png", "non-medical", "ct", "s")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("file,label\na.png,medical\nb.png,Medical\n", "'Medical' in row 2"),
+        ("file,label\na.png\n", "'' in row 1"),
+        ("file,label\n,medical\n", "no file in row 1"),
+        ("file,kind\na.png,ct\n", "no column label"),
+        ("", "no column file and no column label"),
+        ("file,label\n", "names no picture"),
+    ],
+)
+def test_a_bad_manifest_is_refused_with_what_is_wrong(tmp_path, text, said):
+    with pytest.raises(UsageError, match=said):
+        read(tmp_path, text)
+
+
+def test_what_is_no_text_or_not_there_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="UTF-8"):
+        read(tmp_path, "file,label\nä.png,medical\n", "latin-1")
+    with pytest.raises(UsageError, match="No such file"):
+        read_manifest(tmp_path / "none.csv")
