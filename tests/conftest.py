@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share: a real PostgreSQL, and a fresh migrated database in it for each test."""
+"""Fixtures that several rooms share: a real PostgreSQL, and a migrated, empty database in it for each test."""
 
 import itertools
 import shutil
@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 
 from medsift.store import Store, migrate
 from medsift.store.roles import OWNER, ensure_database
+from medsift.store.tables import Base
 from medsift.topology.postgres import EmbeddedPostgres, Urls
 
 NUMBERS = itertools.count(1)
@@ -20,12 +21,16 @@ NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    """A server for the whole session; its database `medsift` is migrated and empty: the template of all others."""
+    """A server for the whole session; its database `medsift` is migrated and a template for others."""
     folder = Path(tempfile.mkdtemp(prefix="medsift-postgres-"))
     folder.chmod(0o755)  # as root the server runs as a system user, which has to get in
     server = EmbeddedPostgres(folder / "postgres")
     try:
-        migrate(server.ensure_running().owner)
+        urls = server.ensure_running()
+        with _admin(urls) as cursor:  # a test's database need not outlive a power cut
+            cursor.execute("ALTER SYSTEM SET fsync = off")
+            cursor.execute("SELECT pg_reload_conf()")
+        migrate(urls.owner)
         yield server
     finally:
         server.stop()
@@ -33,22 +38,30 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture
-def database(postgres: EmbeddedPostgres) -> Iterator[Urls]:
-    """Addresses, by role, of a database of this test's own, migrated and empty."""
+def database(postgres: EmbeddedPostgres) -> Urls:
+    """Addresses, by role, of the session's database, emptied: a new one for each test would take a second each."""
+    urls = postgres.ensure_running()
+    with _admin(urls, "medsift") as cursor:
+        cursor.execute("SET session_replication_role = replica")  # labels refuse to be emptied otherwise
+        cursor.execute("; ".join(f"DELETE FROM {table}" for table in Base.metadata.tables))  # noqa: S608 - our tables
+    return urls
+
+
+@pytest.fixture
+def new_database(postgres: EmbeddedPostgres) -> Iterator[Urls]:
+    """Addresses, by role, of a migrated database that the test may change as it likes."""
     name = f"test_{next(NUMBERS)}"
     urls = postgres.ensure_running()
     with _admin(urls) as cursor:
         ensure_database(cursor, name, OWNER, template="medsift")
-    try:
-        yield Urls(**{field.name: in_database(getattr(urls, field.name), name) for field in fields(urls)})
-    finally:
-        with _admin(postgres.ensure_running()) as cursor:
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    yield Urls(**{field.name: in_database(getattr(urls, field.name), name) for field in fields(urls)})
+    with _admin(postgres.ensure_running()) as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 def store(database: Urls) -> Iterator[Store]:
-    """A store over this test's database, with the rights that tasks have."""
+    """A store over the emptied database, with the rights that tasks have."""
     opened = Store.open(database.task)
     yield opened
     opened.close()
@@ -62,8 +75,8 @@ def in_database(url: str, name: str) -> str:
 class _admin:
     """A superuser's cursor outside transactions."""
 
-    def __init__(self, urls: Urls) -> None:
-        self._connection = psycopg2.connect(in_database(urls.admin, "postgres").replace("+psycopg2", ""))
+    def __init__(self, urls: Urls, database: str = "postgres") -> None:
+        self._connection = psycopg2.connect(in_database(urls.admin, database).replace("+psycopg2", ""))
         self._connection.autocommit = True
 
     def __enter__(self) -> psycopg2.extensions.cursor:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, exists, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute
 
 from medsift.contracts import Occurrence, Picture, Verdict, Vote
@@ -166,7 +167,7 @@ def newest_labels(connection: Connection, sha256s: Iterable[str] | None) -> dict
     label = t.LabelGiven
     query = (
         select(*_label_columns())
-        .distinct(label.sha256)
+        .ext(distinct_on(label.sha256))
         .order_by(label.sha256, label.labelled_at.desc(), label.id.desc())
     )
     queries = [query] if sha256s is None else [query.where(label.sha256.in_(keys)) for keys in _chunks(sha256s)]

@@ -1,0 +1,137 @@
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from medsift.store import ExportFilter, LabelRow
+
+pytestmark = pytest.mark.postgres
+COLUMNS = [
+    "sha256", "label", "decided_by", "labelled_by", "probability", "confidence", "kind", "needs_review",
+    "first_seen", "last_seen",
+]  # fmt: skip
+
+
+def _row(store, sha256):
+    with store.engine.connect() as connection:
+        query = text("SELECT * FROM picture_labels WHERE sha256 = :sha256")
+        return connection.execute(query, {"sha256": sha256}).one()
+
+
+def test_the_view_has_exactly_the_columns_people_rely_on(store):
+    with store.engine.connect() as connection:
+        assert list(connection.execute(text("SELECT * FROM picture_labels")).keys()) == COLUMNS
+
+
+def test_without_a_label_the_model_decides(store, batch, identity):
+    batch.publish(store)
+    row = _row(store, identity(1))
+    assert (row.label, row.decided_by, row.labelled_by, row.kind) == ("medical", "model", None, "xray")
+    assert (row.probability, row.confidence, row.needs_review) == (0.9, 0.9, False)
+
+
+def test_a_persons_newest_label_wins_and_ends_review(store, batch, identity):
+    batch.publish(store)
+    store.add_labels([LabelRow(identity(3), "medical", "vera")])
+    store.add_labels([LabelRow(identity(3), "non-medical", "otto", "photo")])
+    row = _row(store, identity(3))
+    assert (row.label, row.decided_by, row.labelled_by, row.kind) == ("non-medical", "person", "otto", "photo")
+    assert row.needs_review is False
+    assert row.probability == 0.9
+
+
+def test_a_label_without_kind_takes_the_models_kind_only_where_both_agree(store, batch, identity):
+    batch.publish(store)
+    store.add_labels([LabelRow(identity(1), "medical", "vera"), LabelRow(identity(2), "medical", "vera")])
+    assert _row(store, identity(1)).kind == "xray"
+    assert _row(store, identity(2)).kind is None
+
+
+def test_unsure_decides_nothing_and_takes_back_an_earlier_label(store, batch, identity):
+    batch.publish(store)
+    store.add_labels([LabelRow(identity(1), "non-medical", "vera")])
+    store.add_labels([LabelRow(identity(1), "unsure", "vera")])
+    row = _row(store, identity(1))
+    assert (row.label, row.decided_by, row.labelled_by) == ("medical", "model", None)
+    assert store.newest_labels()[identity(1)].label == "unsure"
+
+
+def test_an_older_label_brought_later_does_not_win(store, batch, identity):
+    batch.publish(store)
+    store.add_labels([LabelRow(identity(1), "non-medical", "vera")])
+    old = LabelRow(identity(1), "medical", "otto", labelled_at=datetime(2020, 1, 1, tzinfo=UTC))
+    store.add_labels([old])
+    assert _row(store, identity(1)).labelled_by == "vera"
+    assert [row.labelled_by for row in store.all_labels()] == ["otto", "vera"]
+
+
+def test_labels_brought_twice_are_stored_once(store, batch, identity):
+    batch.publish(store)
+    rows = [LabelRow(identity(1), "medical", "vera", "ct", datetime(2026, 4, 1, tzinfo=UTC))]
+    assert store.add_labels(rows).added == 1
+    again = store.add_labels(rows)
+    assert (again.added, again.repeated) == (0, 1)
+    assert store.newest_labels([identity(1)]) == {identity(1): rows[0]}
+
+
+def test_labels_of_unknown_pictures_are_named_and_left_out(store, batch, identity):
+    batch.publish(store)
+    done = store.add_labels([LabelRow(identity(1), "medical", "vera"), LabelRow(identity(99), "medical", "vera")])
+    assert (done.added, done.repeated, done.unknown) == (1, 0, (identity(99),))
+
+
+@pytest.mark.parametrize("command", ["UPDATE labels SET label = 'medical'", "DELETE FROM labels", "TRUNCATE labels"])
+def test_not_even_the_owner_changes_labels(store, database, batch, identity, command):
+    from medsift.store.connection import engine_of
+
+    batch.publish(store)
+    store.add_labels([LabelRow(identity(1), "unsure", "vera")])
+    engine = engine_of(database.owner)
+    with pytest.raises(ProgrammingError, match="only ever added"), engine.begin() as connection:
+        connection.execute(text(command))
+    engine.dispose()
+
+
+def test_a_picture_the_current_set_has_not_scored_keeps_its_verdict(store, batch, make_batch, identity, days_later):
+    batch.publish(store)
+    make_batch("run-2", {"/in/c.pdf": [1, 5]}, days_later(1), model_set="set-2", probability=0.2).publish(store)
+    store.set_current_model_set("set-1")
+    assert _row(store, identity(1)).label == "medical"
+    assert _row(store, identity(5)).label == "non-medical"
+    store.set_current_model_set("set-2")
+    assert store.current_model_set() == "set-2"
+    assert _row(store, identity(1)).label == "non-medical"
+    assert _row(store, identity(3)).label == "medical"
+
+
+def test_export_gives_each_picture_once_with_a_place(store, batch, identity):
+    batch.publish(store)
+    rows = {row.sha256: row for row in store.export_rows()}
+    assert set(rows) == {identity(word) for word in (1, 2, 3)}
+    row = rows[identity(2)]
+    assert (row.source, row.source_kind, row.page, row.caption) == ("/in/a.pdf", "pdf", 2, "Figure 2")
+    assert (row.width, row.extension) == (302, "png")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (ExportFilter(label="medical"), {1, 3}),
+        (ExportFilter(label="medical", needs_review=False), {1}),
+        (ExportFilter(kind="photo"), {2}),
+        (ExportFilter(min_confidence=0.95), set()),
+        (ExportFilter(source="/in/b.pdf"), {2, 3}),
+        (ExportFilter(run="run-1"), {1, 2, 3}),
+        (ExportFilter(run="no run"), set()),
+    ],
+)
+def test_export_filters(store, batch, identity, wanted, words):
+    batch.publish(store)
+    assert {row.sha256 for row in store.export_rows(wanted)} == {identity(word) for word in words}
+
+
+def test_export_of_a_source_names_that_source(store, batch, identity):
+    batch.publish(store)
+    rows = {row.sha256: row.source for row in store.export_rows(ExportFilter(source="/in/b.pdf"))}
+    assert rows[identity(2)] == "/in/b.pdf"
