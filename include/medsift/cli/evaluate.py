@@ -1,6 +1,5 @@
 """`medsift evaluate`: how right are the verdicts on pictures whose label is known."""
 
-import time
 from pathlib import Path
 
 import click
@@ -8,12 +7,9 @@ import click
 from medsift.cli._options import settings_options
 from medsift.cli._progress import StepProgress
 from medsift.evaluation.manifest import read_manifest
-from medsift.evaluation.metrics import measure
-from medsift.evaluation.report import write_results
 from medsift.settings import Settings
 from medsift.steps import local_context
-from medsift.steps.pictures_of_folder import predict
-from medsift.steps.resources import peak_memory_mb
+from medsift.steps.pictures_of_folder import evaluate_folder
 
 
 @click.command(epilog="\b\nExamples:\n  medsift evaluate --manifest labels.csv --root pictures/ --out evaluation/\n")
@@ -24,11 +20,8 @@ from medsift.steps.resources import peak_memory_mb
 def command(manifest: Path, root: Path, out: Path, settings: Settings) -> None:
     """Measure the verdicts against labels: metrics.json, predictions.csv and report.html."""
     rows = read_manifest(manifest)
-    begun = time.monotonic()
     with StepProgress() as progress, local_context(settings, [str(manifest)], progress=progress) as context:
-        predictions = predict(context, rows, root)
-    metrics = measure(predictions, time.monotonic() - begun, peak_memory_mb())
-    write_results(out, predictions, metrics)
+        metrics = evaluate_folder(context, rows, root, out)
     for name in ("n", "undecided", "balanced_accuracy", "auc", "ece", "accuracy_at_85", "review_rate"):
         value = metrics[name]
         click.echo(f"{name:<18} {value:.4f}" if isinstance(value, float) else f"{name:<18} {value}")

@@ -1,5 +1,6 @@
 """`classify` and `evaluate`: a run over the picture files of one folder, reported file by file."""
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +9,14 @@ from typing import Any
 from medsift.contracts import Leaf
 from medsift.errors import UsageError
 from medsift.evaluation.manifest import ManifestRow
+from medsift.evaluation.metrics import measure
 from medsift.evaluation.predictions import Prediction
+from medsift.evaluation.report import most_wrong, write_results
 from medsift.sources.folder import regular_files
 from medsift.steps.context import Context
 from medsift.steps.expand import file_leaf
 from medsift.steps.local import sort_sources
+from medsift.steps.resources import peak_memory_mb
 from medsift.steps.result import CLASSIFY_COLUMNS, RunResult
 
 PICTURE_KINDS = ("folder", "dicom")
@@ -34,11 +38,24 @@ def classify_folder(context: Context, folder: Path) -> tuple[list[str], list[dic
     return [*CLASSIFY_COLUMNS, *columns[len(columns) - _votes(columns) :]], rows, result
 
 
-def predict(context: Context, rows: Sequence[ManifestRow], root: Path) -> list[Prediction]:
-    """What is said of each picture of a manifest; of a file with several frames its first kept one counts."""
+def evaluate_folder(context: Context, rows: Sequence[ManifestRow], root: Path, out: Path) -> dict[str, Any]:
+    """The metrics of the verdicts on a manifest's pictures; writes metrics.json, predictions.csv and report.html.
+
+    Of a file with several frames its first kept one counts. Raises `UsageError` where `out` cannot be written.
+    """
+    begun = time.monotonic()
     leaves = {row.file: file_leaf((root / row.file).absolute()) for row in rows}
     _, rows_of = _sorted(context, list(leaves.values()))
-    return [_prediction(row, rows_of[leaves[row.file].source]) for row in rows]
+    best = {file: _first_kept(rows_of[leaf.source]) for file, leaf in leaves.items()}
+    predictions = [_prediction(row, best[row.file]) for row in rows]
+    metrics = measure(predictions, time.monotonic() - begun, peak_memory_mb())
+    shown = [prediction.file for prediction in most_wrong(predictions)]
+    thumbnails = {file: context.volume.thumbnail(best[file]["sha256"]).read_bytes() for file in shown}
+    try:
+        write_results(out, predictions, metrics, thumbnails)
+    except OSError as error:
+        raise UsageError(f"Cannot write into {out}: {error.strerror}.") from error
+    return metrics
 
 
 def _sorted(context: Context, leaves: list[Leaf]) -> tuple[RunResult, dict[str, list[dict[str, Any]]]]:
@@ -62,8 +79,11 @@ def _no_picture(leaf: Leaf) -> str:
     return leaf.reason or f"The file is no picture ({leaf.kind})."
 
 
-def _prediction(row: ManifestRow, found: list[dict[str, Any]]) -> Prediction:
-    best = next((candidate for candidate in found if candidate.get("verdict")), found[0])
+def _first_kept(found: list[dict[str, Any]]) -> dict[str, Any]:
+    return next((row for row in found if row.get("verdict")), found[0])
+
+
+def _prediction(row: ManifestRow, best: dict[str, Any]) -> Prediction:
     votes = {name.removeprefix("vote_"): vote for name, vote in best.items() if name.startswith("vote_")}
     return Prediction(
         row.file, row.label, row.kind, row.source, best["state"], best.get("verdict"), best.get("probability"),

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from medsift.errors import MedsiftError
-from medsift.evaluation.run_report import run_report_html
+from medsift.evaluation.run_report import contact_sheet_html, run_report_html
 from medsift.steps.context import Context, Summary
 from medsift.steps.extract import leaves_of
 from medsift.steps.result import RunResult
@@ -24,7 +24,7 @@ class LostBatchError(MedsiftError):
 
 
 def run(context: Context) -> Summary:
-    """Write result.json, verdicts.csv and report.html (with the contact sheet); log counts that add up.
+    """Write result.json, verdicts.csv, report.html and contact_sheet.html; log counts that add up.
 
     Raises `LostBatchError` at the end where a batch of the run never finished.
     """
@@ -33,7 +33,9 @@ def run(context: Context) -> Summary:
     document = result.as_json()
     write_atomically(folder / "result.json", json.dumps(document, indent=1, ensure_ascii=False).encode())
     write_atomically(folder / "verdicts.csv", csv_bytes(*result.rows()))
-    write_atomically(folder / "report.html", run_report_html(document, _thumbnails(context, document)).encode())
+    thumbnails = _thumbnails(context, document)
+    write_atomically(folder / "report.html", run_report_html(document, thumbnails).encode())
+    write_atomically(folder / "contact_sheet.html", contact_sheet_html(document, thumbnails).encode())
     context.volume.drop_candidates(context.run_id)
     _log_counts(result.counts())
     log.info("report: %s", folder)
