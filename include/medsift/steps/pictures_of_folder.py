@@ -51,10 +51,7 @@ def evaluate_folder(context: Context, rows: Sequence[ManifestRow], root: Path, o
     metrics = measure(predictions, time.monotonic() - begun, peak_memory_mb())
     shown = [prediction.file for prediction in most_wrong(predictions)]
     thumbnails = {file: context.volume.thumbnail(best[file]["sha256"]).read_bytes() for file in shown}
-    try:
-        write_results(out, predictions, metrics, thumbnails)
-    except OSError as error:
-        raise UsageError(f"Cannot write into {out}: {error.strerror}.") from error
+    write_results(out, predictions, metrics, thumbnails)
     return metrics
 
 

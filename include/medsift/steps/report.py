@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import logging
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from medsift.errors import MedsiftError
@@ -11,7 +12,7 @@ from medsift.evaluation.run_report import contact_sheet_html, run_report_html
 from medsift.steps.context import Context, Summary
 from medsift.steps.extract import leaves_of
 from medsift.steps.result import RunResult
-from medsift.volume import write_atomically
+from medsift.volume import Volume, write_atomically
 
 log = logging.getLogger(__name__)
 STEP = "report"
@@ -33,7 +34,7 @@ def run(context: Context) -> Summary:
     document = result.as_json()
     write_atomically(folder / "result.json", json.dumps(document, indent=1, ensure_ascii=False).encode())
     write_atomically(folder / "verdicts.csv", csv_bytes(*result.rows()))
-    thumbnails = _thumbnails(context, document)
+    thumbnails = Thumbnails(context.volume, result)
     write_atomically(folder / "report.html", run_report_html(document, thumbnails).encode())
     write_atomically(folder / "contact_sheet.html", contact_sheet_html(document, thumbnails).encode())
     context.volume.drop_candidates(context.run_id)
@@ -62,9 +63,23 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _thumbnails(context: Context, document: dict[str, Any]) -> dict[str, bytes]:
-    paths = {p["sha256"]: context.volume.thumbnail(p["sha256"]) for p in document["pictures"]}
-    return {sha256: path.read_bytes() for sha256, path in paths.items() if path.exists()}
+class Thumbnails(Mapping[str, bytes]):
+    """WebP bytes by identity, read when they are asked for: a run may have more than fit into memory."""
+
+    def __init__(self, volume: Volume, result: RunResult) -> None:
+        self._paths = {picture.sha256: volume.thumbnail(picture.sha256) for picture in result.pictures}
+
+    def __getitem__(self, sha256: str) -> bytes:
+        try:
+            return self._paths[sha256].read_bytes()
+        except FileNotFoundError:
+            raise KeyError(sha256) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
 
 
 def _lost_batches(context: Context) -> list[str]:
