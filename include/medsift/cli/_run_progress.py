@@ -49,9 +49,11 @@ def _table(steps: list["StepState"]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     for step in steps:
         done = f"{step.done} of {step.total}" if step.total else ""
-        table.add_row("✓" if step.is_done else " ", step.name, done, f"{step.seconds:.1f} s", _counts(step))
+        mark = "✗" if step.failed else "✓" if step.is_done else " "
+        table.add_row(mark, step.name, done, f"{step.seconds:.1f} s", _counts(step))
     return table
 
 
 def _counts(step: "StepState") -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in step.counts.items())
+    failed = [f"{step.failed} failed"] if step.failed else []
+    return ", ".join([*failed, *(f"{name.replace('_', ' ')} {value}" for name, value in step.counts.items())])

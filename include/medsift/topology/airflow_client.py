@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import requests
@@ -22,14 +23,19 @@ class AirflowClient:
         self._session.trust_env = False  # loopback: never through a proxy of the caller's
         self._token_until = 0.0
 
-    def health(self) -> dict[str, str]:
-        """Status by component (metadatabase, scheduler, dag_processor); empty where nothing answers in time."""
+    def health(self) -> dict[str, float]:
+        """Healthy components (metadatabase, scheduler, dag_processor) with their last heartbeat in seconds since 1970.
+
+        A component without heartbeats is alive now; one that is not healthy is left out.
+        """
         try:
             answer = self._session.get(f"{self.address}/api/v2/monitor/health", timeout=5)
             parts = answer.json() if answer.ok else {}
         except (requests.RequestException, ValueError):
             return {}
-        return {name: str(part.get("status")) for name, part in parts.items() if isinstance(part, dict)}
+        healthy = {name: part for name, part in parts.items() if (part or {}).get("status") == "healthy"}
+        beats = {name: part.get(f"latest_{name}_heartbeat") for name, part in healthy.items()}
+        return {name: datetime.fromisoformat(beat).timestamp() if beat else time.time() for name, beat in beats.items()}
 
     def ensure_pool(self, name: str, slots: int, description: str) -> None:
         """Make a pool unless there is one of that name; a person may have changed its slots."""
@@ -59,6 +65,10 @@ class AirflowClient:
     def run_state(self, dag_id: str, run_id: str) -> str:
         """queued, running, success or failed."""
         return str(self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def unfinished_runs(self, dag_id: str) -> int:
+        """How many runs are queued or running."""
+        return int(self._call("GET", f"/dags/{dag_id}/dagRuns?state=queued&state=running&limit=1")["total_entries"])
 
     def stop_run(self, dag_id: str, run_id: str) -> None:
         """Mark a run as failed, which ends its tasks."""

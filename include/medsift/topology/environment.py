@@ -57,6 +57,7 @@ def airflow_environment(
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(layout.passwords),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "SPT_NOENV": "1",  # setproctitle leaves the environment, hence our marker, where it can be read
         **SPEED,
     }
     no_proxy = ",".join(filter(None, [kept.get("NO_PROXY") or kept.get("no_proxy", ""), LOOPBACK, "localhost"]))
@@ -68,6 +69,5 @@ SPEED = {
     "AIRFLOW__CORE__PARALLELISM": "4",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",  # default 300: a new DAG file shows soon
 }

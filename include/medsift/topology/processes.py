@@ -27,9 +27,10 @@ class Process:
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
+    grace_s: float = 30.0
     restarts: int = 0
+    started: float = 0.0  # seconds since 1970
     _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
-    _started: float = 0.0
     _delay: float = 1.0
     _not_before: float = 0.0
 
@@ -58,7 +59,7 @@ class Process:
                 start_new_session=True,
                 preexec_fn=_end_with_parent,  # noqa: PLW1509  # the supervisor has one thread
             )
-        self._started = time.monotonic()
+        self.started = time.time()
 
     def keep(self) -> bool:
         """Start it again if it has died and its delay is over; True when it was started."""
@@ -68,7 +69,7 @@ class Process:
         if self._child is not None:
             self.kill_group()  # what a dead scheduler leaves behind would go on for good
             self._child = None
-            self._delay = 1.0 if now - self._started > CALM_S else min(self._delay * 2, MAX_DELAY_S)
+            self._delay = 1.0 if time.time() - self.started > CALM_S else min(self._delay * 2, MAX_DELAY_S)
             self._not_before = now + self._delay
         if now < self._not_before:
             return False
@@ -81,11 +82,11 @@ class Process:
         if self.pid is not None:
             os.kill(self.pid, signal.SIGTERM)
 
-    def wait(self, deadline: float) -> None:
-        """Wait for its end until `deadline` (monotonic), then end its whole group."""
+    def wait(self) -> None:
+        """Wait for its end for as long as it is granted, then end its whole group."""
         if self._child is not None:
             with suppress(subprocess.TimeoutExpired):
-                self._child.wait(max(0.0, deadline - time.monotonic()))
+                self._child.wait(self.grace_s)
             self.kill_group()
 
     def kill_group(self) -> None:

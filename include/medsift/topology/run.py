@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,6 @@ DAG = "medsift_sort"
 STEPS = ("plan", "extract", "preprocess", "shard", "embed", "cluster", "score", "ensemble", "publish", "report")
 LOOK_EVERY_S = 0.4
 PATIENCE_S = 120.0  # how long Airflow may be silent while the supervisor mends it
-ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
 
 
 class RunFailedError(MedsiftError):
@@ -36,10 +35,11 @@ class RunFailedError(MedsiftError):
 
 @dataclass
 class StepState:
-    """How far a step is: its tasks, and what the finished ones said they did."""
+    """How far a step is: its tasks, those that have ended, those that failed, and what the others said they did."""
 
     name: str
     done: int = 0
+    failed: int = 0
     total: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -65,17 +65,34 @@ class Finished:
 
 @contextmanager
 def running_stack(settings: Settings, tell: Callable[[str], None]) -> Iterator[AirflowClient]:
-    """The stack for the block: one that is up is used and left up, else it is started and stopped again."""
-    if status(settings) is not None:
-        tell("the stack is up already: it is used and left up")
+    """The stack for the block: one that is up is used and left up, else it is started and stopped again.
+
+    Raises `StackError` where it is just being started or stopped by somebody else.
+    """
+    state = status(settings)
+    if state is not None:
+        if state.phase in ("starting", "stopping"):
+            raise StackError(f"The stack is just {state.phase}.", "Try again in half a minute.")
+        tell("up already: it is used and left up")
         yield client(settings)
         return
     up(settings, tell)
+    airflow = client(settings)
     try:
-        yield client(settings)
+        yield airflow
     finally:
-        tell("stopping")
-        down(settings)
+        if _has_other_runs(airflow):
+            tell("left up: another run is at work in it; `make down` stops it")
+        else:
+            tell("stopping")
+            down(settings)
+
+
+def _has_other_runs(airflow: AirflowClient) -> bool:
+    try:
+        return airflow.unfinished_runs(DAG) > 0
+    except StackError:
+        return False
 
 
 def run_sources(settings: Settings, typed: Sequence[str], tell: Callable[[str], None], show: Show) -> Finished:
@@ -146,8 +163,9 @@ def _watch(airflow: AirflowClient, run: str, show: Show) -> str:
                 if state in ("success", "failed"):
                     return _failure(airflow, run, instances) if state == "failed" else ""
             time.sleep(LOOK_EVERY_S)
-    except KeyboardInterrupt:
-        airflow.stop_run(DAG, run)
+    except BaseException:
+        with suppress(StackError):
+            airflow.stop_run(DAG, run)
         raise
 
 
@@ -159,7 +177,8 @@ def _step_states(
     for task in instances:
         step, key = steps[task["task_id"]], (task["task_id"], task["map_index"])
         step.total += 1
-        step.done += task["state"] in ENDED
+        step.done += task["state"] in ("success", "failed")
+        step.failed += task["state"] == "failed"
         step.seconds += task["duration"] or 0.0
         if task["state"] == "success" and key not in said:
             said[key] = airflow.summary(DAG, run, *key)

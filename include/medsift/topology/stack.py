@@ -42,7 +42,7 @@ def up(settings: Settings, tell: Callable[[str], None]) -> StackState:
         raise StackError("The stack is up already.", "`make status` shows it, `make down` stops it.")
     volume.prepare()
     layout.prepare()
-    _check_room(layout.root)
+    check_room(layout.root)
     layout.state.unlink(missing_ok=True)
     supervisor = _start_supervisor(settings, layout)
     try:
@@ -81,11 +81,12 @@ def client(settings: Settings) -> AirflowClient:
     return AirflowClient(state.address, ADMIN, admin_password(layout))
 
 
-def _check_room(folder: Path) -> None:
+def check_room(folder: Path, needed: int = NEEDED_BYTES) -> None:
+    """Raise `StackError` where fewer than `needed` bytes are free."""
     free = shutil.disk_usage(folder).free
-    if free < NEEDED_BYTES:
+    if free < needed:
         raise StackError(
-            f"There are {free / 2**20:.0f} MB free at {folder}; the stack needs {NEEDED_BYTES / 2**20:.0f} MB.",
+            f"There are {free / 2**20:.0f} MB free at {folder}; the stack needs {needed / 2**20:.0f} MB.",
             "Free some, or set MEDSIFT_VOLUME to a folder on another disk.",
         )
 

@@ -27,16 +27,16 @@ from medsift.volume import Volume
 log = logging.getLogger("medsift.supervisor")
 
 AIRFLOW = [sys.executable, "-m", "airflow"]
-# In the order in which they are ended: nothing new is begun while the rest still answers.
+# In the order in which their ends are waited for, with the seconds granted. The scheduler serves no logs: they are
+# read from the volume, and no port is open to the world. The api-server keeps nothing, but waits for idle connections.
 PROCESSES = {
-    "scheduler": ["scheduler", "--skip-serve-logs"],  # logs are read from the volume: no port open to the world
-    "dag-processor": ["dag-processor"],
-    "api-server": ["api-server"],
+    "scheduler": (["scheduler", "--skip-serve-logs"], 30.0),
+    "dag-processor": (["dag-processor"], 30.0),
+    "api-server": (["api-server"], 1.0),
 }
 COMPONENTS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "api-server": "metadatabase"}
 DAG = "medsift_sort"
 START_TIMEOUT_S = 240.0
-STOP_GRACE_S = 30.0
 LOOK_EVERY_S = 1.0
 HEALTH_EVERY_S = 10.0
 HUNG_AFTER_S = 120.0
@@ -97,8 +97,8 @@ class Supervisor:
         environment = self._environment()
         self._migrate(self.urls.owner, environment)
         self.processes = [
-            Process(name, [*AIRFLOW, *arguments], environment, self.layout.logs / f"{name}.log")
-            for name, arguments in PROCESSES.items()
+            Process(name, [*AIRFLOW, *arguments], environment, self.layout.logs / f"{name}.log", grace_s)
+            for name, (arguments, grace_s) in PROCESSES.items()
         ]
         if self._ending.is_set():
             return
@@ -150,8 +150,12 @@ class Supervisor:
             self._ending.wait(0.2)
 
     def _is_healthy(self) -> bool:
+        return not self._sick()
+
+    def _sick(self) -> list[Process]:
+        """Processes that are dead or have not shown a sign of life since they were started."""
         health = self.client.health()
-        return all(health.get(part) == "healthy" for part in COMPONENTS.values())
+        return [p for p in self.processes if p.pid is None or health.get(COMPONENTS[p.name], 0.0) < p.started]
 
     def _has_dag(self) -> bool:
         if self.client.has_dag(DAG):
@@ -164,13 +168,14 @@ class Supervisor:
     def _watch(self) -> None:
         next_health = time.monotonic() + HEALTH_EVERY_S
         while not self._ending.wait(LOOK_EVERY_S):
-            database_is_back = self._keep_database()
-            restarted = [process.name for process in self.processes if process.keep()]
-            for name in restarted:
-                log.warning("%s had died; it is started again", name)
-            if time.monotonic() >= next_health or self.state.phase != "ready":
+            has_database = self._keep_database()
+            is_hurt = any(process.pid is None for process in self.processes)
+            for process in self.processes:
+                if process.keep():
+                    log.warning("%s had died; it is started again", process.name)
+            if is_hurt or self.state.phase != "ready" or time.monotonic() >= next_health:
                 next_health = time.monotonic() + HEALTH_EVERY_S
-                self._look_at_health(database_is_back)
+                self._look_at_health(has_database)
 
     def _keep_database(self) -> bool:
         if self.postgres.is_running():
@@ -195,13 +200,11 @@ class Supervisor:
             process.environment = self._environment()
             process.kill_group()
 
-    def _look_at_health(self, database_is_there: bool) -> None:
+    def _look_at_health(self, has_database: bool) -> None:
         """Tell how it goes; end what lives but has not answered for long, so that it is started again."""
-        health = self.client.health()
-        now = time.monotonic()
-        sick = [p for p in self.processes if p.pid is None or health.get(COMPONENTS[p.name]) != "healthy"]
+        sick, now = self._sick(), time.monotonic()
         for process in self.processes:
-            if process not in sick or not database_is_there:
+            if process not in sick or not has_database:
                 self._sick_since.pop(process.name, None)
             elif now - self._sick_since.setdefault(process.name, now) > HUNG_AFTER_S:
                 log.warning("%s has not answered for %.0f s; it is ended", process.name, HUNG_AFTER_S)
@@ -214,11 +217,10 @@ class Supervisor:
 
     def _stop(self, reason: str) -> None:
         self._tell("stopping", reason)
-        deadline = time.monotonic() + STOP_GRACE_S
         for process in self.processes:
             process.terminate()
         for process in self.processes:
-            process.wait(deadline)
+            process.wait()
         sweep(self.layout.root, grace_s=5.0)
         self.postgres.stop()
         self._tell("failed" if reason else "stopped", reason)
