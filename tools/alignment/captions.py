@@ -1,5 +1,6 @@
 """What training pictures are said to show, as sentences and as vectors of the text tower."""
 
+import hashlib
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,8 @@ class Captions:
         return [of_pair[pair] for pair in zip(manifest["kind"], manifest["source"], strict=True)]
 
 
-def load_captions() -> Captions:
-    """Every caption in every template, encoded."""
+def load_captions(cache: Path) -> Captions:
+    """Every caption in every template, encoded (once, kept in `cache`)."""
     table = tomllib.loads((Path(__file__).parent / "captions.toml").read_text(encoding="utf-8"))
     by_group = {(kind, ""): captions for side in ("medical", "non-medical") for kind, captions in table[side].items()}
     for source, kinds in table["sources"].items():
@@ -42,4 +43,15 @@ def load_captions() -> Captions:
         for caption in captions:
             sentences += [template.format(caption) for template in table["templates"]]
             groups += [group] * len(table["templates"])
-    return Captions(sentences, groups, TextTower().encode(sentences))
+    return Captions(sentences, groups, _vectors(sentences, cache))
+
+
+def _vectors(sentences: list[str], cache: Path) -> NDArray[np.float32]:
+    tower = TextTower()
+    digest = hashlib.sha256("\n".join([tower.digest, *sentences]).encode()).hexdigest()
+    target = cache / f"captions-{digest[:12]}.npy"
+    if not target.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        np.save(target, tower.encode(sentences))
+    stored: NDArray[np.float32] = np.load(target)
+    return stored

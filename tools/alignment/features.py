@@ -5,42 +5,31 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from alignment.views import EXTRA_VIEWS, render, render_extra
+from alignment.views import EXTRA_VIEWS, Views, extra_views, scored_views
 from numpy.typing import NDArray
-from PIL import Image
 
-from medsift.encoders._efficientnet import EfficientNetTower
+from medsift.encoders import Tower
+from medsift.encoders._efficientnet import efficientnet_tower
 
 CHUNK = 64
 
 
-def load_features(corpus: Path, manifest: pd.DataFrame, cache: Path) -> NDArray[np.float32]:
-    """Features of every view of every picture, in the manifest's order: (pictures, 6 views, 1280).
+def load_features(corpus: Path, manifest: pd.DataFrame, cache: Path) -> tuple[NDArray[np.float32], int]:
+    """Features of every view of every picture, in the manifest's order: (pictures, views, 1280).
 
-    The first three views are those a product run averages, the other three only train.
+    The second value is how many views, from the first, are those that a product run averages.
     """
-    tower = EfficientNetTower()
-
-    def scored(image: Image.Image, _row: int) -> list[NDArray[np.uint8]]:
-        return [render(image, view) for view in tower.views]
-
-    def extra(image: Image.Image, row: int) -> list[NDArray[np.uint8]]:
-        return [render_extra(image, name, seed=row) for name in EXTRA_VIEWS]
-
+    tower = efficientnet_tower()
     files = [corpus / file for file in manifest["file"]]
-    parts = [
-        _cached(cache / f"{name}-{tower.digest[:12]}.npy", files, make, tower)
-        for name, make in (("scored", scored), ("extra", extra))
-    ]
-    return np.concatenate(parts, axis=1)
+    scored = _cached(
+        cache / f"scored-{tower.digest[:12]}.npy", files, lambda file, _: scored_views(file, tower.views), tower
+    )
+    extra = _cached(cache / f"extra-{tower.digest[:12]}.npy", files, extra_views, tower)
+    assert extra.shape[1] == len(EXTRA_VIEWS)
+    return np.concatenate([scored, extra], axis=1), len(tower.views)
 
 
-def _cached(
-    target: Path,
-    files: list[Path],
-    make: Callable[[Image.Image, int], list[NDArray[np.uint8]]],
-    tower: EfficientNetTower,
-) -> NDArray[np.float32]:
+def _cached(target: Path, files: list[Path], views: Callable[[Path, int], Views], tower: Tower) -> NDArray[np.float32]:
     if target.exists():
         stored: NDArray[np.float32] = np.load(target)
         if len(stored) == len(files):
@@ -48,14 +37,9 @@ def _cached(
     target.parent.mkdir(parents=True, exist_ok=True)
     parts = []
     for start in range(0, len(files), CHUNK):
-        views = [make(_open(file), start + row) for row, file in enumerate(files[start : start + CHUNK])]
-        parts.append(tower.view_features(np.stack([np.stack(view) for view in views])))
-        print(f"{target.stem}: {start + len(views)} of {len(files)} pictures", flush=True)
+        chunk = np.stack([views(file, start + row) for row, file in enumerate(files[start : start + CHUNK])])
+        parts.append(tower.view_features(chunk))
+        print(f"{target.stem}: {start + len(chunk)} of {len(files)} pictures", flush=True)
     features = np.concatenate(parts)
     np.save(target, features)
     return features
-
-
-def _open(file: Path) -> Image.Image:
-    with Image.open(file) as image:
-        return image.convert("RGB")

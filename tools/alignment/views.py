@@ -1,44 +1,46 @@
-"""Views of a training picture: the three that are scored, and three coarser ones that only train."""
+"""Views of a training picture: those that are scored, rendered as a product run does, and coarser ones to train on."""
 
 import io
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from medsift.encoders import View
+from medsift.pictures.views import views as render_views
 
-RESAMPLE = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
-SIZE = 224
+MAX_PIXELS = 89_000_000
 CLOSE_SHARE = 0.6
 EXTRA_VIEWS = ("close", "grey", "pressed")
+SQUASH = View(224, "squash")
+CROP = View(224, "crop", resize=232)
+
+Views = NDArray[np.uint8]  # (views, size, size, 3)
 
 
-def render(image: Image.Image, view: View) -> NDArray[np.uint8]:
-    """A picture as a model sees it: uint8 (size, size, 3)."""
-    resample = RESAMPLE[view.resample]
-    if view.mode == "crop":
-        scale = view.resize / min(image.size)
-        width, height = (max(view.size, round(side * scale)) for side in image.size)
-        left, top = (width - view.size) // 2, (height - view.size) // 2
-        resized = image.resize((width, height), resample)
-        seen = resized.crop((left, top, left + view.size, top + view.size))
-    else:
-        seen = image.resize((view.size, view.size), resample)
-    pixels = np.asarray(seen)
-    return pixels[:, ::-1] if view.mode == "mirror" else pixels
+def scored_views(file: Path, wanted: tuple[View, ...]) -> Views:
+    """The views of a product run, by its own code."""
+    return _render(file.read_bytes(), wanted)
 
 
-def render_extra(image: Image.Image, name: str, seed: int) -> NDArray[np.uint8]:
-    """A coarser view: a close crop somewhere, grey, or blurred and hard-pressed JPEG: uint8 (224, 224, 3)."""
-    if name == "close":
-        return np.asarray(_close_crop(image, seed).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
-    if name == "grey":
-        return render(image.convert("L").convert("RGB"), View(SIZE, "crop", resize=232))
+def extra_views(file: Path, seed: int) -> Views:
+    """A close crop somewhere, the picture in grey, and the picture blurred and hard-pressed as JPEG."""
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # the product's code lowers it for the picture in hand
+    with Image.open(file) as opened:
+        image = opened.convert("RGB")
+    close = _render(_encoded(_close_crop(image, seed)), (SQUASH,))
+    grey = _render(_encoded(image.convert("L")), (CROP,))
     blurred = image.filter(ImageFilter.GaussianBlur(max(image.size) / 200))
-    buffer = io.BytesIO()
-    blurred.save(buffer, "JPEG", quality=20)
-    return render(Image.open(buffer).convert("RGB"), View(SIZE, "squash"))
+    pressed = _render(_encoded(blurred, "JPEG", quality=20), (SQUASH,))
+    return np.concatenate([close, grey, pressed])
+
+
+def _render(data: bytes, wanted: tuple[View, ...]) -> Views:
+    arguments = {"max_pixels": MAX_PIXELS, "views": [asdict(view) for view in wanted]}
+    ((_, pixels),) = render_views(arguments, data)
+    return np.frombuffer(pixels, np.uint8).reshape(len(wanted), wanted[0].size, wanted[0].size, 3)
 
 
 def _close_crop(image: Image.Image, seed: int) -> Image.Image:
@@ -46,3 +48,9 @@ def _close_crop(image: Image.Image, seed: int) -> Image.Image:
     width, height = (max(1, round(side * CLOSE_SHARE)) for side in image.size)
     left, top = (int(draw.integers(0, full - part + 1)) for full, part in zip(image.size, (width, height), strict=True))
     return image.crop((left, top, left + width, top + height))
+
+
+def _encoded(image: Image.Image, form: str = "PNG", **options: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()

@@ -41,7 +41,7 @@ def read_alignment(path: Path, digest: str) -> Alignment:
 
 def write_alignment(path: Path, alignment: Alignment) -> None:
     """Write it as a safetensors file of float32."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     tensors = {
         "mean": alignment.mean,
@@ -50,4 +50,4 @@ def write_alignment(path: Path, alignment: Alignment) -> None:
         "text_map": alignment.text_map,
         "scale": np.array([alignment.scale]),
     }
-    save_file({name: np.ascontiguousarray(values, np.float32) for name, values in tensors.items()}, path)
+    path.write_bytes(save({name: np.ascontiguousarray(values, np.float32) for name, values in tensors.items()}))

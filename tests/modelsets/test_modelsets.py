@@ -1,0 +1,151 @@
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from medsift.errors import WeightsError
+from medsift.modelsets import Alignment, Calibration, assign, current, load, save, shipped_set
+from medsift.modelsets.alignment import read_alignment, write_alignment
+from medsift.modelsets.clusters import fit_clusters, nearest, read_clusters, write_clusters
+from medsift.prompts import load_prompts
+from medsift.settings import shipped
+from medsift.volume import Volume
+
+
+@pytest.fixture
+def copied_set(tmp_path):
+    """The shipped set on a volume, promoted."""
+    volume = Volume(tmp_path)
+    ours = shipped_set("lite")
+    shutil.copytree(ours.folder, volume.model_sets / ours.digest)
+    (volume.model_sets / "current.json").write_text(json.dumps({"lite": ours.digest}))
+    return volume, volume.model_sets / ours.digest
+
+
+def three_heaps():
+    generator = np.random.default_rng(0)
+    centres = np.eye(3, dtype=np.float32)
+    return np.repeat(centres, 20, axis=0) + generator.normal(0, 0.05, (60, 3)).astype(np.float32)
+
+
+def test_a_set_ships_for_lite_and_all_its_files_are_the_pinned_ones():
+    model_set = shipped_set("lite")
+    assert model_set.profile == "lite"
+    assert {"alignment.safetensors", "CARD.md", "metrics.json"} <= set(model_set.pins)
+    for name in model_set.pins:
+        assert model_set.file(name).is_file()
+    assert {path.name for path in model_set.folder.iterdir()} == {*model_set.pins, "modelset.json"}
+
+
+def test_shipped_set_was_fitted_with_the_prompts_that_ship():
+    assert shipped_set("lite").prompt_set == load_prompts(shipped("prompts"), "figures").digest
+
+
+def test_shipped_set_is_small():
+    assert sum(path.stat().st_size for path in shipped_set("lite").folder.iterdir()) < 4 * 2**20
+
+
+def test_no_set_ships_for_clip():
+    assert shipped_set("clip") is None
+
+
+def test_the_shipped_set_is_current_until_one_is_promoted(tmp_path):
+    assert current(Volume(tmp_path), "lite").digest == shipped_set("lite").digest
+    assert current(Volume(tmp_path), "clip") is None
+
+
+def test_a_promoted_set_is_current(copied_set):
+    volume, folder = copied_set
+    assert current(volume, "lite").folder == folder
+
+
+def test_an_altered_pickle_is_never_opened(copied_set):
+    volume, folder = copied_set
+    file = next(folder.glob("clusters-*.joblib"))
+    file.write_bytes(file.read_bytes()[:-1] + b"\x00")
+    with pytest.raises(WeightsError) as caught:
+        current(volume, "lite").clusters()
+    assert len(set(re.findall("[0-9a-f]{64}", str(caught.value).replace(str(folder), "")))) == 2
+
+
+def test_an_altered_manifest_is_refused(copied_set):
+    volume, folder = copied_set
+    document = json.loads((folder / "modelset.json").read_text())
+    document["calibration"]["temperature"] = 9.0
+    (folder / "modelset.json").write_text(json.dumps(document))
+    with pytest.raises(WeightsError, match="was altered"):
+        current(volume, "lite")
+
+
+def test_a_missing_file_of_a_set_is_a_sentence(copied_set):
+    volume, folder = copied_set
+    (folder / "alignment.safetensors").unlink()
+    with pytest.raises(WeightsError, match="is damaged"):
+        current(volume, "lite").alignment()
+
+
+def test_a_folder_without_a_manifest_is_a_sentence(tmp_path):
+    with pytest.raises(WeightsError, match="no readable model set"):
+        load(tmp_path)
+
+
+def test_the_digest_does_not_depend_on_how_the_manifest_is_laid_out(copied_set):
+    volume, folder = copied_set
+    document = json.loads((folder / "modelset.json").read_text())
+    (folder / "modelset.json").write_text(json.dumps(dict(reversed(document.items())), indent=7))
+    assert current(volume, "lite").digest == shipped_set("lite").digest
+
+
+def test_a_saved_set_is_read_back_as_it_was(tmp_path):
+    generator = np.random.default_rng(1)
+    mean, deviation, pictures, words = (generator.normal(size=s).astype(np.float32) for s in (5, 5, (5, 3), (4, 3)))
+    write_alignment(tmp_path / "alignment.safetensors", Alignment(mean, deviation, pictures, words, 12.5))
+    write_clusters(tmp_path / "clusters-one.joblib", fit_clusters(three_heaps(), np.full(60, 0.9, np.float32), 3))
+    saved = save(
+        tmp_path, name="n", profile="lite", encoders={"one": "d1"}, prompt_set="p", spaces=(("one",),),
+        calibration=Calibration({"zero_shot": 1.0}, 1.5),
+    )  # fmt: skip
+    again = load(tmp_path)
+    assert again == saved
+    assert again.alignment().scale == 12.5
+    assert np.array_equal(again.alignment().picture_map, pictures)
+    assert again.calibration == Calibration({"zero_shot": 1.0}, 1.5)
+    assert len(set(assign({"one": three_heaps(), "unknown": three_heaps()}, again)["one"])) == 3
+
+
+def test_alignment_survives_the_file(tmp_path):
+    given = shipped_set("lite").alignment()
+    write_alignment(tmp_path / "a.safetensors", given)
+    assert read_alignment(tmp_path / "a.safetensors", given.digest).scale == pytest.approx(given.scale)
+
+
+def test_clusters_find_the_heaps_and_take_the_mean_score_of_their_members():
+    scores = np.concatenate([np.full(20, 0.9), np.full(20, 0.1), np.tile([0.2, 0.8], 10)]).astype(np.float32)
+    clusters = fit_clusters(three_heaps(), scores, 3)
+    numbers = nearest(np.eye(3, dtype=np.float32), clusters)
+    assert clusters.probability[numbers] == pytest.approx([0.9, 0.1, 0.5])
+    assert clusters.purity[numbers] == pytest.approx([1.0, 1.0, 0.5])
+    assert list(clusters.size[numbers]) == [20, 20, 20]
+
+
+def test_clusters_are_the_same_each_time():
+    one, two = (fit_clusters(three_heaps(), np.full(60, 0.5, np.float32), 5) for _ in range(2))
+    assert np.array_equal(one.centres, two.centres)
+
+
+def test_identical_pictures_make_one_cluster():
+    clusters = fit_clusters(np.ones((10, 4), np.float32), np.full(10, 0.7, np.float32), 64)
+    assert clusters.size.tolist() == [10]
+
+
+def test_clusters_of_nothing_are_an_error():
+    with pytest.raises(ValueError, match="at least one vector"):
+        fit_clusters(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), 4)
+
+
+def test_clusters_survive_the_file(tmp_path):
+    clusters = fit_clusters(three_heaps(), np.full(60, 0.5, np.float32), 3)
+    write_clusters(tmp_path / "c.joblib", clusters)
+    assert np.array_equal(read_clusters(tmp_path / "c.joblib").centres, clusters.centres)

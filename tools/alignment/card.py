@@ -1,0 +1,120 @@
+"""The model card: what the set was fitted on, under which licences, what was measured, where it fails."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from medsift.modelsets import CARD, Calibration
+
+TEXT = """# Model set `lite`
+
+Brings the pictures of EfficientNet-Lite0 (frozen, ImageNet) and the words of all-MiniLM-L6-v2 (frozen) into one
+space of 256 dimensions: two linear maps and a temperature, trained contrastively (locked-image text tuning, Zhai et
+al. 2022). With it come {clusters} K-Means clusters in the space of either encoder, labelled by the mean zero-shot
+score of their members, and the weights and the temperature that make a probability of the votes. Made by
+`tools/train_alignment.py`; `modelset.json` pins every file.
+
+**Not a medical device.** It sorts pictures into medical and other ones for collecting and curating; it says nothing
+about a patient.
+
+## Measured
+
+On {n} pictures of {sources} sources in {folds} folds over whole sources (`tools/folds.csv`); standardisation,
+alignment, clusters and calibration were fitted anew for each fold, and no figure is from a picture, or a source,
+that was trained on. Many kinds have few sources, so that a fold often leaves most of a kind out. Intervals: 95 %,
+bootstrap over sources. Prompts: set `figures`, none of them a training caption.
+
+{headline}
+
+Each voter alone, over the pictures it votes on:
+
+{voters}
+
+By kind (share with the right label; `sources` counts how many carry it):
+
+{kinds}
+
+{apart}
+
+Calibration that ships: {calibration}. It is fitted on the votes of all folds; the figures above use for each fold
+the calibration of the others.
+
+## Data
+
+{data_n} pictures of {data_sources} sources, at most 288 px long, re-compressed as JPEG. None of them ships, only
+what was fitted. The source `skimage-data` is left out (the sample is made of its pictures), and so is the kind
+`illustration-medical` (anatomy drawings, survival curves: neither side is taught).
+Licences as each repository states them:
+
+{licences}
+
+## Limits
+
+- Trained on small pictures; nothing is measured here on large ones or on whole documents.
+- Weak where a kind was carried by one or two sources, where pictures of materials look like tissue (micrographs),
+  and on scintigrams, wounds and industrial X-rays: see the table.
+- Words outside the captions are understood only as far as MiniLM places them near known ones; English only.
+- Drawings of anatomy count as either side.
+"""
+HEADLINES = {
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy": "accuracy",
+    "auc": "AUC",
+    "recall": "recall of medical",
+    "precision": "precision of medical",
+    "ece": "calibration error (ECE, 15 bins of equal mass)",
+    "accuracy_at_85": "right among the 85 % most confident",
+    "kind_macro_f1": "kind told right, macro-F1",
+    "review_rate": "sent to review (threshold 0.8)",
+}
+
+
+def write_card(folder: Path, rows: pd.DataFrame, document: dict[str, Any], calibration: Calibration) -> None:
+    """Write CARD.md from what was measured."""
+    folds = document["folds"]
+    apart = {name: row for name, row in document.items() if name != "folds"}
+    text = TEXT.format(
+        clusters=64,
+        n=folds["n"],
+        sources=len(folds["by_source"]),
+        folds=8,
+        headline=_table(["figure", "value", "interval"], [_headline(folds, name) for name in HEADLINES]),
+        voters=_table(["voter", "n", "balanced accuracy", "AUC"], [_voter(*item) for item in folds["voters"].items()]),
+        kinds=_table(["kind", "sources", "n", "right"], [_kind(*item) for item in folds["by_kind"].items()]),
+        apart="\n".join(_apart(*item) for item in apart.items()),
+        calibration=_calibration(calibration),
+        data_n=len(rows),
+        data_sources=rows["source"].nunique(),
+        licences=_table(
+            ["licence", "pictures"], [[name, str(n)] for name, n in rows["licence"].value_counts().items()]
+        ),
+    )
+    (folder / CARD).write_text(text)
+
+
+def _headline(folds: dict[str, Any], name: str) -> list[str]:
+    interval = folds["intervals"].get(name)
+    return [HEADLINES[name], f"{folds[name]:.3f}", f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""]
+
+
+def _voter(name: str, row: dict[str, Any]) -> list[str]:
+    return [f"`{name}`", str(row["n"]), f"{row['balanced_accuracy']:.3f}", f"{row['auc']:.3f}"]
+
+
+def _kind(name: str, row: dict[str, Any]) -> list[str]:
+    return [name, str(row["sources"]), str(row["n"]), f"{row['accuracy']:.3f}"]
+
+
+def _apart(name: str, row: dict[str, Any]) -> str:
+    return f"Not in these figures: `{name}`, {row['n']} pictures, {row['accuracy']:.0%} of them called non-medical."
+
+
+def _calibration(calibration: Calibration) -> str:
+    weights = ", ".join(f"`{voter}` {weight:.3f}" for voter, weight in calibration.weights.items())
+    return f"weights {weights}; temperature {calibration.temperature:.3f}"
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

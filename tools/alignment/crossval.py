@@ -1,0 +1,90 @@
+"""The yardstick: 8 folds over whole sources, everything fitted anew for each, no figure from a picture trained on."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from alignment.build import calibrate, cast_votes, decide, fit_set
+from alignment.fit import TrainingData
+
+from medsift.contracts import Verdict, Vote
+from medsift.encoders._minilm import TextTower
+from medsift.evaluation.metrics import intervals, measure
+from medsift.evaluation.predictions import Prediction
+from medsift.modelsets import Calibration, ModelSet
+from medsift.prompts import PromptSet
+
+
+def judge_folds(
+    data: TrainingData, trained: pd.Series, folds: pd.Series, prompts: PromptSet, cache: Path
+) -> tuple[list[Prediction], list[Vote]]:
+    """A prediction for every picture by a set that saw none of its source, and the votes behind them.
+
+    `trained` says which pictures may be trained on; the others are judged all the same. The calibration of a fold is
+    fitted on the votes of all other folds.
+    """
+    text_tower = TextTower()
+    votes: dict[int, list[Vote]] = {}
+    sets: dict[int, ModelSet] = {}
+    for fold in sorted(folds.unique()):
+        seen = ((folds != fold) & trained).to_numpy()
+        sets[fold], lite = fit_set(cache / f"fold-{fold}", part_of(data, seen), text_tower, prompts)
+        held_out = (folds == fold).to_numpy()
+        features = data.features[held_out, : data.scored].mean(axis=1)
+        votes[fold] = cast_votes(data.rows["file"][held_out], features, sets[fold], lite)
+        print(f"fold {fold}: fitted on {seen.sum()} pictures, judged {held_out.sum()}", flush=True)
+    verdicts: dict[str, Verdict] = {}
+    for fold, of_fold in votes.items():
+        others = [vote for other, cast in votes.items() if other != fold for vote in cast]
+        calibration = calibrate_on(others, data.rows[trained])
+        files = data.rows["file"][(folds == fold).to_numpy()]
+        verdicts |= {verdict.sha256: verdict for verdict in decide(of_fold, files, sets[fold], calibration)}
+    cast = [vote for of_fold in votes.values() for vote in of_fold]
+    return _predictions(data.rows, verdicts, cast), cast
+
+
+def calibrate_on(votes: list[Vote], rows: pd.DataFrame) -> Calibration:
+    """Calibration from those of the votes that are on pictures of `rows`."""
+    voted = {vote.sha256 for vote in votes}
+    return calibrate(votes, rows[rows["file"].isin(voted)])
+
+
+def figures(predictions: list[Prediction]) -> dict[str, Any]:
+    """All figures of `medsift evaluate` but speed and memory, with intervals by source."""
+    measured = measure(predictions, seconds=0.0, peak_mb=0.0)
+    for name in ("seconds", "pictures_per_second", "peak_mb"):
+        del measured[name]
+    sources: dict[str, set[str]] = defaultdict(set)
+    for prediction in predictions:
+        sources[prediction.kind].add(prediction.source)
+    for kind, row in measured["by_kind"].items():
+        row["sources"] = len(sources[kind])
+    return {**measured, "intervals": intervals(predictions)}
+
+
+def part_of(data: TrainingData, chosen: np.ndarray) -> TrainingData:
+    """The training data of some pictures only."""
+    return TrainingData(data.features[chosen], data.scored, data.rows[chosen].reset_index(drop=True), data.captions)
+
+
+def _predictions(rows: pd.DataFrame, verdicts: dict[str, Verdict], votes: list[Vote]) -> list[Prediction]:
+    by_file: dict[str, dict[str, float | None]] = defaultdict(dict)
+    for vote in votes:
+        by_file[vote.sha256][vote.voter] = vote.probability
+    return [
+        Prediction(
+            row.file,
+            row.label,
+            row.kind,
+            row.source,
+            verdict=(verdict := verdicts[row.file]).verdict,
+            probability=verdict.probability,
+            confidence=verdict.confidence,
+            predicted_kind=verdict.kind,
+            needs_review=verdict.needs_review,
+            votes=by_file[row.file],
+        )
+        for row in rows.itertuples()
+    ]
