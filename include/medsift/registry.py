@@ -51,8 +51,8 @@ class Registry(Generic[T]):
     def _discover(self) -> None:
         if self._is_discovered:
             return
-        self._is_discovered = True
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
             if not module.name.startswith("_"):
                 importlib.import_module(f"{self.package}.{module.name}")
+        self._is_discovered = True  # only now: a module that cannot be imported is loud at every question

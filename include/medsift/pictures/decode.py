@@ -58,7 +58,7 @@ def normalised(image: Image.Image) -> Image.Image:
 
 @contextmanager
 def _decoder_errors(max_pixels: int) -> Iterator[None]:
-    Image.MAX_IMAGE_PIXELS = max_pixels
+    limit_before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -72,6 +72,8 @@ def _decoder_errors(max_pixels: int) -> Iterator[None]:
         if "truncated" in str(error).lower():
             raise PictureError("The picture is truncated: its file ends too early.") from None
         raise PictureError(f"The picture is damaged and cannot be decoded ({type(error).__name__}).") from None
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit_before
 
 
 def _upright(image: Image.Image) -> Image.Image:
