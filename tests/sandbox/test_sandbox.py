@@ -269,6 +269,5 @@ def test_the_state_of_an_error_is_one_we_know():
 @settings(max_examples=25, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_from_the_child_end_in_answers_or_one_error(data):
-    with Answers(data) as lying:
-        with contextlib.suppress(SourceError):
-            list(lying.stream(PREPARE, {}))
+    with Answers(data) as lying, contextlib.suppress(SourceError):
+        list(lying.stream(PREPARE, {}))

@@ -1,0 +1,276 @@
+import io
+import json
+import string
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from medsift.contracts import Candidate, Leaf, Missed
+from medsift.errors import EmptySourceError, SourceError
+from medsift.sandbox import Limits, Sandbox
+from medsift.settings import Settings
+from medsift.sources import Tools
+from medsift.sources.dicom import DicomSource
+from medsift.sources.http import Door
+
+FILES = Path(pydicom.__file__).parent / "data" / "test_files"
+
+
+@pytest.fixture(scope="module")
+def tools():
+    values = Settings()
+    with Sandbox(Limits(timeout_s=30)) as sandbox:
+        yield Tools(values, sandbox, Door(values))
+
+
+def extracted(path: Path, tools: Tools) -> list[Candidate | Missed]:
+    return list(DicomSource().extract(Leaf(str(path), "dicom", "", path=str(path)), tools))
+
+
+def pixels(candidate: Candidate) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(candidate.data)))
+
+
+def dicom(folder: Path, stored: np.ndarray, name: str = "made.dcm", **elements: object) -> Path:
+    """A CT of those stored values, uint16 or int16 of shape (rows, columns) or (frames, rows, columns)."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, CTImageStorage
+    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    dataset = FileDataset(str(folder / name), {}, file_meta=meta, preamble=bytes(128))
+    dataset.SOPClassUID, dataset.Modality, dataset.PhotometricInterpretation = CTImageStorage, "CT", "MONOCHROME2"
+    dataset.Rows, dataset.Columns = stored.shape[-2:]
+    if stored.ndim == 3:
+        dataset.NumberOfFrames = len(stored)
+    dataset.SamplesPerPixel, dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 1, 16, 16, 15
+    dataset.PixelRepresentation = int(stored.dtype == np.int16)
+    dataset.PixelData = stored.tobytes()
+    for keyword, value in elements.items():
+        setattr(dataset, keyword, value)
+    dataset.save_as(folder / name, enforce_file_format=True)
+    return folder / name
+
+
+RAMP = np.tile(np.arange(0, 4096, 16, dtype=np.uint16), (32, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "mode"),
+    [
+        ("CT_small.dcm", 1, "L"),
+        ("MR_small.dcm", 1, "L"),
+        ("MR_small_bigendian.dcm", 1, "L"),
+        ("MR_small_implicit.dcm", 1, "L"),
+        ("MR_small_RLE.dcm", 1, "L"),
+        ("MR_small_jp2klossless.dcm", 1, "L"),
+        ("MR_small_jpeg_ls_lossless.dcm", 1, "L"),
+        ("JPEG2000.dcm", 1, "L"),
+        ("JPGExtended.dcm", 1, "L"),
+        ("J2K_pixelrep_mismatch.dcm", 1, "L"),
+        ("rtdose.dcm", 15, "L"),
+        ("liver_1frame.dcm", 1, "L"),
+        ("examples_palette.dcm", 1, "RGB"),
+        ("examples_rgb_color.dcm", 1, "RGB"),
+        ("examples_ybr_color.dcm", 30, "RGB"),
+        ("SC_rgb_rle_16bit_2frame.dcm", 2, "RGB"),
+        ("SC_ybr_full_422_uncompressed.dcm", 1, "RGB"),
+    ],
+)
+def test_every_frame_of_a_file_is_a_picture(tools, name, frames, mode):
+    found = extracted(FILES / name, tools)
+    assert [candidate.place.frame for candidate in found] == list(range(1, frames + 1))
+    assert all(candidate.is_rebuilt and Image.open(io.BytesIO(candidate.data)).mode == mode for candidate in found)
+    assert DicomSource().recognises(name, (FILES / name).read_bytes()[:4096])
+
+
+@pytest.mark.parametrize("name", ["MR_small_RLE.dcm", "MR_small_bigendian.dcm", "MR_small_implicit.dcm",
+                                  "MR_small_expb.dcm", "MR_small_jp2klossless.dcm"])  # fmt: skip
+def test_a_picture_does_not_depend_on_how_it_is_encoded(tools, name):
+    plain, other = (pixels(extracted(FILES / file, tools)[0]) for file in ("MR_small.dcm", name))
+    assert np.abs(plain.astype(int) - other).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SC_rgb_dcmtk_+eb+cr.dcm", "SC_rgb_dcmtk_+eb+cy+s2.dcm", "SC_rgb_jpeg_dcmtk.dcm", "SC_rgb_rle.dcm",
+     "SC_rgb_rle_16bit.dcm", "SC_rgb_rle_32bit.dcm", "SC_ybr_full_422_uncompressed.dcm"],
+)  # fmt: skip
+def test_colours_are_right_in_every_colour_space(tools, name):
+    shown = pixels(extracted(FILES / name, tools)[0]).astype(int)
+    for row, colour in ((5, (255, 0, 0)), (25, (0, 255, 0)), (45, (0, 0, 255)), (65, (0, 0, 0)), (95, (255,) * 3)):
+        assert np.abs(shown[row, 50] - colour).max() <= 6
+
+
+def test_the_window_of_the_file_is_applied(tmp_path, tools):
+    path = dicom(tmp_path, RAMP, RescaleSlope=1, RescaleIntercept=-1024, WindowCenter=40, WindowWidth=400)
+    shown = pixels(extracted(path, tools)[0])[0]
+    hounsfield = RAMP[0].astype(int) - 1024
+    assert (shown[hounsfield < -160] == 0).all()
+    assert (shown[hounsfield > 240] == 255).all()
+    assert abs(int(shown[np.abs(hounsfield - 40).argmin()]) - 128) <= 5
+
+
+def test_without_a_window_the_values_fill_the_range(tmp_path, tools):
+    shown = pixels(extracted(dicom(tmp_path, RAMP), tools)[0])
+    assert (shown.min(), shown.max()) == (0, 255)
+
+
+def test_a_window_that_shows_nothing_is_not_believed(tmp_path, tools):
+    path = dicom(tmp_path, RAMP, WindowCenter=60000, WindowWidth=10)
+    assert pixels(extracted(path, tools)[0]).std() > 50
+
+
+def test_padding_does_not_widen_the_window(tmp_path, tools):
+    stored = np.tile(np.linspace(0, 1000, 256).astype(np.int16), (32, 1))
+    stored[:, :8] = -30000
+    path = dicom(tmp_path, stored, PixelPaddingValue=-30000)
+    assert pixels(extracted(path, tools)[0])[:, 8:].std() > 60
+
+
+def test_monochrome1_is_inverted_exactly_once(tmp_path, tools):
+    for elements in ({}, {"WindowCenter": 2048, "WindowWidth": 4096}):
+        plain = dicom(tmp_path, RAMP, **elements)
+        inverted = dicom(tmp_path, RAMP, "inverted.dcm", PhotometricInterpretation="MONOCHROME1",
+                         PresentationLUTShape="INVERSE", **elements)  # fmt: skip
+        first, second = (pixels(extracted(path, tools)[0]).astype(int) for path in (plain, inverted))
+        assert (first + second == 255).all()
+        assert first[0, 0] == 0
+
+
+def test_a_voi_table_is_applied(tmp_path, tools):
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", [4096, 0, 8])
+    item.add_new("LUTData", "US", [255 if entry > 2000 else 0 for entry in range(4096)])
+    shown = pixels(extracted(dicom(tmp_path, RAMP, VOILUTSequence=[item]), tools)[0])[0]
+    assert (shown == np.where(RAMP[0] > 2000, 255, 0)).all()
+
+
+def test_overlay_bits_above_the_pixels_own_are_not_shown(tmp_path, tools):
+    clean = pixels(extracted(dicom(tmp_path, RAMP, BitsStored=12, HighBit=11), tools)[0])
+    drawn = RAMP.copy()
+    drawn[::3] |= 0x8000
+    assert (pixels(extracted(dicom(tmp_path, drawn, BitsStored=12, HighBit=11), tools)[0]) == clean).all()
+
+
+def test_each_frame_of_an_enhanced_object_has_its_own_window(tmp_path, tools):
+    groups = []
+    for centre in (500, 3500):
+        window, group = Dataset(), Dataset()
+        window.WindowCenter, window.WindowWidth = centre, 100
+        group.FrameVOILUTSequence = [window]
+        groups.append(group)
+    path = dicom(tmp_path, np.stack([RAMP, RAMP]), PerFrameFunctionalGroupsSequence=groups)
+    low, high = (pixels(candidate).mean() for candidate in extracted(path, tools))
+    assert low > 200
+    assert high < 60
+
+
+def test_a_file_without_preamble_is_read_where_it_begins_like_a_data_set(tmp_path, tools):
+    bare = tmp_path / "bare.dcm"
+    dataset = pydicom.dcmread(FILES / "MR_small_implicit.dcm")
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, Dataset(dataset), implicit_vr=True, little_endian=True)
+    bare.write_bytes(buffer.getvalue())
+    assert DicomSource().recognises(str(bare), bare.read_bytes()[:4096])
+    assert pixels(extracted(bare, tools)[0]).shape == (64, 64)
+    assert not DicomSource().recognises("a.txt", b"A letter that is no data set." * 10)
+
+
+@pytest.mark.parametrize("name", ["rtplan.dcm", "rtstruct.dcm", "test-SR.dcm", "waveform_ecg.dcm"])
+def test_a_file_without_pixels_is_empty(tools, name):
+    with pytest.raises(EmptySourceError, match="no pixels"):
+        extracted(FILES / name, tools)
+
+
+def test_a_frame_that_is_cut_short_is_missed_with_a_reason(tools):
+    (missed,) = extracted(FILES / "MR_truncated.dcm", tools)
+    assert isinstance(missed, Missed)
+    assert (missed.state, missed.place.frame, missed.is_part) == ("failed", 1, False)
+
+
+def test_a_broken_frame_costs_itself_alone(tmp_path, tools):
+    dataset = pydicom.dcmread(FILES / "SC_rgb_rle_2frame.dcm")
+    data = bytearray(dataset.PixelData)
+    data[16:80] = b"\xff" * 64  # the RLE header of the first frame, behind the offset table
+    dataset.PixelData = bytes(data)
+    dataset.save_as(tmp_path / "broken.dcm")
+    found = extracted(tmp_path / "broken.dcm", tools)
+    assert [type(item) for item in found][-1:] == [Candidate]
+    assert len(found) == 2
+
+
+def test_more_pixels_than_allowed_are_not_decoded(tmp_path):
+    values = Settings(max_pixels=1_000_000)
+    path = dicom(tmp_path, np.zeros((8, 8), np.uint16), Rows=2000, Columns=2000)
+    with Sandbox() as sandbox, pytest.raises(SourceError, match="2000 x 2000"):
+        extracted(path, Tools(values, sandbox, Door(values)))
+
+
+def test_only_defined_terms_of_the_allowed_elements_are_kept(tmp_path, tools):
+    path = dicom(tmp_path, RAMP, BodyPartExamined="CHEST ", ViewPosition="DOE JOHN", StationName="CT7")
+    assert extracted(path, tools)[0].place.tags == {
+        "Modality": "CT", "BodyPartExamined": "CHEST", "PhotometricInterpretation": "MONOCHROME2",
+    }  # fmt: skip
+
+
+PERSONAL = ("PatientName", "PatientID", "InstitutionName", "ReferringPhysicianName", "AccessionNumber", "StationName",
+            "StudyDescription", "ImageComments", "OperatorsName", "ProtocolName")  # fmt: skip
+CODES = ("Modality", "BodyPartExamined", "ViewPosition", "PhotometricInterpretation")
+BREAKABLE = ("Rows", "NumberOfFrames", "WindowCenter", "RescaleSlope", "BitsStored", "SamplesPerPixel")
+secrets = st.text(string.ascii_uppercase + string.digits, min_size=6, max_size=12).map(lambda text: f"ZQ{text}")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(secret=secrets, codes=st.sets(st.sampled_from(CODES)), broken=st.sets(st.sampled_from(BREAKABLE), max_size=2),
+       syntax=st.sampled_from([None, "secret"]))  # fmt: skip
+def test_no_identifying_value_appears_in_anything_that_comes_out(
+    tmp_path, tools, caplog, secret, codes, broken, syntax
+):
+    dataset = pydicom.dcmread(FILES / "MR_small_implicit.dcm")
+    for keyword in PERSONAL:
+        setattr(dataset, keyword, secret)
+    for keyword in (*codes, *broken):  # a wrong type in an element that is read makes pydicom quote the value
+        if keyword in dataset:
+            del dataset[keyword]
+        dataset.add_new(keyword, "LO", secret)
+    dataset.add_new(0x00091001, "LO", secret)
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    path = tmp_path / "file.dcm"
+    dataset.save_as(path)
+    if syntax:
+        path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2\0", secret[:17].ljust(17, "0").encode() + b"\0"))
+    assert path.read_bytes().count(secret.encode()) >= len(PERSONAL)
+    try:
+        found = extracted(path, tools)
+    except SourceError as error:
+        assert secret not in str(error)
+        return
+    said = json.dumps([[item.place.tags, item.place.caption, getattr(item, "reason", "")] for item in found])
+    assert secret not in said
+    assert not any(secret.encode() in item.data for item in found if isinstance(item, Candidate))
+    assert secret not in caplog.text
+
+
+CT = (FILES / "CT_small.dcm").read_bytes()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(132, 6000), st.integers(0, 255)), max_size=10), st.integers(200, len(CT)))
+def test_damaged_files_end_in_pictures_or_reasons(tmp_path, tools, changes, length):
+    data = bytearray(CT[:length])
+    for position, value in changes:
+        data[position % len(data)] = value
+    path = tmp_path / "damaged.dcm"
+    path.write_bytes(data)
+    try:
+        found = extracted(path, tools)
+    except SourceError as error:
+        assert str(error)
+    else:
+        assert all(isinstance(item, Candidate) or item.reason for item in found)
