@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -304,7 +305,7 @@ def test_a_picture_at_the_address_itself_is_taken(site, extract):
     assert about.digest == hashlib.sha256(site.picture("/film")).hexdigest()
 
 
-def test_a_pdf_at_an_address_is_read_as_a_pdf_with_its_pages(site, extract, tmp_path):
+def test_a_pdf_at_an_address_is_read_as_a_pdf_with_its_pages(site, extract):
     import pymupdf
 
     document = pymupdf.open()
@@ -316,6 +317,18 @@ def test_a_pdf_at_an_address_is_read_as_a_pdf_with_its_pages(site, extract, tmp_
     assert (len(found), missed, place.page, place.url, place.path) == (1, [], 1, site.url("/paper"), None)
     assert place.box == pytest.approx((50, 60, 350, 300), abs=1)
     assert (about.pages, about.etag) == (1, '"p"')
+
+
+def test_a_dicom_file_at_an_address_is_read_as_dicom(site, extract):
+    from pydicom.data import get_testdata_file
+
+    data = Path(str(get_testdata_file("CT_small.dcm"))).read_bytes()
+    found, missed, about = extract(site.serve("/slice", data, content_type="application/octet-stream"))
+    assert [(candidate.place.url, "CT" in candidate.place.tags.values()) for candidate in found] == [
+        (site.url("/slice"), True)
+    ]
+    assert missed == []
+    assert about.digest == hashlib.sha256(data).hexdigest()
 
 
 def test_the_file_that_a_pdf_is_read_from_is_gone_afterwards(site, extract, tmp_path, monkeypatch):

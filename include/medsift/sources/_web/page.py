@@ -25,6 +25,7 @@ LAZY_ATTRIBUTES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "d
 PREVIEWS = {"og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src"}
 READABLE_TYPES = {"", "image/jpeg", "image/jpg", "image/png", "image/webp", "image/tiff", "image/gif"}
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif")
+PICTURE_FILE = re.compile(r"(?!data:)[^\s{}<>]+\.(?:jpe?g|png|tiff?|webp|gif)(?:[?#]\S*)?", re.IGNORECASE)
 CSS_URL = re.compile(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^)'\"]*?))\s*\)", re.IGNORECASE)
 MAX_ADDRESS = 8192  # longer ones no server takes
 MAX_ADDRESSES = 3  # the largest, and what to fall back to
@@ -87,6 +88,9 @@ def _addresses_of_img(img: Tag) -> list[str]:
     lazy = [value for name in LAZY_ATTRIBUTES if _is_like_address(value := _value(img, name))]
     large = [value for name in LARGE_ATTRIBUTES if _is_like_address(value := _value(img, name))]
     best = largest(sets)
+    if not lazy and not best and _value(img, "src")[:5].lower() in ("", "data:"):
+        # Every script for lazy pictures names its attribute otherwise.
+        lazy = [value for name in img.attrs if name != "alt" and PICTURE_FILE.fullmatch(value := _value(img, name))]
     is_lazy = bool(lazy or any(_value(img, name) for name in LAZY_SETS))
     return [*large[:1], *([best] if best else []), *lazy[:1], *([] if is_lazy else [_value(img, "src")])]
 
