@@ -1,5 +1,6 @@
 """Opening a PDF, and what can still be had of one whose pages cannot be reached."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ MAX_STRAY = 1000
 
 def opened(path: Path) -> Mu:
     """The document, readable; raises `EmptySourceError` or `SourceError` with what is wrong with it."""
+    # Importing pymupdf would load pymupdf.layout, a neural network of no use here: seconds and memory in every child.
+    sys.modules.setdefault("pymupdf.layout", None)  # type: ignore[arg-type]  # None is how an import is refused
     import pymupdf
 
     pymupdf.TOOLS.mupdf_display_errors(False)

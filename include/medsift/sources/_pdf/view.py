@@ -9,7 +9,7 @@ from medsift.sources._pdf.pixels import render_size, rendered
 if TYPE_CHECKING:
     from medsift.sources._pdf.pixels import Pixels
 
-PAGE_VIEW_SIDE = 1400
+PAGE_VIEW_SIDE = 1100
 
 
 class PageView:

@@ -13,6 +13,7 @@ MAX_NEARBY = 500
 NEARBY_POINTS = 150.0
 BODY_CHARACTERS = 180  # a paragraph of so many characters between picture and caption parts them
 ABOVE_PENALTY, BESIDE_PENALTY, WEAK_PENALTY = 40.0, 60.0, 80.0
+ROW_DROP = 60.0  # points: a caption so close under a row of pictures is theirs all, though it stands in its middle
 FILLED, STROKED = 16, 32  # bits of a span's char_flags: neither means invisible text, as under a scan
 
 LABEL = (
@@ -55,7 +56,9 @@ def paragraphs_of(display_list: Mu) -> list[Paragraph]:
         start = 0
         for index, (text, _line) in enumerate(lines):
             match = CAPTION.match(text)
-            if index > start and match and match.group("after").strip() and not IN_RUNNING_TEXT.match(text):
+            follows_caption = bool(CAPTION.match(lines[start][0]))
+            is_strong = match and (follows_caption or match.group("after").strip())
+            if index > start and is_strong and not IN_RUNNING_TEXT.match(text):
                 found += _paragraph(lines[start:index])
                 start = index
         found += _paragraph(lines[start:])
@@ -168,6 +171,10 @@ def _caption_distance(box: Box, caption: Paragraph, bodies: list[Paragraph]) -> 
         if any(overlap(between, body.box)[2] for body in bodies):
             return None
         return gap + weak + (ABOVE_PENALTY if below == is_table else 0.0)
+    apart = max(box[0] - other[2], other[0] - box[2])
+    drop = max(other[1] - box[3], box[1] - other[3])
+    if apart < box[2] - box[0] and 0 <= drop <= ROW_DROP:
+        return drop + apart + weak + BESIDE_PENALTY
     upright = min(box[3], other[3]) - max(box[1], other[1])
     if upright > 0 and (gap := max(other[0] - box[2], box[0] - other[2])) < NEARBY_POINTS:
         return max(0.0, gap) + weak + BESIDE_PENALTY
