@@ -82,7 +82,7 @@ def slow_links(hashes: list[int], distance: int) -> dict[str, str]:
     leaders: list[int] = []
     links = {}
     for index, value in enumerate(hashes):
-        if value.bit_count() < 16:
+        if value.bit_count() < 24:
             continue
         near = [leader for leader in leaders if (hashes[leader] ^ value).bit_count() <= distance]
         if near:
