@@ -10,6 +10,9 @@ from sqlalchemy.exc import DBAPIError
 from medsift.errors import StoreError, StoreLostError
 
 LOST_CLASSES = ("08", "40", "57")  # connection lost, deadlock or serialisation, shut down or starting up
+REFUSAL_CLASSES = ("28", "3D", "53")  # who one is, no such database, resources
+BROKEN_OFF = psycopg2.DatabaseError  # the bare class: a connection that broke in the midst of COPY
+PASSING = ("starting up", "shutting down", "recovery mode", "too many clients", "reserved for", "terminating")
 NO_ROOM = "53100"
 NOT_ALLOWED = "42501"
 
@@ -48,12 +51,18 @@ def _known(error: BaseException | None, url: URL) -> StoreError | None:
         return StoreError(f"Postgres at {place(url)} has no room left on its disk.", "Free some room and try again.")
     if code == NOT_ALLOWED:
         return StoreError(f"The database role {url.username} may not do that: {_reason(error)}.")
-    is_lost = code.startswith(LOST_CLASSES) or (not code and isinstance(error, psycopg2.OperationalError))
-    if is_lost or isinstance(error, psycopg2.InterfaceError):
+    if not isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and type(error) is not BROKEN_OFF:
+        return None
+    if code.startswith(LOST_CLASSES) or (not code and not _is_refusal(str(error))):
         return StoreLostError(f"Postgres at {place(url)} does not answer: {_reason(error)}.")
-    if isinstance(error, psycopg2.OperationalError) and not code.startswith("53"):
+    if not code or code.startswith(REFUSAL_CLASSES):
         return StoreError(f"Postgres at {place(url)} refuses: {_reason(error)}.")
     return None
+
+
+def _is_refusal(message: str) -> bool:
+    """Whether the server itself refused a connection (password, database), for which psycopg2 gives no code."""
+    return "FATAL:" in message and not any(passing in message for passing in PASSING)
 
 
 def place(url: URL) -> str:

