@@ -28,6 +28,8 @@ def opened(path: Path) -> Mu:
         document = pymupdf.open(path, filetype="pdf")
     except (pymupdf.FileDataError, pymupdf.EmptyFileError, RuntimeError) as error:
         raise SourceError("It is not a PDF, or one too damaged to be opened.") from error
+    if not document.is_pdf:
+        raise SourceError("It is not a PDF.")
     # Asked once and before any password: asking again after authenticate() takes the password back.
     if document.needs_pass and not document.authenticate(""):
         raise SourceError("Encrypted: it needs a password to be opened.")
