@@ -64,6 +64,12 @@ def do_plan() -> list[dict[str, str]]:
         return list(keep_summary(plan_run(settings, run_id, params["sources"].splitlines(), trigger))["batches"])
 
 
+def all_of_group(pulled: object) -> list[Any]:
+    """What the tasks of a mapped group returned that succeeded: of one alone Airflow hands on the bare value."""
+    values = pulled if isinstance(pulled, list) else [pulled]
+    return [value for value in values if value is not None]
+
+
 @contextmanager
 def mended_by_retry_or_failed() -> Iterator[None]:
     """Let through what a retry may mend: a busy server, a lost database, the machine (volume, memory, network).

@@ -13,7 +13,7 @@ from airflow.sdk import (
     task,
     task_group,
 )
-from medsift_common import ABOUT, DEFAULTS, MAPPED, do_mapped, do_plan, do_step
+from medsift_common import ABOUT, DEFAULTS, MAPPED, all_of_group, do_mapped, do_plan, do_step
 
 from medsift.settings import Settings
 
@@ -80,8 +80,8 @@ def medsift_sort() -> None:
         doc_md="Joins what the batches found and links duplicates; cuts shards for the encoders.",
         trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
     )
-    def shard(batches: list[str]) -> list[dict[str, str]]:
-        return do_step("shard", batches=list(batches))["shards"]
+    def shard(batches: object) -> list[dict[str, str]]:
+        return do_step("shard", batches=all_of_group(batches))["shards"]
 
     @task(doc_md="One decode of each picture, every encoder of the profile.", queue="gpu", pool="gpu", **MAPPED)
     def embed(shard: dict[str, str]) -> None:

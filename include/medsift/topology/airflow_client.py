@@ -125,5 +125,6 @@ def error_in(entry: Mapping[str, Any]) -> str:
     """The exception that one line of a task log carries, or nothing."""
     details = entry.get("error_detail") or []
     if details and isinstance(details[0], dict):
-        return str(details[0].get("exc_value") or details[0].get("exc_type") or "")
+        said = str(details[0].get("exc_value") or details[0].get("exc_type") or "").strip()
+        return said.splitlines()[0] if said else ""
     return ""

@@ -53,6 +53,7 @@ class _Server:
 
     port: int
     passwords: dict[str, str]
+    data: str
     is_prepared: bool = False
 
 
@@ -71,7 +72,7 @@ class EmbeddedPostgres:
         self._make_folder()
         with self._locked():
             home = find_home(self.folder)
-            server = self._remembered() or self._new_server()
+            server = self._remembered() or self._new_server(home)
             if not (home.data / "PG_VERSION").exists():
                 self._initialise(home, server)
             if not self._answers(server):
@@ -140,8 +141,9 @@ class EmbeddedPostgres:
             Path(name).unlink(missing_ok=True)
             raise no_room(self.folder, str(error.strerror)) from error
 
-    def _new_server(self) -> _Server:
-        server = _Server(_free_port(), {role: secrets.token_urlsafe(24) for role in (ADMIN, *ROLES)})
+    def _new_server(self, home: Home) -> _Server:
+        passwords = {role: secrets.token_urlsafe(24) for role in (ADMIN, *ROLES)}
+        server = _Server(_free_port(), passwords, str(home.data))
         self._remember(server)
         return server
 
@@ -175,20 +177,28 @@ class EmbeddedPostgres:
         """Start until it answers; a killed server's pid may linger for a while and is waited for."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
-            if not _is_free(server.port) and not self._answers(server):
-                server.port = _free_port()
-            self._remember(server)
-            home.log.write_bytes(b"")
-            home.give(home.log)
-            command = ["-D", str(home.data), "-l", str(home.log), "-w", "-t", "30", "-o", f"-p {server.port}", "start"]
-            started = home.run("pg_ctl", *command)
+            output = self._try_to_start(home, server)
             if self._answers(server):
                 return
             if time.monotonic() > deadline or "No space left" in _tail(home.log):
-                raise _failure("The embedded database does not start", started.stdout, home)
+                raise _failure("The embedded database does not start", output, home)
             time.sleep(0.5)
 
+    def _try_to_start(self, home: Home, server: _Server) -> str:
+        is_alive = home.run("pg_ctl", "-D", str(home.data), "status").returncode == 0
+        if not _is_free(server.port):
+            if is_alive:
+                return "it runs but does not answer"  # slow, or still recovering
+            server.port = _free_port()
+        self._remember(server)
+        home.log.write_bytes(b"")
+        home.give(home.log)
+        command = ["-D", str(home.data), "-l", str(home.log), "-w", "-t", "30", "-o", f"-p {server.port}", "start"]
+        return home.run("pg_ctl", *command).stdout
+
     def _answers(self, server: _Server) -> bool:
+        if not (Path(server.data) / "postmaster.pid").exists():
+            return False  # whoever listens on that port is another
         try:
             psycopg2.connect(_url(server, ADMIN, "postgres", "postgresql"), connect_timeout=5).close()
         except psycopg2.OperationalError:
