@@ -20,12 +20,12 @@ def is_picture(data: bytes) -> bool:
 
 def content_of(data: bytes, content_type: str) -> Content:
     """What kind of content an answer is."""
+    if data[128:132] == b"DICM":  # first, as what stands before it may look like a TIFF
+        return "dicom"
     if is_picture(data):
         return "picture"
     if data.lstrip()[:5] == b"%PDF-" or (mime_type(content_type) == "application/pdf" and b"%PDF" in data[:1024]):
         return "pdf"
-    if data[128:132] == b"DICM":
-        return "dicom"
     if mime_type(content_type) in PAGE_TYPES or PAGE_START.search(data[:SNIFFED_BYTES]):
         return "page"
     return "other"

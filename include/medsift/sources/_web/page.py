@@ -6,6 +6,7 @@ items as browsers do. The child is the border around its C code.
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -32,6 +33,7 @@ MAX_ADDRESSES = 3  # the largest, and what to fall back to
 CAPTION_CHARACTERS = 1000
 NEARBY_CHARACTERS = 500
 NEARBY_STEPS = 200
+MAX_CLIMB = 20
 
 
 def pictures_of_page(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
@@ -81,7 +83,7 @@ def _references(soup: BeautifulSoup, base: str) -> Iterator[tuple[list[str], Tag
 def _addresses_of_img(img: Tag) -> list[str]:
     """The largest form that the page offers, then what `src` says unless that is a placeholder for a lazy one."""
     sets = [_value(img, name) for name in ("srcset", *LAZY_SETS)]
-    picture = img.find_parent("picture")
+    picture = _ancestor(img, "picture")
     for source in picture.find_all("source") if picture else []:
         if _value(source, "type").lower() in READABLE_TYPES:
             sets += [_value(source, name) for name in ("srcset", *LAZY_SETS)]
@@ -96,7 +98,7 @@ def _addresses_of_img(img: Tag) -> list[str]:
 
 
 def _wrapping_link(img: Tag, base: str) -> list[str]:
-    link = img.find_parent("a")
+    link = _ancestor(img, "a")
     target = _value(link, "href") if link else ""
     return [target] if _leads_to_picture(base, target) else []
 
@@ -139,6 +141,11 @@ def _base(soup: BeautifulSoup, url: str) -> str:
     return address if address.lower().startswith(("http://", "https://")) else url
 
 
+def _ancestor(element: PageElement, name: str) -> Tag | None:
+    """The nearest ancestor of that name, not far up: a page that ends nothing is as deep as it is long."""
+    return next((tag for tag in islice(element.parents, MAX_CLIMB) if tag.name == name), None)
+
+
 def _value(tag: Tag, name: str) -> str:
     value = tag.get(name, "")
     return value if isinstance(value, str) else " ".join(value or [])
@@ -146,7 +153,7 @@ def _value(tag: Tag, name: str) -> str:
 
 def _caption(tag: Tag) -> str:
     """The figure's caption, else what stands in place of the picture, else the words of a link."""
-    figure = tag.find_parent("figure")
+    figure = _ancestor(tag, "figure")
     caption = _text(figure.find("figcaption"), CAPTION_CHARACTERS) if figure else ""
     spoken = (_value(tag, name) for name in ("alt", "aria-label", "title"))
     words = caption or next((words for words in spoken if words.strip()), "")
@@ -167,9 +174,9 @@ def _nearby(tag: Tag) -> str:
 
 def _words(elements: Iterator[PageElement], enough: int) -> list[str]:
     found: list[str] = []
-    for _, element in zip(range(NEARBY_STEPS), elements, strict=False):
+    for element in islice(elements, NEARBY_STEPS):
         # Only plain text is of exactly this class: comments, scripts and styles are its subclasses.
-        if type(element) is NavigableString and element.strip() and not element.find_parent(["title", "head"]):
+        if type(element) is NavigableString and element.strip() and _ancestor(element, "title") is None:
             found.append(" ".join(element.split()))
         if sum(map(len, found)) >= enough:
             break
