@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-import psycopg2
 import pytest
 from sqlalchemy import make_url
 
 from medsift.store import Store, migrate
-from medsift.store.roles import OWNER, ensure_database
+from medsift.store.roles import OWNER, autocommit, ensure_database
 from medsift.store.tables import Base
 from medsift.topology.postgres import EmbeddedPostgres, Urls
 
@@ -27,7 +26,9 @@ def postgres() -> Iterator[EmbeddedPostgres]:
     server = EmbeddedPostgres(folder / "postgres")
     try:
         urls = server.ensure_running()
-        with _admin(urls) as cursor:  # a test's database need not outlive a power cut
+        with autocommit(
+            in_database(urls.admin, "postgres")
+        ) as cursor:  # a test's database need not outlive a power cut
             cursor.execute("ALTER SYSTEM SET fsync = off")
             cursor.execute("SELECT pg_reload_conf()")
         migrate(urls.owner)
@@ -41,7 +42,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 def database(postgres: EmbeddedPostgres) -> Urls:
     """Addresses, by role, of the session's database, emptied: a new one for each test would take a second each."""
     urls = postgres.ensure_running()
-    with _admin(urls, "medsift") as cursor:
+    with autocommit(urls.admin) as cursor:
         cursor.execute("SET session_replication_role = replica")  # labels refuse to be emptied otherwise
         cursor.execute("; ".join(f"DELETE FROM {table}" for table in Base.metadata.tables))  # noqa: S608 - our tables
     return urls
@@ -52,10 +53,10 @@ def new_database(postgres: EmbeddedPostgres) -> Iterator[Urls]:
     """Addresses, by role, of a migrated database that the test may change as it likes."""
     name = f"test_{next(NUMBERS)}"
     urls = postgres.ensure_running()
-    with _admin(urls) as cursor:
+    with autocommit(in_database(urls.admin, "postgres")) as cursor:
         ensure_database(cursor, name, OWNER, template="medsift")
     yield Urls(**{field.name: in_database(getattr(urls, field.name), name) for field in fields(urls)})
-    with _admin(postgres.ensure_running()) as cursor:
+    with autocommit(in_database(urls.admin, "postgres")) as cursor:
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -70,17 +71,3 @@ def store(database: Urls) -> Iterator[Store]:
 def in_database(url: str, name: str) -> str:
     """The same address, another database."""
     return make_url(url).set(database=name).render_as_string(hide_password=False)
-
-
-class _admin:
-    """A superuser's cursor outside transactions."""
-
-    def __init__(self, urls: Urls, database: str = "postgres") -> None:
-        self._connection = psycopg2.connect(in_database(urls.admin, database).replace("+psycopg2", ""))
-        self._connection.autocommit = True
-
-    def __enter__(self) -> psycopg2.extensions.cursor:
-        return self._connection.cursor()
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
 from medsift.contracts import Occurrence, Picture, SourceOutcome, Verdict, Vote
 from medsift.store import EncodedVectors, RunRecord, Store
+from medsift.store.tables import Base
 
 BEGAN = datetime(2026, 3, 1, 2, tzinfo=UTC)
 WIDTH = 8
@@ -96,9 +97,17 @@ class Batch:
             for ordinal, word in enumerate(words):
                 rows.append(
                     Occurrence(
-                        source, "pdf", ordinal, "kept", sha256=sha(word), page=ordinal + 1, box=(1.5, 2.0, 30.0, 40.25),
-                        caption=f"Figure {word}", nearby="words\taround\n\\ it", tags={"Modality": "CT"},
-                    )  # fmt: skip
+                        source,
+                        "pdf",
+                        ordinal,
+                        "kept",
+                        sha256=sha(word),
+                        page=ordinal + 1,
+                        box=(1.5, 2.0, 30.0, 40.25),
+                        caption=f"Figure {word}",
+                        nearby="words\taround\n\\ it",
+                        tags={"Modality": "CT"},
+                    )
                 )
             rows.append(Occurrence(source, "pdf", len(words), "rejected", "It is 10 pixels wide.", page=1))
         return rows
@@ -107,9 +116,17 @@ class Batch:
     def outcomes(self) -> list[SourceOutcome]:
         return [
             SourceOutcome(
-                source, "pdf", self.state, "" if self.state == "done" else f"It is {self.state}.",  # type: ignore[arg-type]
-                len(words) + 1, f"{self.digest} {source}", f"etag {self.digest}", "yesterday", f"About {source}", 9,
-            )  # fmt: skip
+                source,
+                "pdf",
+                self.state,
+                "" if self.state == "done" else f"It is {self.state}.",  # type: ignore[arg-type]
+                len(words) + 1,
+                f"{self.digest} {source}",
+                f"etag {self.digest}",
+                "yesterday",
+                f"About {source}",
+                9,
+            )
             for source, words in self.sources.items()
         ]
 
@@ -125,10 +142,6 @@ class Batch:
         )
 
 
-TABLES = (
-    "runs", "sources", "run_sources", "documents", "pictures", "run_pictures", "occurrences", "models", "model_sets",
-    "votes", "verdicts", "labels", "embeddings",
-)  # fmt: skip
 CLOCK_COLUMNS = {"finished_at", "registered_at"}
 
 
@@ -136,10 +149,10 @@ def content(engine: Engine) -> dict[str, list[dict[str, Any]]]:
     """Every row of every table, sorted, without the two columns that hold the clock."""
     found = {}
     with engine.connect() as connection:
-        for table in TABLES:
-            rows = [dict(row) for row in connection.execute(text(f"SELECT * FROM {table}")).mappings()]
+        for name, table in Base.metadata.tables.items():
+            rows = [dict(row) for row in connection.execute(select(text("*")).select_from(table)).mappings()]
             kept = [{key: value for key, value in row.items() if key not in CLOCK_COLUMNS} for row in rows]
-            found[table] = sorted(kept, key=repr)
+            found[name] = sorted(kept, key=repr)
     return found
 
 

@@ -5,11 +5,11 @@ import signal
 import threading
 import time
 
-import psycopg2
 import pytest
 
 from medsift.errors import StoreLostError
 from medsift.store import Store
+from medsift.store.roles import autocommit, data_directory
 
 pytestmark = pytest.mark.postgres
 SOURCES = {f"/in/{number}.pdf": range(number, number + 40) for number in range(0, 2000, 20)}
@@ -30,14 +30,10 @@ def _publish_in_parts(run, store, make_batch, stop_after=None):
     store.finish_run(run.run_id, "done", {"found": len(run.occurrences)})
 
 
-def _kill(postgres, database):
-    connection = psycopg2.connect(database.admin.replace("+psycopg2", ""))
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT setting FROM pg_settings WHERE name = 'data_directory'")
-        folder = cursor.fetchone()[0]
-    connection.close()
-    with open(f"{folder}/postmaster.pid") as file:
-        os.kill(int(file.readline()), signal.SIGKILL)
+def _kill(database):
+    with autocommit(database.admin) as cursor:
+        folder = data_directory(cursor.connection)
+    os.kill(int((folder / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
 
 
 def test_a_server_killed_while_publishing_ends_with_the_same_rows(postgres, database, store, make_batch, everything):
@@ -52,16 +48,13 @@ def test_a_server_killed_while_publishing_ends_with_the_same_rows(postgres, data
 
     publisher = threading.Thread(target=publish)
     publisher.start()
-    reader = psycopg2.connect(database.admin.replace("+psycopg2", ""))
-    reader.autocommit = True
-    with reader.cursor() as cursor:
+    with autocommit(database.admin) as cursor:
         while True:  # some shards are in, others are not
             cursor.execute("SELECT count(*) FROM pictures")
             if cursor.fetchone()[0] > 400:
                 break
             time.sleep(0.01)
-    reader.close()
-    _kill(postgres, database)
+    _kill(database)
     publisher.join(60)
     assert len(failures) == 1
     assert "does not answer" in str(failures[0])
@@ -74,9 +67,7 @@ def test_a_server_killed_while_publishing_ends_with_the_same_rows(postgres, data
     assert everything(store.engine) == interrupted
 
 
-def test_two_runs_publishing_at_once_give_the_rows_of_one_after_the_other(
-    database, make_batch, everything, days_later
-):
+def test_two_runs_publishing_at_once_give_the_rows_of_one_after_the_other(database, make_batch, everything, days_later):
     runs = [
         make_batch("run-1", dict(list(SOURCES.items())[:60])),
         make_batch("run-2", dict(list(SOURCES.items())[40:]), days_later(1), probability=0.7),

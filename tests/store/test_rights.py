@@ -43,7 +43,12 @@ def test_tasks_may_not(database, command):
 
 @pytest.mark.parametrize(
     "command",
-    ["DELETE FROM pictures", "INSERT INTO models VALUES ('d', 'n', 1)", "UPDATE sources SET reason = ''", "CREATE TABLE own (x int)"],
+    [
+        "DELETE FROM pictures",
+        "INSERT INTO models VALUES ('d', 'n', 1)",
+        "UPDATE sources SET reason = ''",
+        "CREATE TABLE own (x int)",
+    ],
 )
 def test_the_reader_writes_nothing_even_with_its_read_only_default_off(database, command):
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):

@@ -1,7 +1,6 @@
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -107,13 +106,13 @@ def test_two_migrations_at_once_make_one_schema(new_database):
 
 def test_a_database_that_was_never_migrated_says_what_to_do(new_database):
     migrate_back(new_database.owner)
-    with pytest.raises(StoreError, match="has no tables of medsift yet. Run: medsift db migrate"):
+    with pytest.raises(StoreError, match=r"has no tables of medsift yet. Run: medsift db migrate"):
         Store.open(new_database.task)
 
 
 def test_a_database_of_an_older_medsift_says_what_to_do(new_database):
     migrate_back(new_database.owner, "0001")
-    with pytest.raises(StoreError, match="tables of an older medsift. Run: medsift db migrate"):
+    with pytest.raises(StoreError, match=r"tables of an older medsift. Run: medsift db migrate"):
         Store.open(new_database.task)
 
 
@@ -122,7 +121,7 @@ def test_a_database_of_a_newer_medsift_says_so(new_database):
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    with pytest.raises(StoreError, match="by a newer medsift. Update medsift"):
+    with pytest.raises(StoreError, match=r"by a newer medsift. Update medsift"):
         Store.open(new_database.task)
 
 
@@ -133,7 +132,7 @@ def test_without_pgvector_all_but_search_works(new_database, batch, identity):
     found, values = store.vectors("encoder-1", [identity(1)])
     assert values[0].tolist() == batch.vectors.values[batch.vectors.sha256s.index(found[0])].tolist()
     assert store.build_search_index("encoder-1") is False
-    with pytest.raises(StoreError, match="no pgvector extension. Install pgvector"):
+    with pytest.raises(StoreError, match=r"no pgvector extension. Install pgvector"):
         store.nearest("encoder-1", values[0])
     store.close()
 
@@ -168,7 +167,8 @@ WRONG = {
     "a picture that is its own duplicate": "UPDATE pictures SET near_duplicate_of = sha256",
     "a vector of another width": "UPDATE embeddings SET vector = '[1,2]'",
     "a run's end that is none": "UPDATE runs SET state = 'gone'",
-    "two current model sets": "INSERT INTO model_sets (digest, profile, is_current) VALUES ('a', 'l', true), ('b', 'l', true)",
+    "two current model sets": "INSERT INTO model_sets (digest, profile, is_current)"
+    " VALUES ('a', 'l', true), ('b', 'l', true)",
     "a picture removed under its places": "DELETE FROM pictures",
 }
 
@@ -178,9 +178,3 @@ def test_the_database_refuses(store, batch, wrong):
     batch.publish(store)
     with pytest.raises(IntegrityError), store.engine.begin() as connection:
         connection.execute(text(WRONG[wrong]))
-
-
-def test_no_path_of_this_machine_is_needed_to_find_migrations():
-    from medsift.store import schema
-
-    assert schema.MIGRATIONS == Path(schema.__file__).parent / "migrations"

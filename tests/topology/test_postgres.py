@@ -72,7 +72,7 @@ def test_a_server_lives_from_set_up_to_stop(server):
 
     server.stop()
     assert not server.is_running()
-    with pytest.raises(StackError, match="does not run. Start it with: make up"):
+    with pytest.raises(StackError, match=r"does not run. Start it with: make up"):
         server.urls()
     server.stop()
     assert _ask(server.ensure_running().owner, "SELECT x FROM kept") == [(7,)]

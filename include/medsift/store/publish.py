@@ -216,7 +216,7 @@ def set_current_model_set(connection: Connection, digest: str) -> None:
         raise StoreError(f"The model set {digest} is not in the database.", "Register it first.")
 
 
-def publish_pictures(  # noqa: PLR0917 - the rows, table by table
+def publish_pictures(
     connection: Connection,
     run_id: str,
     pictures: Sequence[Picture],

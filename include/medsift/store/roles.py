@@ -4,7 +4,9 @@
 analysts: reads only; `airflow` has a database of its own and sees nothing of ours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg2
 from psycopg2 import sql
@@ -19,14 +21,12 @@ APPEND_ONLY = ("labels",)
 
 def prepare_server(admin_url: str, passwords: Mapping[str, str]) -> None:
     """Create or correct roles and databases as superuser; safe to repeat. `passwords` has one a role of `ROLES`."""
-    with_database = make_url(admin_url).set(drivername="postgresql")
-    with _autocommit(with_database.render_as_string(hide_password=False)) as cursor:
+    with autocommit(admin_url) as cursor:
         for role in ROLES:
             _ensure_role(cursor, role, passwords[role])
         for database, owner in DATABASES.items():
             ensure_database(cursor, database, owner)
-    of_medsift = with_database.set(database="medsift").render_as_string(hide_password=False)
-    with _autocommit(of_medsift) as cursor:
+    with autocommit(make_url(admin_url).set(database="medsift").render_as_string(hide_password=False)) as cursor:
         cursor.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'")
         if cursor.fetchone():
             cursor.execute("CREATE EXTENSION IF NOT EXISTS vector")
@@ -43,6 +43,13 @@ def ensure_database(cursor: Cursor, database: str, owner: str, template: str = "
     if owner == OWNER:
         cursor.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO medsift").format(name))
         cursor.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO medsift_reader").format(name))
+
+
+def data_directory(connection: psycopg2.extensions.connection) -> Path:
+    """The folder of the server that answered, as superuser."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW data_directory")
+        return Path(str(cursor.fetchall()[0][0]))
 
 
 def grant_rights(connection: Connection) -> None:
@@ -63,18 +70,15 @@ def grant_rights(connection: Connection) -> None:
         connection.execute(text(f"REVOKE UPDATE, DELETE ON {table} FROM medsift"))
 
 
-class _autocommit:  # noqa: N801 - used as a function
+@contextmanager
+def autocommit(url: str) -> Iterator[Cursor]:
     """A cursor outside transactions: CREATE DATABASE cannot run inside one."""
-
-    def __init__(self, dsn: str) -> None:
-        self._connection = psycopg2.connect(dsn)
-        self._connection.autocommit = True
-
-    def __enter__(self) -> Cursor:
-        return self._connection.cursor()
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
+    connection = psycopg2.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False))
+    connection.autocommit = True
+    try:
+        yield connection.cursor()
+    finally:
+        connection.close()
 
 
 def _ensure_role(cursor: Cursor, role: str, password: str) -> None:

@@ -70,7 +70,7 @@ class Store:
         with self._transaction() as connection:
             publish.finish_run(connection, run_id, state, counts)
 
-    def publish_pictures(  # noqa: PLR0917 - the rows, table by table
+    def publish_pictures(
         self,
         run_id: str,
         pictures: Sequence[Picture],

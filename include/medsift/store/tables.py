@@ -55,9 +55,7 @@ class ModelSet(Base):
     """A fitted model set; at most one is current. The empty digest stands for runs without one."""
 
     __tablename__ = "model_sets"
-    __table_args__ = (
-        Index("model_sets_current_idx", "is_current", unique=True, postgresql_where=text("is_current")),
-    )
+    __table_args__ = (Index("model_sets_current_idx", "is_current", unique=True, postgresql_where=text("is_current")),)
 
     digest: Mapped[str] = mapped_column(primary_key=True)
     profile: Mapped[str]

@@ -20,7 +20,7 @@ from pathlib import Path
 import psycopg2
 
 from medsift.errors import StackError
-from medsift.store.roles import ROLES, prepare_server
+from medsift.store.roles import ROLES, data_directory, prepare_server
 from medsift.topology.postgres_home import Home, find_home, no_room
 
 ADMIN = "postgres"
@@ -53,7 +53,7 @@ class _Server:
 
     port: int
     passwords: dict[str, str]
-    data: str
+    data: str = ""
     is_prepared: bool = False
 
 
@@ -73,6 +73,7 @@ class EmbeddedPostgres:
         with self._locked():
             home = find_home(self.folder)
             server = self._remembered() or self._new_server(home)
+            server.data = str(home.data)  # a checkout may have been moved
             if not (home.data / "PG_VERSION").exists():
                 self._initialise(home, server)
             if not self._answers(server):
@@ -200,10 +201,13 @@ class EmbeddedPostgres:
         if not (Path(server.data) / "postmaster.pid").exists():
             return False  # whoever listens on that port is another
         try:
-            psycopg2.connect(_url(server, ADMIN, "postgres", "postgresql"), connect_timeout=5).close()
+            connection = psycopg2.connect(_url(server, ADMIN, "postgres", "postgresql"), connect_timeout=5)
         except psycopg2.OperationalError:
             return False
-        return True
+        try:
+            return data_directory(connection) == Path(server.data)  # a copied checkout has the same passwords
+        finally:
+            connection.close()
 
 
 def _url(server: _Server, role: str, database: str, driver: str = "postgresql+psycopg2") -> str:
