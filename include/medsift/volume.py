@@ -3,12 +3,16 @@
 import hashlib
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from medsift.errors import MedsiftError
+
+
+PART = ".part"
 
 
 class VolumeError(MedsiftError):
@@ -24,10 +28,16 @@ def sha256_of_file(path: Path) -> str:
 
 
 @contextmanager
-def atomic_path(target: Path) -> Iterator[Path]:
-    """A temporary path beside `target` that takes its place when the block ends well, and vanishes otherwise."""
+def atomic_path(target: Path, folder: Path | None = None) -> Iterator[Path]:
+    """A temporary path that takes the place of `target` when the block ends well, and vanishes otherwise.
+
+    It lies beside the target or in `folder`, which must be on the same file system. Its name says whose it is: what
+    a killed process left behind is known by that (`remove_abandoned`).
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    folder = folder or target.parent
+    folder.mkdir(exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{socket.gethostname()}.{os.getpid()}.", suffix=PART, dir=folder)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -38,9 +48,20 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_atomically(target: Path, data: bytes) -> None:
-    """Write `data` so that a reader sees the old file or the new one, never a part."""
-    with atomic_path(target) as temporary, temporary.open("wb") as file:
+def remove_abandoned(folder: Path) -> int:
+    """Remove, to the bottom of a folder, temporary files of processes of this machine that are no more; how many."""
+    removed = 0
+    for path in folder.rglob(f".{socket.gethostname()}.*{PART}"):
+        pid = path.name.removesuffix(PART).rsplit(".", 2)[-2]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def write_atomically(target: Path, data: bytes, folder: Path | None = None) -> None:
+    """Write `data` so that a reader sees the old file or the new one, never a part (`folder` as in `atomic_path`)."""
+    with atomic_path(target, folder) as temporary, temporary.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -86,6 +107,11 @@ class Volume:
     def stack(self) -> Path:
         """Folder of the embedded stack: database, Airflow's home, logs, secrets."""
         return self.root / "stack"
+
+    @property
+    def incoming(self) -> Path:
+        """Where content-addressed files are written before they get their place."""
+        return self.root / "incoming"
 
     def run(self, run_id: str) -> Path:
         """Folder of one run: tables of each step, report."""
@@ -142,11 +168,13 @@ class Volume:
         """Store bytes under a content address unless they are there already."""
         if not (target.exists() and target.stat().st_size == len(data)):
             try:
-                write_atomically(target, data)
+                write_atomically(target, data, self.incoming)
             except OSError as error:
                 raise VolumeError(f"Cannot write {target}: {error.strerror}.") from error
         return target
 
-    def drop_candidates(self, run_id: str) -> None:
-        """Remove what `extract` left behind once the run is published."""
+    def tidy(self, run_id: str) -> None:
+        """Remove what a run needs no more once it is published, and what killed processes left half-written."""
         shutil.rmtree(self.run(run_id) / "candidates", ignore_errors=True)
+        remove_abandoned(self.run(run_id))
+        remove_abandoned(self.incoming)

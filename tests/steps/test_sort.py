@@ -117,4 +117,4 @@ def test_killed_run_started_again_ends_with_the_rows_of_an_undisturbed_one(
     subprocess.run(command, check=True, capture_output=True)
     again = json.loads((tmp_path / "result.json").read_text())
     assert without_time(again) == without_time(sorted_world)
-    assert not list(out.rglob("*.part"))
+    assert not list(out.rglob("*.part"))  # what was half-written when it was killed

@@ -5,12 +5,13 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.table import Table
 
 from medsift.errors import NothingDoneError, UsageError
 from medsift.volume import write_atomically
+
+PICTURE_FILES = ("folder", "dicom")
 
 
 def write_output(path: Path, data: bytes) -> None:
@@ -25,26 +26,47 @@ def write_output(path: Path, data: bytes) -> None:
 
 
 def show_verdicts(document: dict[str, Any]) -> None:
-    """A table of verdicts by source, and the counts under it."""
+    """A table of verdicts by source (picture files by their folder), what could not be read, and the counts."""
     table = Table(box=None, header_style="bold")
-    for heading in ("source", "state"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("medical", "non-medical", "to review", "found"):
+    table.add_column("source", overflow="fold")
+    for heading in ("found", "medical", "non-medical", "to review"):
         table.add_column(heading, justify="right")
     tallies = _tallies(document)
+    for group, files in _groups(document).items():
+        numbers = [
+            sum(tallies[file["source"]][name] for file in files) for name in ("medical", "non-medical", "review")
+        ]
+        many = f"  ({len(files)} files)" if len(files) > 1 else ""
+        table.add_row(group + many, str(sum(file["found"] for file in files)), *map(str, numbers))
+    console = Console(highlight=False, markup=False)
+    console.print(table)
     for source in document["sources"]:
-        tally = tallies[source["source"]]
-        state = f"{source['state']}: {source['reason']}" if source["reason"] else source["state"]
-        numbers = (tally["medical"], tally["non-medical"], tally["review"], source["found"])
-        table.add_row(source["source"], state, *map(str, numbers))
-    Console(highlight=False).print(table)
-    pictures = document["counts"]["pictures"]
-    click.echo(
+        if source["reason"]:
+            console.print(f"{source['state']}: {_shown(source['source'])}: {source['reason']}", soft_wrap=True)
+    console.print(_counts(document["counts"]["pictures"]), soft_wrap=True)
+
+
+def _counts(pictures: dict[str, int]) -> str:
+    return (
         f"\n{pictures['found']} pictures found, {pictures['kept']} kept: {pictures['medical']} medical, "
         f"{pictures['non_medical']} non-medical, {pictures['to_review']} of them to review; "
         f"{pictures['exact_duplicates']} exact duplicates, {pictures['rejected']} rejected, "
         f"{pictures['failed']} failed."
     )
+
+
+def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Sources as a person thinks of them: picture files of one folder together."""
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for source in document["sources"]:
+        is_file = source["kind"] in PICTURE_FILES
+        groups[_shown(str(Path(source["source"]).parent) + "/" if is_file else source["source"])].append(source)
+    return groups
+
+
+def _shown(source: str) -> str:
+    """A path below the present folder without it."""
+    return source.removeprefix(f"{Path.cwd()}/")
 
 
 def require_something_done(document: dict[str, Any]) -> None:

@@ -57,8 +57,10 @@ def _prepared(context: Context, found: list[Occurrence]) -> Iterator[tuple[Occur
 
 
 def _size_kind(occurrence: Occurrence) -> str:
-    """A PDF behind an address is judged as a PDF."""
-    return "pdf" if occurrence.page is not None else occurrence.kind
+    """A PDF or DICOM file behind an address is judged as what it is."""
+    if occurrence.page is not None:
+        return "pdf"
+    return "dicom" if occurrence.tags else occurrence.kind
 
 
 def _rules(settings: Settings) -> Rules:

@@ -16,6 +16,7 @@ from medsift.volume import Volume, write_atomically
 
 log = logging.getLogger(__name__)
 STEP = "report"
+FREE_TEXT = ("caption", "reason")  # written by strangers; paths and addresses must stay what they are
 
 
 class LostBatchError(MedsiftError):
@@ -37,7 +38,7 @@ def run(context: Context) -> Summary:
     thumbnails = Thumbnails(context.volume, result)
     write_atomically(folder / "report.html", run_report_html(document, thumbnails).encode())
     write_atomically(folder / "contact_sheet.html", contact_sheet_html(document, thumbnails).encode())
-    context.volume.drop_candidates(context.run_id)
+    context.volume.tidy(context.run_id)
     _log_counts(result.counts())
     log.info("report: %s", folder)
     lost = _lost_batches(context)
@@ -47,18 +48,18 @@ def run(context: Context) -> Summary:
 
 
 def csv_bytes(columns: list[str], rows: list[dict[str, Any]]) -> bytes:
-    """A table as UTF-8 CSV; cells that a spreadsheet would run as a formula are quoted with an apostrophe."""
+    """The named columns of rows as UTF-8 CSV; free text that a spreadsheet would run as a formula begins with an apostrophe."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: _cell(name, value) for name, value in row.items()} for row in rows)
     return text.getvalue().encode()
 
 
-def _cell(value: Any) -> Any:
+def _cell(name: str, value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t", "\r"):
+    if name in FREE_TEXT and isinstance(value, str) and value[:1] in ("=", "+", "@", "\t", "\r"):
         return f"'{value}"
     return value
 

@@ -2,11 +2,12 @@
 
 import logging
 import math
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from medsift.contracts import Leaf, Occurrence, Picture, SourceOutcome
+from medsift.contracts import Leaf, Occurrence, Picture, SourceOutcome, SourceState
 from medsift.pictures.digests import link_near_duplicates
 from medsift.steps.context import Context, Summary
 from medsift.steps.extract import leaves_of
@@ -31,7 +32,7 @@ def run(context: Context, batches: list[str]) -> Summary:
     pictures = {picture.sha256: picture for picture in [*stored_pictures, *prepared]}
     occurrences = _join_duplicates(leaves, [*stored, *occurrences], pictures)
     linked = _link(context, occurrences, pictures)
-    outcomes = _count_found(outcomes, occurrences)
+    outcomes = _told_by_occurrences(outcomes, occurrences)
     shards = _shards(context, linked)
     _write(context, outcomes, occurrences, linked, shards)
     lost = sorted({leaf.batch for leaf in leaves} - set(batches))
@@ -110,11 +111,21 @@ def _link(context: Context, occurrences: list[Occurrence], pictures: dict[str, P
     return [replace(picture, near_duplicate_of=links.get(picture.sha256)) for picture in kept]
 
 
-def _count_found(outcomes: list[SourceOutcome], occurrences: list[Occurrence]) -> list[SourceOutcome]:
-    found: dict[str, int] = {}
+def _told_by_occurrences(outcomes: list[SourceOutcome], occurrences: list[Occurrence]) -> list[SourceOutcome]:
+    """How many pictures each source had, and whether all of them could be read."""
+    found: dict[str, list[Occurrence]] = defaultdict(list)
     for occurrence in occurrences:
-        found[occurrence.source] = found.get(occurrence.source, 0) + 1
-    return [replace(outcome, found=found.get(outcome.source, 0)) for outcome in outcomes]
+        found[occurrence.source].append(occurrence)
+    return [_told(outcome, found[outcome.source]) for outcome in outcomes]
+
+
+def _told(outcome: SourceOutcome, found: list[Occurrence]) -> SourceOutcome:
+    failed = [occurrence for occurrence in found if occurrence.state == "failed"]
+    if outcome.state == "done" and failed:
+        state: SourceState = "failed" if len(failed) == len(found) else "partial"
+        reason = failed[0].reason if len(failed) == 1 else f"{len(failed)} pictures: {failed[0].reason}"
+        outcome = replace(outcome, state=state, reason=reason)
+    return replace(outcome, found=len(found))
 
 
 def _shards(context: Context, pictures: list[Picture]) -> list[list[Picture]]:
