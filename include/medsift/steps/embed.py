@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from medsift.contracts import Picture
 from medsift.pictures.batches import pixel_batches
 from medsift.steps.context import Context, Summary
-from medsift.steps.profile import current_profile
+from medsift.steps.profile import current_profile, prompted
 from medsift.steps.resources import decoding_workers, log_rate
 from medsift.steps.tables import read_rows, write_vectors
 
@@ -46,4 +46,5 @@ def run(context: Context, shard: str) -> Summary:
         write_vectors(context.volume.table(context.run_id, STEP, f"{shard}.{name}"), embedded, np.concatenate(parts))
     if len(embedded) < len(pictures):
         log.warning("%d pictures could not be decoded again and have no vector", len(pictures) - len(embedded))
+    prompted(context.settings)  # torch is loaded here anyway: the steps that follow find the prompts' vectors kept
     return {"shard": shard, "pictures": len(pictures), "embedded": len(embedded)}

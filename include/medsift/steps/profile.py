@@ -2,12 +2,14 @@
 
 from functools import lru_cache
 
-from medsift.encoders import Profile, load_profile
+import numpy as np
+
+from medsift.encoders import Encoder, Floats, Profile, load_profile
 from medsift.modelsets import ModelSet
 from medsift.modelsets import current as current_of_volume
 from medsift.prompts import PromptSet, load_prompts
 from medsift.settings import Settings
-from medsift.volume import Volume
+from medsift.volume import Volume, atomic_path
 from medsift.voters import Prompted
 
 KEPT = 4  # profiles or prompt vectors kept in memory
@@ -58,7 +60,20 @@ def _prompted(settings_json: str) -> Prompted:
     return Prompted(
         words.name,
         words.scale,
-        words.encode_texts(prompts.texts),
+        _prompt_vectors(Volume(settings.volume), words, prompts),
         [prompt.kind for prompt in prompts.prompts],
         [prompt.is_medical for prompt in prompts.prompts],
     )
+
+
+def _prompt_vectors(volume: Volume, words: Encoder, prompts: PromptSet) -> Floats:
+    """Vectors of the prompts, (n, d), kept on a volume that is there: a command without one leaves nothing behind."""
+    kept = volume.prompt_vectors(words.digest, prompts.digest)
+    if kept.exists():
+        vectors: Floats = np.load(kept, allow_pickle=False)
+        return vectors
+    vectors = words.encode_texts(prompts.texts)
+    if volume.root.is_dir():
+        with atomic_path(kept) as temporary, temporary.open("wb") as file:
+            np.save(file, vectors, allow_pickle=False)
+    return vectors
