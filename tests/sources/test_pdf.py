@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -569,3 +570,22 @@ def test_reading_goes_on_behind_a_page_at_which_the_child_died(tmp_path: Path) -
     seen = [one.place.page for one in pictures(found)]
     assert sorted({*seen, lost.place.page}) == [1, 2, 3, 4]
     assert seen[-2:] == [3, 4]
+
+
+def test_a_page_that_takes_too_long_is_named_and_the_next_is_read(read: Read) -> None:
+    document = pymupdf.open()
+    data = zlib.compress(bytes(81_000_000))
+    slow = [image(document, (9000, 9000), GRAY8 + "/Filter/FlateDecode", data, packed=False) for _ in range(40)]
+    quick = image(document, (96, 64), RGB8, scene().tobytes())
+    page(document, "q 192 0 0 128 50 172 cm /I Do Q", f"/XObject<</I {quick} 0 R>>")
+    names = "".join(f"/S{index} {slow[index]} 0 R" for index in range(40))
+    places = [(5 + 36 * (index % 8), 5 + 50 * (index // 8)) for index in range(40)]
+    content = "".join(f"q 30 0 0 40 {x} {y} cm /S{index} Do Q " for index, (x, y) in enumerate(places))
+    page(document, content, f"/XObject<<{names}>>")
+    page(document, "q 192 0 0 128 50 172 cm /I Do Q", f"/XObject<</I {quick} 0 R>>")
+    found = read(document, child_timeout_s=12)
+    (lost,) = missed(found)
+    assert lost.is_part
+    assert lost.place.page == 2
+    assert "longer" in lost.reason
+    assert {1, 3} <= {one.place.page for one in pictures(found)}

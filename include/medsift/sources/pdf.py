@@ -39,8 +39,9 @@ class _Reading:
         self.path = path
         self.sandbox = tools.sandbox
         self.max_pixels = tools.settings.max_pixels
-        self.page_limit_s = float(tools.settings.child_timeout_s)
-        self.ends = time.monotonic() + self.page_limit_s
+        # Half for one call, so that a page that hangs leaves time for those behind it.
+        self.call_limit_s = tools.settings.child_timeout_s / 2
+        self.ends = time.monotonic() + tools.settings.child_timeout_s
         self.pages: int | None = None
         self.at = 0
         self.deaths = 0
@@ -57,11 +58,11 @@ class _Reading:
         """One call of the child from page `first` on; returns the page to go on with, or None at the end."""
         arguments = {
             "path": str(self.path), "first_page": first, "max_pixels": self.max_pixels,
-            "budget_s": min(BUDGET_S, self.page_limit_s / 4),
+            "budget_s": min(BUDGET_S, self.call_limit_s / 4),
         }  # fmt: skip
         self.at = first - 1
         try:
-            for header, data in self.sandbox.stream(READER, arguments, timeout_s=self.page_limit_s):
+            for header, data in self.sandbox.stream(READER, arguments, timeout_s=self.call_limit_s):
                 if header["type"] == "next":
                     return int(header["page"])
                 yield from self._taken(header, data)

@@ -120,8 +120,3 @@ def _is_cut(one: Drawn, other: Drawn, is_level: bool) -> bool:
 def box_of(group: Sequence[Drawn]) -> Box:
     """Where the joined picture lies."""
     return around(drawn.visible for drawn in group)
-
-
-def is_sheet(group: Sequence[Drawn]) -> bool:
-    """Whether the members tile their common box, rather than cover parts of it here and there."""
-    return sum(area(drawn.visible) for drawn in group) >= 0.5 * area(box_of(group))

@@ -30,6 +30,12 @@ def stream_of(drawn: Drawn) -> bytes | None:
     return bytes(mupdf.fz_buffer_extract_copy(buffer))
 
 
+def reduced_size(drawn: Drawn) -> tuple[int, int]:
+    """Pixels at which a picture is drawn to be compared: a whole fraction of its own, so that both reduce alike."""
+    factor = max(1, max(drawn.width, drawn.height) // 256)
+    return max(1, drawn.width // factor), max(1, drawn.height // factor)
+
+
 def looks_like(stream: bytes, drawn: Drawn, shown: "Pixels") -> bool:
     """Whether any viewer would show `stream` as `shown` (the picture as MuPDF draws it, in any size)."""
     from PIL import Image
@@ -40,7 +46,7 @@ def looks_like(stream: bytes, drawn: Drawn, shown: "Pixels") -> bool:
                 return False
             if picture.getexif().get(ORIENTATION_TAG, 1) != 1 or not _is_srgb(picture.info.get("icc_profile")):
                 return False
-            picture.draft(picture.mode, (64, 64))
+            picture.draft(picture.mode, (128, 128))
             small = picture.convert("RGB").resize((16, 16), Image.Resampling.BOX)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return False

@@ -69,12 +69,12 @@ class Known:
 
 @dataclass
 class Maker:
-    """Makes the pictures of one page. `bombs` are boxes that no render may touch; `found` is all that is drawn."""
+    """Makes the pictures of one page. `found` is all that is drawn on it; `has_bombs`: it cannot be rendered."""
 
     view: PageView
     known: Known
     found: Sequence[Drawn]
-    bombs: Sequence[Box]
+    has_bombs: bool
     words: Words
 
     def made(self, group: Sequence[Drawn]) -> Iterator[Taken | Refused]:
@@ -103,7 +103,7 @@ class Maker:
         return self._otherwise(drawn)
 
     def _is_as_rendered(self, drawn: Drawn) -> bool:
-        if self._touches_bomb(drawn.visible):
+        if self.has_bombs:
             return True
         import numpy as np
 
@@ -129,7 +129,7 @@ class Maker:
     def _by_itself(self, drawn: Drawn) -> Taken:
         cropped = _cropped(drawn)
         stream = None if cropped else jpeg.stream_of(drawn)
-        if stream and jpeg.looks_like(stream, drawn, by_itself(drawn, drawn.full, 96, 96)):
+        if stream and jpeg.looks_like(stream, drawn, by_itself(drawn, drawn.full, *jpeg.reduced_size(drawn))):
             return Taken(drawn.visible, stream, is_rebuilt=False)
         pixels = native(drawn)
         return Taken(drawn.visible, as_png(_crop(pixels, drawn) if cropped else pixels), is_rebuilt=True)
@@ -148,15 +148,11 @@ class Maker:
 
     def _from_page(self, group: Sequence[Drawn]) -> Taken | Refused:
         box = box_of(group)
-        if self._touches_bomb(box):
-            return Refused(box, "failed", "It cannot be shown: a picture too large to be decoded lies upon it.")
+        if self.has_bombs:
+            return Refused(box, "failed", "It cannot be shown: a picture too large to be decoded lies on its page.")
         across, down = (max(scale) for scale in zip(*map(scales, group), strict=True))
         pixels = rendered(self.view.display_list, box, *render_size(box, across, down))
         return Taken(box, as_png(pixels), is_rebuilt=True)
-
-    def _touches_bomb(self, box: Box) -> bool:
-        # The view is one render of the whole page, so one such picture anywhere on it is too many.
-        return bool(self.bombs) and box is not None
 
 
 def _is_opaque(drawn: Drawn) -> bool:

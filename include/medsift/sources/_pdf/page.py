@@ -33,7 +33,7 @@ def pictures_of(
     good = [drawn for drawn in found if drawn.pixels <= max_pixels]
     yield from _told([drawn for drawn in good if not area(drawn.visible)], "outside the visible page")
     view = PageView(display_list, box)
-    maker = Maker(view, known, good, [drawn.visible for drawn in bombs], words)
+    maker = Maker(view, known, good, bool(bombs), words)
     trifles: list[Drawn] = []
     for group in joined([drawn for drawn in good if area(drawn.visible)], _seams(view, bombs)):
         if _is_trifle(group):
