@@ -1,7 +1,9 @@
 """Fixtures that several rooms share: a real PostgreSQL, and a migrated, empty database in it for each test."""
 
 import itertools
+import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import fields
@@ -16,6 +18,20 @@ from medsift.store.tables import Base
 from medsift.topology.postgres import EmbeddedPostgres, Urls
 
 NUMBERS = itertools.count(1)
+CORPUS = Path(__file__).parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `corpus` need the folder beside the project: deselected, and counted, where it is not."""
+    if CORPUS.is_dir():
+        return
+    needing = [item for item in items if item.get_closest_marker("corpus")]
+    if needing and os.environ.get("CI"):
+        raise pytest.UsageError(f"{len(needing)} tests need {CORPUS}, which is required in CI.")
+    config.hook.pytest_deselected(items=needing)
+    items[:] = [item for item in items if item not in needing]
+    if needing:
+        sys.stderr.write(f"{len(needing)} tests are deselected: they need {CORPUS}.\n")
 
 
 @pytest.fixture(scope="session")
