@@ -12,12 +12,14 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import torch
 from alignment.build import fit_set, pin
 from alignment.captions import load_captions
 from alignment.card import write_card
 from alignment.crossval import calibrate_on, figures, judge_folds, part_of
 from alignment.features import load_features
 from alignment.fit import TrainingData
+from threadpoolctl import threadpool_limits
 
 from medsift.encoders._minilm import TextTower
 from medsift.evaluation.predictions import predictions_csv
@@ -31,6 +33,9 @@ PROMPT_SET = "figures"
 
 def main() -> None:
     options = parse_options()
+    # One thread: the same result whatever the machine, and no waiting of threads for one another.
+    torch.set_num_threads(1)
+    threadpool_limits(1)
     rows = pd.read_csv(options.corpus / "manifest.csv", keep_default_na=False)
     features, scored = load_features(options.corpus, rows, options.cache)
     kept = (rows["source"] != LEFT_OUT_SOURCE).to_numpy()
@@ -46,7 +51,7 @@ def main() -> None:
 
     shipped = part_of(data, trained.to_numpy())
     calibration = calibrate_on(votes, shipped.rows)
-    model_set, lite = fit_set(options.out, shipped, TextTower(), prompts)
+    model_set, lite = fit_set(options.out, shipped, TextTower(), prompts, options.cache)
     document = {"folds": headline, LEFT_OUT_KIND: apart["by_kind"][LEFT_OUT_KIND]}
     (options.out / "metrics.json").write_text(json.dumps(document, indent=1) + "\n")
     write_card(options.out, shipped.rows, document, calibration)

@@ -41,7 +41,7 @@ def model_set_with(folder: Path, spaces, **clusters) -> ModelSet:
     )  # fmt: skip
 
 
-def test_zero_shot_is_log_sum_exp_of_one_side_minus_the_other():
+def test_zero_shot_is_log_mean_exp_of_one_side_minus_the_other():
     (vote,) = ZeroShot().vote(evidence_of(words=[[0.6, 0.0, 0.8, 0.0]]), PROMPTED, None)
     odds = math.log(math.exp(6) + 1) - math.log(math.exp(8) + 1)
     assert vote.probability == pytest.approx(1 / (1 + math.exp(-odds)), abs=1e-6)
@@ -52,6 +52,14 @@ def test_zero_shot_names_the_best_kind_of_the_side_that_wins():
     (vote,) = ZeroShot().vote(evidence_of(words=[[0.3, 0.9, 0.0, 0.3]]), PROMPTED, None)
     assert vote.probability > 0.99
     assert (vote.kind, vote.kind_otherwise) == ("mri", "plot")
+
+
+def test_a_side_gains_nothing_by_saying_the_same_twice():
+    twice = Prompted("words", 10.0, np.eye(4, dtype=np.float32)[[0, 0, 1, 2]], "abcd", [True, True, False, False])
+    once = Prompted("words", 10.0, np.eye(4, dtype=np.float32)[[0, 1, 2]], "abc", [True, False, False])
+    evidence = evidence_of(words=[[0.6, 0.0, 0.8, 0.0]])
+    first, second = (ZeroShot().vote(evidence, prompted, None)[0] for prompted in (twice, once))
+    assert first.probability == pytest.approx(second.probability)
 
 
 def test_a_scale_of_hundred_does_not_overflow():

@@ -1,12 +1,15 @@
 """Fit a whole model set of profile lite on some pictures, and let it judge others, all through the product's code."""
 
+import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from alignment import fit
 from alignment.calibrate import fit_calibration
-from alignment.fit import TrainingData, fit_alignment
+from alignment.fit import TrainingData
 from numpy.typing import NDArray
 
 from medsift.contracts import Verdict, Vote
@@ -55,10 +58,12 @@ class Lite:
         return {encoder.name: encoder.from_features(features) for encoder in (self.words, self.cnn)}
 
 
-def fit_set(folder: Path, data: TrainingData, text_tower: TextTower, prompts: PromptSet) -> tuple[ModelSet, Lite]:
+def fit_set(
+    folder: Path, data: TrainingData, text_tower: TextTower, prompts: PromptSet, cache: Path
+) -> tuple[ModelSet, Lite]:
     """Alignment and clusters, uncalibrated, written to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_alignment(folder / ALIGNMENT, fit_alignment(data))
+    shutil.copy(_fitted_alignment(data, cache), folder / ALIGNMENT)
     lite = Lite(read_alignment(folder / ALIGNMENT, sha256_of_file(folder / ALIGNMENT)), text_tower, prompts)
     vectors = lite.vectors(data.features[:, : data.scored].mean(axis=1))
     odds = zero_shot_log_odds(vectors[PROFILE], lite.prompted)
@@ -66,6 +71,16 @@ def fit_set(folder: Path, data: TrainingData, text_tower: TextTower, prompts: Pr
     for name, rows in vectors.items():
         write_clusters(folder / clusters_file(name), fit_clusters(rows, zero_shot, CLUSTERS))
     return pin(folder, lite, prompts, UNCALIBRATED), lite
+
+
+def _fitted_alignment(data: TrainingData, cache: Path) -> Path:
+    """The alignment's file: fitted, or kept from a call with the same pictures, captions and code."""
+    code = Path(fit.__file__).read_bytes()
+    parts = (code, data.features.tobytes(), data.captions.vectors.tobytes(), data.rows.to_csv().encode())
+    path = cache / f"alignment-{hashlib.sha256(b''.join(parts)).hexdigest()[:16]}.safetensors"
+    if not path.exists():
+        write_alignment(path, fit.fit_alignment(data))
+    return path
 
 
 def pin(folder: Path, lite: Lite, prompts: PromptSet, calibration: Calibration) -> ModelSet:

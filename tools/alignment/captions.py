@@ -11,39 +11,38 @@ from numpy.typing import NDArray
 
 from medsift.encoders._minilm import TextTower
 
+Group = tuple[str, str]  # kind and source; the source is empty where the sentence fits every source
+
 
 @dataclass(frozen=True)
 class Captions:
-    """All sentences as vectors: `vectors[i]` says what a picture of `groups[i]` = (kind, source or "") shows."""
+    """All sentences as vectors, and which may be said of what: numbers of sentences by group and by label."""
 
-    sentences: list[str]
-    groups: list[tuple[str, str]]
     vectors: NDArray[np.float32]
+    of_group: dict[Group, list[int]]
+    of_label: dict[str, list[int]]
 
-    def for_rows(self, manifest: pd.DataFrame) -> list[NDArray[np.intp]]:
-        """For each picture the numbers of the sentences that may describe it."""
-        members: dict[tuple[str, str], list[int]] = {}
-        for number, group in enumerate(self.groups):
-            members.setdefault(group, []).append(number)
-        of_pair = {
-            pair: np.array(members.get((pair[0], ""), []) + members.get(pair, []), dtype=np.intp)
-            for pair in set(zip(manifest["kind"], manifest["source"], strict=True))
-        }
-        return [of_pair[pair] for pair in zip(manifest["kind"], manifest["source"], strict=True)]
+    def for_rows(self, manifest: pd.DataFrame) -> list[list[int]]:
+        """For each picture the numbers of the sentences that describe its kind."""
+        pairs = zip(manifest["kind"], manifest["source"], strict=True)
+        return [self.of_group.get((kind, ""), []) + self.of_group.get((kind, source), []) for kind, source in pairs]
 
 
 def load_captions(cache: Path) -> Captions:
     """Every caption in every template, encoded (once, kept in `cache`)."""
     table = tomllib.loads((Path(__file__).parent / "captions.toml").read_text(encoding="utf-8"))
-    by_group = {(kind, ""): captions for side in ("medical", "non-medical") for kind, captions in table[side].items()}
+    sentences: list[str] = []
+
+    def numbers(captions: list[str]) -> list[int]:
+        start = len(sentences)
+        sentences.extend(template.format(caption) for caption in captions for template in table["templates"])
+        return list(range(start, len(sentences)))
+
+    of_group = {(kind, ""): numbers(told) for side in table["sides"] for kind, told in table[side].items()}
     for source, kinds in table["sources"].items():
-        by_group |= {(kind, source): captions for kind, captions in kinds.items()}
-    sentences, groups = [], []
-    for group, captions in by_group.items():
-        for caption in captions:
-            sentences += [template.format(caption) for template in table["templates"]]
-            groups += [group] * len(table["templates"])
-    return Captions(sentences, groups, _vectors(sentences, cache))
+        of_group |= {(kind, source): numbers(told) for kind, told in kinds.items()}
+    of_label = {side: numbers(told) for side, told in table["sides"].items()}
+    return Captions(_vectors(sentences, cache), of_group, of_label)
 
 
 def _vectors(sentences: list[str], cache: Path) -> NDArray[np.float32]:

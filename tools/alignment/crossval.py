@@ -30,7 +30,7 @@ def judge_folds(
     sets: dict[int, ModelSet] = {}
     for fold in sorted(folds.unique()):
         seen = ((folds != fold) & trained).to_numpy()
-        sets[fold], lite = fit_set(cache / f"fold-{fold}", part_of(data, seen), text_tower, prompts)
+        sets[fold], lite = fit_set(cache / f"fold-{fold}", part_of(data, seen), text_tower, prompts, cache)
         held_out = (folds == fold).to_numpy()
         features = data.features[held_out, : data.scored].mean(axis=1)
         votes[fold] = cast_votes(data.rows["file"][held_out], features, sets[fold], lite)

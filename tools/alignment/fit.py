@@ -19,6 +19,7 @@ DROPOUT = 0.3
 NOISE = 0.1
 FIRST_SCALE = 1 / 0.07
 SAME_LABEL = 0.02  # target between a picture and a caption of another kind with the same label, same kind being 1
+SIDE_SHARE = 0.15  # share of the sentences that tell only the label
 SEED = 42
 
 
@@ -60,33 +61,42 @@ def fit_alignment(data: TrainingData) -> Alignment:
     return Alignment(mean, deviation, *maps, scale=float(log_scale.detach().exp()))
 
 
+Padded = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows of numbers, filled up with 0, and how many count
+
+
 class _Batches:
     """Batches balanced by label, then by the square root of the size of each kind in each source."""
 
     def __init__(self, data: TrainingData, draw: np.random.Generator) -> None:
         rows = data.rows
         self._draw = draw
-        self._sentences, self._counts = _padded(data.captions.for_rows(rows))
-        is_medical = (rows["label"] == "medical").to_numpy()
-        self._kinds = torch.tensor(rows["kind"].astype("category").cat.codes.to_numpy())
-        self._labels = torch.tensor(is_medical)
-        group_size = rows.groupby(["label", "kind", "source"])["file"].transform("size").to_numpy()
-        weight = 1 / np.sqrt(group_size)
+        self._of_kind = _padded(data.captions.for_rows(rows))
+        self._of_side = _padded([data.captions.of_label[label] for label in rows["label"]])
+        self._is_medical = (rows["label"] == "medical").to_numpy()
+        self._kinds = rows["kind"].astype("category").cat.codes.to_numpy()
+        weight = 1 / np.sqrt(rows.groupby(["label", "kind", "source"])["file"].transform("size").to_numpy())
         for label in (True, False):
-            weight[is_medical == label] /= weight[is_medical == label].sum()
+            weight[self._is_medical == label] /= weight[self._is_medical == label].sum()
         self._weight = weight / weight.sum()
 
     def next(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Numbers of pictures and of a sentence for each, (b,), and targets (b, b) between them."""
+        """Numbers of pictures and of a sentence for each, (b,), and targets (b, b): picture i, sentence j."""
         chosen = self._draw.choice(len(self._weight), BATCH, p=self._weight)
-        sentences = self._sentences[chosen, (self._draw.random(BATCH) * self._counts[chosen]).astype(np.intp)]
-        kinds, labels = self._kinds[chosen], self._labels[chosen]
-        same_kind = (kinds[:, None] == kinds[None, :]).float()
-        same_label = (labels[:, None] == labels[None, :]).float()
-        return torch.from_numpy(chosen), torch.from_numpy(sentences), torch.maximum(same_kind, SAME_LABEL * same_label)
+        tells_side = self._draw.random(BATCH) < SIDE_SHARE
+        sentences = np.where(tells_side, self._drawn(self._of_side, chosen), self._drawn(self._of_kind, chosen))
+        kinds, labels = self._kinds[chosen], self._is_medical[chosen]
+        same_kind, same_label = kinds[:, None] == kinds[None, :], labels[:, None] == labels[None, :]
+        fits = np.where(tells_side[None, :], same_label, same_kind)
+        targets = np.maximum(fits, SAME_LABEL * same_label).astype(np.float32)
+        return torch.from_numpy(chosen), torch.from_numpy(sentences), torch.from_numpy(targets)
+
+    def _drawn(self, sentences: Padded, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
+        numbers, counts = sentences
+        drawn: NDArray[np.intp] = numbers[chosen, (self._draw.random(BATCH) * counts[chosen]).astype(np.intp)]
+        return drawn
 
 
-def _padded(lists: list[NDArray[np.intp]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _padded(lists: list[list[int]]) -> Padded:
     counts = np.array([len(numbers) for numbers in lists])
     padded = np.zeros((len(lists), counts.max()), dtype=np.intp)
     for row, numbers in enumerate(lists):

@@ -53,7 +53,7 @@ def load_network() -> Any:
 
     path = weights.path(NAME, WEIGHTS_FILE)
     stored: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    network: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     own = network.state_dict()
     if [tensor.shape for tensor in own.values()] != [tensor.shape for tensor in stored.values()]:
         raise WeightsError(f"The tensors of {path} do not fit timm's tf_efficientnet_lite0.")

@@ -14,10 +14,13 @@ Doubles = NDArray[np.float64]
 
 
 def zero_shot_log_odds(vectors: Floats, prompted: Prompted) -> Doubles:
-    """Log-odds of medical: log-sum-exp over the medical prompts minus the same over the others, (n, d) -> (n,)."""
+    """Log-odds of medical: log-mean-exp over the medical prompts minus the same over the others, (n, d) -> (n,).
+
+    The mean, not the sum: a side does not gain by having more prompts.
+    """
     logits = prompted.scale * (vectors @ prompted.vectors.T).astype(np.float64)
     is_medical = np.asarray(prompted.is_medical, bool)
-    odds: Doubles = _log_sum_exp(logits[:, is_medical]) - _log_sum_exp(logits[:, ~is_medical])
+    odds: Doubles = _log_mean_exp(logits[:, is_medical]) - _log_mean_exp(logits[:, ~is_medical])
     return odds
 
 
@@ -30,10 +33,10 @@ def best_kinds(vectors: Floats, prompted: Prompted) -> list[tuple[str, str]]:
     return [(prompted.kinds[m], prompted.kinds[o]) for m, o in zip(medical, other, strict=True)]
 
 
-def _log_sum_exp(logits: Doubles) -> Doubles:
+def _log_mean_exp(logits: Doubles) -> Doubles:
     top = logits.max(axis=1, keepdims=True)
-    summed: Doubles = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
-    return summed
+    result: Doubles = top[:, 0] + np.log(np.exp(logits - top).mean(axis=1))
+    return result
 
 
 @register("zero_shot")

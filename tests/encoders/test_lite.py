@@ -1,0 +1,80 @@
+import csv
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from medsift import weights
+from medsift.encoders import load_profile
+from medsift.encoders._efficientnet import NAME, WEIGHTS_FILE, load_network
+from medsift.encoders._torch import declare_torchvision_operators
+from medsift.modelsets import shipped_set
+from medsift.pictures.views import views as render_views
+
+
+@pytest.fixture(scope="module")
+def profile(settings):
+    return load_profile(settings, shipped_set("lite"))
+
+
+@pytest.fixture(scope="module")
+def pixels(profile, drawn):
+    return np.stack([np.stack([picture] * len(profile.views)) for picture in drawn.values()])
+
+
+def test_both_encoders_share_one_pass_of_the_tower(profile, pixels):
+    assert len(profile.towers) == 1
+    assert profile.views == profile.words.tower.views
+    vectors = profile.encode_pictures(pixels)
+    assert set(vectors) == {"lite", "efficientnet_lite0"}
+    assert vectors["lite"] == pytest.approx(profile.words.encode_pictures(pixels), abs=1e-6)
+    assert vectors["efficientnet_lite0"] == pytest.approx(profile.cnn.encode_pictures(pixels), abs=1e-6)
+
+
+def test_encoders_are_those_the_shipped_set_was_fitted_with(profile):
+    assert {encoder.name: encoder.digest for encoder in profile.encoders} == shipped_set("lite").encoder_digests
+
+
+def test_a_picture_is_nearer_to_what_it_shows_than_to_something_else(profile, drawn, pixels):
+    texts = ["a line plot with axes", "a page of printed text", "an ultrasound image", "a chest X-ray"]
+    cosines = profile.words.encode_pictures(pixels) @ profile.words.encode_texts(texts).T
+    rows = dict(zip(drawn, cosines, strict=True))
+    assert texts[rows["plot"].argmax()] == "a line plot with axes"
+    assert texts[rows["text"].argmax()] == "a page of printed text"
+
+
+def test_words_for_the_same_thing_are_near_each_other(profile):
+    radiograph, film, cake = profile.words.encode_texts(["a radiograph of the thorax", "a chest X-ray", "a cake"])
+    assert radiograph @ film > radiograph @ cake + 0.3
+
+
+def test_folded_batch_norms_change_nothing_that_counts():
+    declare_torchvision_operators()
+    import timm
+    import torch
+
+    plain = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    stored = torch.load(weights.path(NAME, WEIGHTS_FILE), weights_only=True)
+    plain.load_state_dict(dict(zip(plain.state_dict(), stored.values(), strict=True)))
+    plain.reset_classifier(0)
+    inputs = torch.linspace(-1, 1, 2 * 3 * 224 * 224).reshape(2, 3, 224, 224)
+    with torch.inference_mode():
+        assert torch.allclose(plain.eval()(inputs), load_network()(inputs), atol=1e-4)
+
+
+@pytest.mark.corpus
+def test_pictures_of_the_corpus_find_their_kind_by_words(profile, corpus):
+    """Trained on, so no measure of accuracy: it shows that pictures, views, network and words fit together."""
+    with (corpus / "manifest.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] in ("ct", "fundus", "pathology", "plot", "map")]
+    chosen = rows[:: len(rows) // 20]
+    arguments = {"max_pixels": 10**7, "views": [asdict(view) for view in profile.views]}
+    seen = [next(render_views(arguments, (corpus / row["file"]).read_bytes()))[1] for row in chosen]
+    pixels = np.stack([np.frombuffer(data, np.uint8).reshape(len(profile.views), 224, 224, 3) for data in seen])
+    kinds = ["ct", "fundus", "pathology", "plot", "map"]
+    words = profile.words.encode_texts(
+        ["a computed tomography slice", "a fundus photograph", "stained tissue on a slide", "a plot", "a map"]
+    )
+    found = [kinds[best] for best in (profile.words.encode_pictures(pixels) @ words.T).argmax(axis=1)]
+    right = np.mean([kind == row["kind"] for kind, row in zip(found, chosen, strict=True)])
+    assert right >= 0.95

@@ -1,0 +1,105 @@
+"""What keeps the figures honest: folds, captions and prompts of the training under tools/."""
+
+import csv
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medsift.modelsets import shipped_set
+from medsift.prompts import list_prompt_sets, load_prompts
+from medsift.settings import shipped
+
+ROOT = Path(__file__).parents[2]
+CORPUS = ROOT.parent / "shared" / "corpus"
+CAPTIONS = tomllib.loads((ROOT / "tools" / "alignment" / "captions.toml").read_text(encoding="utf-8"))
+
+
+def bare(text: str) -> str:
+    return text.lower().strip(" .")
+
+
+def all_captions() -> set[str]:
+    tables = [*CAPTIONS["medical"].values(), *CAPTIONS["non-medical"].values(), *CAPTIONS["sides"].values()]
+    tables += [captions for kinds in CAPTIONS["sources"].values() for captions in kinds.values()]
+    return {caption for captions in tables for caption in captions}
+
+
+def manifest() -> list[dict[str, str]]:
+    with (CORPUS / "manifest.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_no_prompt_that_ships_is_a_training_caption():
+    sentences = {bare(template.format(caption)) for caption in all_captions() for template in CAPTIONS["templates"]}
+    for name in list_prompt_sets(shipped("prompts")):
+        assert not sentences & {bare(text) for text in load_prompts(shipped("prompts"), name).texts}
+
+
+def test_measured_figures_ship_and_are_above_the_floor():
+    figures = json.loads(shipped_set("lite").file("metrics.json").read_text())["folds"]
+    assert figures["balanced_accuracy"] >= 0.92
+    assert figures["undecided"] == 0
+    assert "skimage-data" not in figures["by_source"]
+
+
+def test_the_card_says_what_was_measured_and_left_out():
+    model_set = shipped_set("lite")
+    figures = json.loads(model_set.file("metrics.json").read_text())["folds"]
+    card = model_set.file("CARD.md").read_text(encoding="utf-8")
+    assert f"| balanced accuracy | {figures['balanced_accuracy']:.3f} |" in card
+    for word in ("skimage-data", "none stated", "Not a medical device"):
+        assert word in card
+
+
+@pytest.mark.corpus
+def test_every_kind_of_the_training_pictures_has_captions():
+    with_captions = set(CAPTIONS["medical"]) | set(CAPTIONS["non-medical"])
+    assert {row["kind"] for row in manifest()} - with_captions == {"illustration-medical"}
+    assert set(CAPTIONS["sources"]) <= {row["source"] for row in manifest()}
+
+
+@pytest.mark.corpus
+def test_folds_are_those_the_script_makes(tmp_path):
+    target = tmp_path / "folds.csv"
+    subprocess.run([sys.executable, "tools/make_folds.py", CORPUS, target], cwd=ROOT, check=True, capture_output=True)
+    assert target.read_text() == (ROOT / "tools" / "folds.csv").read_text()
+
+
+@pytest.mark.corpus
+def test_every_fold_has_whole_sources_and_both_labels_in_like_numbers():
+    with (ROOT / "tools" / "folds.csv").open() as file:
+        folds = {row["source"]: int(row["fold"]) for row in csv.DictReader(file)}
+    counts = np.zeros((8, 2), int)
+    for row in manifest():
+        counts[folds[row["source"]], row["label"] == "medical"] += 1
+    assert counts.min() > 350
+    assert counts.max() < 550
+
+
+def test_calibration_finds_the_weights_that_made_the_labels(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from alignment.calibrate import fit_calibration
+
+    draw = np.random.default_rng(0)
+    odds = draw.normal(0, 3, (20_000, 2))
+    is_medical = draw.random(20_000) < 1 / (1 + np.exp(-(0.6 * odds[:, 0] + 0.2 * odds[:, 1])))
+    odds[draw.random(20_000) < 0.05, 1] = np.nan
+    calibration = fit_calibration(odds, ["a", "b"], is_medical)
+    assert sum(calibration.weights.values()) == pytest.approx(1, abs=1e-5)
+    assert calibration.weights["a"] == pytest.approx(0.75, abs=0.03)
+    assert calibration.temperature == pytest.approx(1.25, abs=0.05)
+
+
+def test_a_voter_that_only_misleads_gets_no_weight(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from alignment.calibrate import fit_calibration
+
+    draw = np.random.default_rng(0)
+    odds = draw.normal(0, 3, (5_000, 2))
+    calibration = fit_calibration(odds, ["good", "bad"], odds[:, 0] - odds[:, 1] > 0)
+    assert calibration.weights["bad"] == 0.0
