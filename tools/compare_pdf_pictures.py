@@ -30,11 +30,13 @@ NOTES = {
     "made-rotate-flip-offpage.pdf": "one off the page is refused, two are cut to under 64 px",
     "made-type3-pattern-form-inline.pdf": "pictures in Type 3 glyphs are not listed",
     "ms-lesion-slides.pdf": "a gradient on every slide is listed",
-    "news-photos.pdf": "covered pictures are refused, gradients are listed",
-    "nodule-ct.pdf": "clipped or joined patches",
-    "sns-accelerator.pdf": "gradients are listed",
-    "superres-stencils.pdf": "strips joined, letters refused",
-    "tracemonkey.pdf": "bars cut by a clip to under 64 px",
+    "news-photos.pdf": "pictures one upon the other are one, or refused as covered; 6 lie off the page",
+    "made-bomb-rgb-30000.pdf": "the good neighbour of the picture that is too large",
+    "nodule-ct.pdf": "two pieces of one figure are joined",
+    "smaskdim.pdf": "its soft mask is finer than the picture",
+    "sns-accelerator.pdf": "32 pieces that touch make 13 pictures",
+    "superres-stencils.pdf": "22 stencils that are letters are refused",
+    "tracemonkey.pdf": "33 bars are cut by a clip to under 64 px, 20 pieces make 10 pictures",
 }
 
 
