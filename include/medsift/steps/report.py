@@ -48,7 +48,10 @@ def run(context: Context) -> Summary:
 
 
 def csv_bytes(columns: list[str], rows: list[dict[str, Any]]) -> bytes:
-    """The named columns of rows as UTF-8 CSV; free text that a spreadsheet would run as a formula begins with an apostrophe."""
+    """The named columns of rows as UTF-8 CSV.
+
+    Free text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
