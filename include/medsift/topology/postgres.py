@@ -110,6 +110,13 @@ class EmbeddedPostgres:
                     return
         raise StackError(f"The embedded database does not stop: {done.stdout.strip()}")
 
+    def remove(self) -> None:
+        """Stop the server and delete all its files and rows."""
+        self.stop()
+        if self.folder.exists():
+            find_home(self.folder).remove()
+            shutil.rmtree(self.folder)
+
     def bin(self, program: str) -> Path:
         """Path of a bundled program: psql, pg_dump, pg_restore."""
         return find_home(self.folder).bin / program

@@ -23,17 +23,26 @@ NEEDED_MB = 300
 
 @dataclass(frozen=True)
 class Home:
-    """Programs (`bin`), data and log of one server, and the system user it runs as (None: whoever calls)."""
+    """Programs (`bin`), data and log of one server, and the system user it runs as (None: whoever calls).
+
+    `common` is the server's folder outside the checkout, there only where that user could not reach the checkout.
+    """
 
     bin: Path
     data: Path
     log: Path
+    common: Path | None = None
     user: int | None = None
     group: int | None = None
 
     def run(self, program: str, *arguments: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
         """Run one of PostgreSQL's programs as the right user, with nothing of our environment."""
         return run_as(self.user, self.group, [str(self.bin / program), *arguments], timeout_s)
+
+    def remove(self) -> None:
+        """Delete what lies outside the checkout."""
+        if self.common is not None and self.common.exists():
+            shutil.rmtree(self.common)
 
     def give(self, path: Path) -> None:
         """Hand a file or folder that we made to the system user."""
@@ -54,10 +63,11 @@ def find_home(folder: Path) -> Home:
     else:
         base = common
         _make_folder(common)
+        (common / "belongs-to").write_text(f"{folder}\n", encoding="utf-8")
     _require_room(base)
     if not _can(user, [str(programs / "bin" / "postgres"), "--version"]):
         programs = _copied(programs, common)
-    return Home(programs / "bin", base / "data", base / "log", user.pw_uid, user.pw_gid)
+    return Home(programs / "bin", base / "data", base / "log", common, user.pw_uid, user.pw_gid)
 
 
 def run_as(
