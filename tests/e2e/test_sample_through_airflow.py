@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from medsift.evaluation.expected import read_expected, score_expected
+from medsift.topology.postgres import EmbeddedPostgres
 
 pytestmark = pytest.mark.stack
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,7 @@ def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleRun]:
         yield SampleRun(volume, done.stdout, json.loads(result.read_text()), _bad_sources(tmp_path_factory))
     finally:
         command("stack", "down", volume=volume)
+        EmbeddedPostgres(volume / "stack" / "postgres").remove()
 
 
 def _bad_sources(factory: pytest.TempPathFactory) -> Path:
