@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from airflow.sdk import get_current_context
@@ -15,7 +15,6 @@ log = logging.getLogger(__name__)
 
 ABOUT = {name: str(field.description) for name, field in Settings.model_fields.items()}
 NIGHTS = 14  # how far back a nightly run may still be at work
-UNFINISHED = ["queued", "running"]
 
 
 def run_id_of(context: Mapping[str, Any]) -> str:
@@ -92,15 +91,20 @@ def mended_by_retry_or_failed() -> Iterator[None]:
 def give_way_to_other_night() -> None:
     """Skip a nightly run while another one is unfinished: what it would take is left to the next night.
 
+    The earlier night goes first; one that is cleared later on gives way to a later one that is at work by then.
     Nights are told by their logical dates; an hour each way covers the change of summer time.
     """
     context = get_current_context()
-    night = context["logical_date"]
+    instance, night = context["ti"], context["logical_date"]
     steps = [timedelta(days=day, hours=hour) for day in range(1, NIGHTS + 1) for hour in (-1, 0, 1)]
-    count, dag_id = context["ti"].get_dr_count, context["ti"].dag_id
-    earlier = count(dag_id=dag_id, logical_dates=[night - step for step in steps], states=UNFINISHED)
-    later = count(dag_id=dag_id, logical_dates=[night + step for step in steps], states=["running"])
-    if earlier or later:
+
+    def count(nights: list[datetime], states: list[str]) -> int:
+        return int(instance.get_dr_count(dag_id=instance.dag_id, logical_dates=nights, states=states))
+
+    is_taken = count([night - step for step in steps], ["queued", "running"]) > 0
+    if instance.try_number > 1:
+        is_taken |= count([night + step for step in steps], ["running"]) > 0
+    if is_taken:
         raise AirflowSkipException("Another nightly run is still at work; what is new since is left to the next one.")
 
 

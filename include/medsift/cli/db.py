@@ -60,7 +60,7 @@ def psql_command(arguments: tuple[str, ...], role: Role) -> None:
     url = make_url(database_url(settings, role))
     program = _psql(settings)
     environment = {**os.environ, "PGPASSWORD": url.password or ""}
-    address = url.set(drivername="postgresql", password=None).render_as_string()
+    address = url._replace(drivername="postgresql", password=None).render_as_string()
     os.execve(program, [str(program), address, *arguments], environment)  # noqa: S606  no shell is wanted
 
 

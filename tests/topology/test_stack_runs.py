@@ -1,0 +1,249 @@
+"""How runs of the DAG behave in the real stack: empty, refused, nightly, with a lost batch, from the terminal."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from PIL import Image
+
+from medsift.settings import Settings
+from medsift.steps import new_run_id
+from medsift.topology.airflow_client import AirflowClient
+from medsift.topology.postgres import EmbeddedPostgres
+from medsift.topology.run import DAG
+from medsift.topology.stack import client, down, status
+from medsift.volume import Volume
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+MEDSIFT = Path(sys.executable).with_name("medsift")
+
+
+@dataclass
+class SlowServer:
+    """Answers only once it is released."""
+
+    address: str
+    released: threading.Event = field(default_factory=threading.Event)
+    asked: threading.Event = field(default_factory=threading.Event)
+
+
+@pytest.fixture(scope="module")
+def slow_server() -> Iterator[SlowServer]:
+    slow = SlowServer("")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            slow.asked.set()
+            slow.released.wait(300)
+            self.send_error(404)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        slow.address = f"127.0.0.1:{server.server_port}"
+        yield slow
+        slow.released.set()
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory, slow_server: SlowServer) -> dict[str, str]:
+    return os.environ | {
+        "MEDSIFT_VOLUME": str(tmp_path_factory.mktemp("runs") / "var"),
+        "MEDSIFT_ALLOWED_HOSTS": slow_server.address,
+        "MEDSIFT_HTTP_TIMEOUT_S": "300",
+    }
+
+
+@pytest.fixture(scope="module")
+def settings(environment: dict[str, str]) -> Iterator[Settings]:
+    """Settings of a stack that is up."""
+    subprocess.run([MEDSIFT, "stack", "up"], env=environment, check=True, capture_output=True)
+    settings = Settings.load({"volume": environment["MEDSIFT_VOLUME"]}, environment={})
+    yield settings
+    down(settings)
+
+
+@pytest.fixture
+def airflow(settings: Settings) -> AirflowClient:
+    return client(settings)
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 180.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if is_so():
+            return True
+        time.sleep(0.3)
+    return False
+
+
+def ended(airflow: AirflowClient, run: str) -> str:
+    assert wait_until(lambda: airflow.run_state(DAG, run) in ("success", "failed"))
+    return airflow.run_state(DAG, run)
+
+
+def states(airflow: AirflowClient, run: str) -> dict[str, str]:
+    return {
+        task["task_id"] + (f"[{task['map_index']}]" if task["map_index"] >= 0 else ""): task["state"]
+        for task in airflow.task_instances(DAG, run)
+    }
+
+
+def result(settings: Settings, run: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((Volume(settings.volume).report(new_run_id(run)) / "result.json").read_text())
+    return document
+
+
+def make_pictures(folder: Path, count: int) -> None:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        noise = random.Random(number).randbytes(32 * 32 * 3)  # noqa: S311  a seed makes the same pictures
+        Image.frombytes("RGB", (32, 32), noise).save(folder / f"{number:04d}.png")
+
+
+def test_a_run_with_nothing_new_is_green_with_zeros_and_skips_nothing(
+    settings: Settings, airflow: AirflowClient
+) -> None:
+    airflow.trigger(DAG, "empty", {})
+    assert ended(airflow, "empty") == "success"
+    assert set(states(airflow, "empty").values()) == {"success"}
+    counts = result(settings, "empty")["counts"]
+    assert {number for group in counts.values() for number in group.values()} == {0}
+
+
+def test_a_path_outside_the_allowed_folders_fails_the_plan_at_once_with_one_sentence(airflow: AirflowClient) -> None:
+    airflow.trigger(DAG, "outside", {"sources": "/etc/hostname"})
+    assert ended(airflow, "outside") == "failed"
+    (plan,) = (task for task in airflow.task_instances(DAG, "outside") if task["task_id"] == "plan")
+    assert plan["try_number"] == 1
+    assert airflow.error_of(DAG, "outside", plan).startswith(
+        "The path /etc/hostname is outside the folders that runs may read"
+    )
+    assert set(states(airflow, "outside").values()) == {"failed", "upstream_failed"}
+
+
+def test_a_wrong_prompt_set_fails_the_plan_with_the_sentence_of_the_setting(airflow: AirflowClient) -> None:
+    airflow.trigger(DAG, "prompts", {"prompt_set": "nonsense"})
+    assert ended(airflow, "prompts") == "failed"
+    (plan,) = (task for task in airflow.task_instances(DAG, "prompts") if task["task_id"] == "plan")
+    assert airflow.error_of(DAG, "prompts", plan).startswith("Setting prompt_set = 'nonsense': allowed is")
+
+
+def test_a_lost_batch_leaves_the_others_published_and_the_run_red(settings: Settings, airflow: AirflowClient) -> None:
+    run = "lost-batch"
+    make_pictures(settings.volume / "inbox" / "many", 210)
+    blocked = Volume(settings.volume).candidates(new_run_id(run), "0001")
+    blocked.parent.mkdir(parents=True)
+    blocked.touch()  # a file where a folder is needed: this batch cannot be extracted
+    airflow.trigger(DAG, run, {"sources": str(settings.volume / "inbox" / "many")})
+    assert wait_until(lambda: states(airflow, run).get("extract[1]") == "up_for_retry")
+    instance = f"/dags/{DAG}/dagRuns/{run}/taskInstances/extract/1"
+    airflow._call("PATCH", instance, {"new_state": "failed"})
+    assert ended(airflow, run) == "failed"
+    after = states(airflow, run)
+    assert (after["preprocess[0]"], after["preprocess[1]"]) == ("success", "upstream_failed")
+    assert {name for name, state in after.items() if state == "failed"} == {"extract[1]", "report"}
+    (report,) = (task for task in airflow.task_instances(DAG, run) if task["task_id"] == "report")
+    assert airflow.error_of(DAG, run, report).startswith("Batches that never finished: 0001")
+    names = {task["rendered_map_index"] for task in airflow.task_instances(DAG, run) if task["task_id"] == "preprocess"}
+    assert "0000.png and 104 more" in names
+    sources = result(settings, run)["counts"]["sources"]
+    assert (sources["given"], sources["done"], sources["failed"]) == (210, 105, 105)
+    url = EmbeddedPostgres(Volume(settings.volume).stack / "postgres").urls().reader.replace("+psycopg2", "")
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM run_pictures WHERE run_id = %s", (new_run_id(run),))
+        assert cursor.fetchone() == (105,)
+
+
+def nights_of(airflow: AirflowClient) -> list[str]:
+    """Nightly runs, the earlier first."""
+    runs = airflow._call("GET", f"/dags/{DAG}/dagRuns?run_type=scheduled&order_by=logical_date")["dag_runs"]
+    return [run["dag_run_id"] for run in runs]
+
+
+def start_two_nights(settings: Settings, airflow: AirflowClient) -> list[str]:
+    """Let the scheduler believe that a night of the past is due: it makes that one and the one due since."""
+    night = datetime.now(UTC).replace(hour=2, minute=0, second=0, microsecond=0) - timedelta(days=3)
+    url = EmbeddedPostgres(Volume(settings.volume).stack / "postgres").urls().airflow.replace("+psycopg2", "")
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE dag SET next_dagrun = %(night)s, next_dagrun_data_interval_start = %(night)s,"
+            " next_dagrun_data_interval_end = %(night)s, next_dagrun_create_after = %(night)s"
+            " WHERE dag_id = 'medsift_sort'",
+            {"night": night},
+        )
+    assert wait_until(lambda: len(nights_of(airflow)) == 2, 60.0)
+    return nights_of(airflow)
+
+
+def test_a_second_night_gives_way_to_the_first_and_runs_on_demand_go_before_both(
+    settings: Settings, airflow: AirflowClient, slow_server: SlowServer
+) -> None:
+    Volume(settings.volume).watchlist.write_text(f"http://{slow_server.address}/\n")
+    first, second = start_two_nights(settings, airflow)
+    assert slow_server.asked.wait(120), states(airflow, first)
+    assert ended(airflow, second) == "success"
+    assert set(states(airflow, second).values()) == {"skipped"}
+    assert airflow.run_state(DAG, first) == "running"
+    airflow.trigger(DAG, "meanwhile", {"sources": str(settings.volume / "inbox" / "nothing.pdf")})
+    assert ended(airflow, "meanwhile") == "success"
+    slow_server.released.set()
+    assert ended(airflow, first) == "success"
+    weights = {run: airflow.task_instances(DAG, run)[0]["priority_weight"] for run in (first, "meanwhile")}
+    assert weights["meanwhile"] > weights[first]
+
+
+def test_a_terminal_may_sort_any_path_and_leaves_a_stack_up_that_was_up(
+    tmp_path: Path, settings: Settings, environment: dict[str, str]
+) -> None:
+    make_pictures(tmp_path / "elsewhere", 3)
+    done = subprocess.run(
+        [MEDSIFT, "stack", "run", str(tmp_path / "elsewhere")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "3 kept" in done.stdout
+    assert done.stdout.count("medsift db psql -c") == 3
+    assert "plan:" in done.stderr and "report:" in done.stderr
+    state = status(settings)
+    assert state is not None and state.phase == "ready", "a stack that was up is left up"
+
+
+def test_a_run_whose_sources_all_fail_ends_with_its_reason(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [MEDSIFT, "stack", "run", str(tmp_path / "missing.pdf")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("missing.pdf: There is no such file or folder.")
+
+
+def test_the_three_queries_that_a_run_suggests_can_be_asked(environment: dict[str, str]) -> None:
+    from medsift.store.first_queries import FIRST_QUERIES
+
+    for query in FIRST_QUERIES:
+        done = subprocess.run(
+            [MEDSIFT, "db", "psql", "-c", query], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
