@@ -113,6 +113,10 @@ class Volume:
         """Where content-addressed files are written before they get their place."""
         return self.root / "incoming"
 
+    def prompt_vectors(self, encoder_digest: str, prompt_digest: str) -> Path:
+        """Vectors of a prompt set by one encoder, kept because loading a text tower takes longer than using it."""
+        return self.root / "promptvectors" / f"{encoder_digest[:32]}-{prompt_digest[:32]}.npy"
+
     def run(self, run_id: str) -> Path:
         """Folder of one run: tables of each step, report."""
         return self.root / "runs" / run_id
