@@ -29,6 +29,7 @@ status: setup ## Say how they are
 	@$(MEDSIFT) stack status
 
 setup: $(VENV)/.ready ## Make .venv with all that is needed (again only when requirements change)
+	@:
 
 sample: $(VENV)/.sample ## Build the sample in examples/sample/
 	@$(BIN)/python tools/make_sample.py examples/sample
