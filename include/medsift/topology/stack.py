@@ -113,9 +113,10 @@ def _wait_until_ready(
         if state and state.phase == "ready":
             return state
         if supervisor.poll() is not None:
-            reason = state.reason if state and state.phase == "failed" else "its supervisor died"
-            raise StackError(f"The stack did not start: {reason}", f"See {layout.logs / 'supervisor.log'}.")
-        if state and state.reason != told:
+            if state and state.phase == "failed":
+                raise StackError(f"The stack did not start: {state.reason}")
+            raise StackError("The stack did not start: its supervisor died.", f"See {layout.logs}/supervisor.log.")
+        if state and state.phase == "starting" and state.reason != told:
             told = state.reason
             tell(told)
         time.sleep(0.1)
