@@ -1,4 +1,4 @@
-"""How torch is made ready: the operators torchvision lacks beside a CPU build, the device, exact arithmetic."""
+"""How torch is made ready: the operators torchvision lacks beside a CPU build, and the device."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,23 +15,20 @@ _keep: list[Any] = []  # a torch.library.Library lives as long as its object
 def declare_torchvision_operators() -> None:
     """Make `import torchvision` (hence timm, open_clip and transformers) work beside a torch built without CUDA.
 
-    PyPI's torchvision is built for CUDA; beside a CPU torch its compiled part does not load and its Python part
-    fails on operators nobody declared. Only their signatures are needed. Where both builds match, nothing is done.
+    PyPI's torchvision for Linux is built for CUDA: beside a CPU torch its compiled part does not load and its Python
+    part fails on operators nobody declared. Only their signatures are needed. Where the builds match, nothing is done.
     """
     import torch
 
-    if torch.version.cuda is not None or _has_operator("nms"):
-        return
-    library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
-    for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _keep.append(library)
-
-
-def _has_operator(name: str) -> bool:
-    import torch
-
-    return hasattr(torch.ops.torchvision, name)
+    try:
+        import torchvision  # noqa: F401  asked for its failure
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _keep.append(library)
 
 
 def choose_device(wanted: str) -> "torch.device":
