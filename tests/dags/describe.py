@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 HEAVY = ("torch", "torchvision", "timm", "transformers", "open_clip", "sklearn", "scipy", "numpy", "pandas", "pyarrow",
          "pymupdf", "pydicom", "PIL", "matplotlib")  # fmt: skip
@@ -13,7 +14,7 @@ def described(folder: Path) -> dict[str, object]:
     from airflow.serialization.serialized_objects import DagSerialization
     from airflow.timetables.base import TimeRestriction
 
-    bag = BundleDagBag(dag_folder=str(folder), bundle_path=folder, bundle_name="dags")
+    bag: Any = BundleDagBag(dag_folder=str(folder), bundle_path=folder, bundle_name="dags")
     heavy = [name for name in HEAVY if name in sys.modules]
     dags = {}
     for dag_id, dag in bag.dags.items():
@@ -39,7 +40,7 @@ def described(folder: Path) -> dict[str, object]:
     }
 
 
-def about(task: object) -> dict[str, object]:
+def about(task: Any) -> dict[str, object]:
     from airflow.sdk.definitions.mappedoperator import MappedOperator
 
     return {

@@ -199,3 +199,18 @@ def test_after_such_an_end_the_stack_comes_up_and_goes_down_as_ever(stack: Setti
     assert (done.returncode, done.stdout) == (0, "The stack is down.\n")
     assert processes_of(layout_of(stack).root) == []
     assert not database_of(stack).is_running()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_stops_what_it_started(stack: Settings, number: signal.Signals) -> None:
+    environment = os.environ | {"MEDSIFT_VOLUME": str(stack.volume)}
+    command = [str(MEDSIFT), "stack", "run", str(stack.volume / "nothing.pdf")]
+    down(stack)
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        assert any(line.startswith("plan:") for line in run.stderr)
+        run.send_signal(number)
+        assert run.wait(60) == 130
+        assert run.stderr.read().splitlines()[-1] == "medsift: interrupted; what was done is kept."
+    assert processes_of(layout_of(stack).root) == []
+    assert not database_of(stack).is_running()

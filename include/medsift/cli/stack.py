@@ -1,5 +1,6 @@
 """`medsift stack`: the embedded Postgres and Airflow of this folder, up, down and at work."""
 
+import signal
 from typing import TYPE_CHECKING
 
 import click
@@ -68,6 +69,8 @@ def run_command(sources: tuple[str, ...], settings: Settings) -> None:
     """Sort SOURCES, else the inbox, else the sample, by a run of the DAG; starts the stack unless it is up."""
     from medsift.topology.run import RunFailedError, run_sources  # imports the steps, which the others do not need
 
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what was started is stopped
+        signal.signal(number, signal.default_int_handler)
     with RunProgress() as progress:
         finished = run_sources(settings, sources, progress.tell, progress.show)
     _show_result(finished)
