@@ -36,7 +36,6 @@ def do_step(step: str, **arguments: object) -> dict[str, Any]:
 def keep_summary(summary: dict[str, Any]) -> dict[str, Any]:
     """Leave a task's summary where people and `make run` find it."""
     get_current_context()["ti"].xcom_push("summary", summary)
-    log.info("summary: %s", summary)
     return summary
 
 

@@ -43,7 +43,7 @@ def main() -> None:
         page = browser.new_page(viewport=SIZE)
         log_in(page, state.address, credentials)
         save(page, f"{state.address}/dags/{DAG}", "grid.png")
-        save(page, f"{state.address}/dags/{DAG}/runs/{run}/tasks/report", "log.png")
+        save(page, f"{state.address}/dags/{DAG}/runs/{run}/tasks/ensemble", "log.png")
         browser.close()
 
 

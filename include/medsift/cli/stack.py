@@ -88,7 +88,8 @@ def _show_result(finished: "Finished") -> None:
             got = f"{wrong.verdict}, p {wrong.probability:.2f}" if wrong.probability is not None else "not found"
             click.echo(f"  {wrong.expected.where}: {wrong.expected.title} ({wrong.expected.label}): {got}")
     click.echo(f"\nCSV:           {finished.folder / 'verdicts.csv'}")
-    click.echo(f"contact sheet: {finished.folder / 'report.html'}")
+    click.echo(f"report:        {finished.folder / 'report.html'}")
+    click.echo(f"contact sheet: {finished.folder / 'contact_sheet.html'}")
     click.echo("\nTo try, once `make up` has started the stack:")
     for query in FIRST_QUERIES:
         click.echo(f'  .venv/bin/medsift db psql -c "{query}"')

@@ -1,5 +1,6 @@
 """Migrations, run from code: forward, back, and whether a database is where this medsift needs it."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from medsift.errors import StoreError
 from medsift.store.connection import engine_of, place, sentences
 from medsift.store.roles import grant_rights
 
+logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # else two lines at every connection
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 0x6D656473_69667400  # "medsift": one migration, and apart from it one publisher, at a time
 
