@@ -4,7 +4,7 @@
 
 CORPUS has manifest.csv (file, label, kind, source, licence, ...) and the pictures. Measures on 8 folds over whole
 sources (tools/folds.csv), then fits on all of them and writes alignment, clusters, calibration, figures and card.
-About 25 minutes on two cores for the features, kept in the cache, then about 8 for the fits.
+About 10 minutes on two cores for the features, kept in the cache, then about 10 for the fits.
 """
 
 import argparse
@@ -33,11 +33,11 @@ PROMPT_SET = "figures"
 
 def main() -> None:
     options = parse_options()
-    # One thread: the same result whatever the machine, and no waiting of threads for one another.
-    torch.set_num_threads(1)
-    threadpool_limits(1)
     rows = pd.read_csv(options.corpus / "manifest.csv", keep_default_na=False)
     features, scored = load_features(options.corpus, rows, options.cache)
+    # One thread from here: the same result whatever the machine, and no waiting of threads for one another.
+    torch.set_num_threads(1)
+    threadpool_limits(1)
     kept = (rows["source"] != LEFT_OUT_SOURCE).to_numpy()
     data = part_of(TrainingData(features, scored, rows, load_captions(options.cache)), kept)
     trained = data.rows["kind"] != LEFT_OUT_KIND

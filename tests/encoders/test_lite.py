@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from medsift import weights
-from medsift.encoders import load_profile
+from medsift.encoders import load_profile, unit_rows
 from medsift.encoders._efficientnet import NAME, WEIGHTS_FILE, load_network
+from medsift.encoders._minilm import TextTower
 from medsift.encoders._torch import declare_torchvision_operators
 from medsift.modelsets import shipped_set
 from medsift.pictures.views import views as render_views
@@ -46,6 +47,26 @@ def test_a_picture_is_nearer_to_what_it_shows_than_to_something_else(profile, dr
 def test_words_for_the_same_thing_are_near_each_other(profile):
     radiograph, film, cake = profile.words.encode_texts(["a radiograph of the thorax", "a chest X-ray", "a cake"])
     assert radiograph @ film > radiograph @ cake + 0.3
+
+
+def test_text_features_are_those_of_minilm():
+    features = unit_rows(TextTower("cpu").encode(["a chest x-ray", "a radiograph of the thorax", "a banana"]))
+    assert features[0, :4] == pytest.approx([0.02559, 0.10314, -0.01248, 0.00220], abs=1e-4)
+    assert features[0] @ features[1] == pytest.approx(0.6237, abs=1e-3)
+    assert features[0] @ features[2] == pytest.approx(0.1909, abs=1e-3)
+
+
+def test_picture_features_are_those_of_efficientnet_lite0(profile, pixels):
+    expected = [[0.00202, 0, 0, 0.00863], [0.00546, 0, 0.01897, 0.00051], [0.03023, 0, 0.13980, 0.00004]]
+    assert profile.cnn.encode_pictures(pixels)[:, :4] == pytest.approx(np.array(expected), abs=1e-4)
+
+
+def test_vectors_of_the_shipped_set_stay_as_they_are(profile, pixels):
+    pictures = [[-0.04700, -0.01203, 0.02728], [0.00917, -0.00585, 0.06590], [-0.02807, -0.08485, 0.13627]]
+    words = [[0.00418, -0.03582, 0.03023], [-0.10189, 0.05016, -0.00738]]
+    assert profile.words.encode_pictures(pixels)[:, :3] == pytest.approx(np.array(pictures), abs=2e-4)
+    texts = ["a chest X-ray", "a bar chart"]
+    assert profile.words.encode_texts(texts)[:, :3] == pytest.approx(np.array(words), abs=2e-4)
 
 
 def test_folded_batch_norms_change_nothing_that_counts():

