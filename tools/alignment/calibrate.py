@@ -1,18 +1,25 @@
 """Weights of the voters and one temperature, from votes on pictures that their models never saw."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from medsift.modelsets import Calibration
 
+TAKEN_AT_THEIR_WORD = ("dicom",)  # the training pictures are JPEGs: none has a tag
+
 
 def fit_calibration(log_odds: NDArray[np.float64], voters: list[str], is_medical: NDArray[np.bool_]) -> Calibration:
     """Logistic regression without intercept and with no weight below 0; log_odds (n, voters), NaN where abstained.
 
-    The weights sum to 1, the temperature carries the rest.
+    The fitted weights sum to 1, the temperature carries the rest. A voter that never voted cannot be fitted: those
+    in `TAKEN_AT_THEIR_WORD` count with the log-odds they state, any other has no weight.
     """
-    odds = np.nan_to_num(log_odds, nan=0.0)
+    has_voted = ~np.isnan(log_odds).all(axis=0)
+    odds = np.nan_to_num(log_odds[:, has_voted], nan=0.0)
+    fitted_voters = [voter for voter, voted in zip(voters, has_voted, strict=True) if voted]
     sign = np.where(is_medical, 1.0, -1.0)
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -20,10 +27,14 @@ def fit_calibration(log_odds: NDArray[np.float64], voters: list[str], is_medical
         slope = -sign / (1 + np.exp(margin))
         return float(np.logaddexp(0, -margin).mean()), odds.T @ slope / len(odds)
 
-    first = np.full(len(voters), 1 / len(voters))
-    fitted = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(voters)).x
+    first = np.full(len(fitted_voters), 1 / len(fitted_voters))
+    fitted = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(fitted_voters)).x
     total = float(fitted.sum())
-    return Calibration(
-        {voter: round(float(weight) / total, 6) for voter, weight in zip(voters, fitted, strict=True)},
-        round(1 / total, 6),
-    )
+    weights = {voter: round(float(weight) / total, 6) for voter, weight in zip(fitted_voters, fitted, strict=True)}
+    return Calibration(taken_at_their_word(weights, round(1 / total, 6)), round(1 / total, 6))
+
+
+def taken_at_their_word(weights: Mapping[str, float], temperature: float) -> dict[str, float]:
+    """The weights with those of voters whose evidence no training picture carries: a weight equal to the temperature
+    leaves their log-odds as they are."""
+    return {**weights, **{voter: temperature for voter in TAKEN_AT_THEIR_WORD if voter not in weights}}

@@ -37,8 +37,9 @@ By kind (share with the right label; `sources` counts how many carry it):
 
 {apart}
 
-Calibration that ships: {calibration}. It is fitted on the votes of all folds; the figures above use for each fold
-the calibration of the others.
+Calibration that ships: {calibration}. It is fitted on the votes of all folds (but for `dicom`: no training
+picture has a tag, so that the voter counts with the odds it states); the figures above use for each fold the
+calibration of the others.
 
 ## Data
 
