@@ -1,6 +1,6 @@
 """Write the pages of docs/ that are made from code: settings.md and cli.md. `--check` only says whether they are true.
 
-    python tools/generate_docs.py [--check]
+python tools/generate_docs.py [--check]
 """
 
 import sys
