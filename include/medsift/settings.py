@@ -92,6 +92,15 @@ class Settings(BaseModel):
     child_memory_mb: int = Field(3072, ge=256, description="Memory in MB a child process may take.")
     http_timeout_s: float = Field(20.0, gt=0, le=600, description="Seconds to wait for a connection or for data.")
     http_max_mb: int = Field(100, ge=1, description="Largest answer in MB that is fetched from an address.")
+    weights_proxy: str = Field(
+        "",
+        description="Proxy through which weights are fetched, such as http://proxy:3128; empty means none.",
+        json_schema_extra={"secret": True},
+    )
+    weights_ca_file: Path | None = Field(
+        None,
+        description="PEM file of the certificate authorities trusted when weights are fetched, instead of the usual.",
+    )
     inbox_min_age_s: int = Field(60, ge=0, description="Inbox files younger than this wait for the next run.")
 
     timezone: str = Field("UTC", description="Time zone in which the nightly run starts at 02:00.")
@@ -143,6 +152,20 @@ class Settings(BaseModel):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("weights_ca_file")
+    @classmethod
+    def _readable_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.expanduser().is_file():
+            raise ValueError("a file of certificates in PEM form")
+        return value.expanduser().absolute() if value else None
+
+    @field_validator("weights_proxy")
+    @classmethod
+    def _proxy_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("an address that begins with http:// or https://")
+        return value
 
     @field_validator("source_roots")
     @classmethod

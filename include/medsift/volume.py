@@ -99,6 +99,23 @@ class Volume:
         return self.root / "weights"
 
     @property
+    def weights_manifest(self) -> Path:
+        """Weights that were imported here under a digest their importer named."""
+        return self.weights / "manifest.json"
+
+    def weights_file(self, sha256: str, name: str) -> Path:
+        """Where weights with that digest lie."""
+        return self.weights / sha256 / name
+
+    def weights_partial(self, sha256: str) -> Path:
+        """Where they grow while they are fetched; kept when that breaks off, to be gone on with."""
+        return self.weights / f"{sha256}{PART}"
+
+    def self_test(self, sha256: str, encoder_digest: str) -> Path:
+        """Reference vectors of an encoder, beside its weights."""
+        return self.weights / sha256 / f"selftest-{encoder_digest[:32]}.safetensors"
+
+    @property
     def model_sets(self) -> Path:
         """Folder of fitted model sets; `current.json` in it names the one in use."""
         return self.root / "modelsets"
