@@ -66,7 +66,7 @@ def test_classify_writes_one_row_a_file_with_paths_as_in_the_folder(photographs:
         "near_duplicate_of",
     ]  # fmt: skip
     assert [name for name in columns[11:] if name.startswith("cluster_")]
-    assert columns[-2:] == ["vote_clusters", "vote_zero_shot"]
+    assert columns[-3:] == ["vote_clusters", "vote_dicom", "vote_zero_shot"]
 
 
 def test_extract_writes_pictures_and_a_manifest(photographs: Path, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_bad_sources_are_rows_with_reasons_and_the_run_is_green(sample_run: Samp
     newest = max(sample_run.volume.glob("runs/*/report/result.json"), key=lambda path: path.stat().st_mtime)
     document = json.loads(newest.read_text())
     states = {Path(source["source"]).name: source for source in document["sources"]}
-    failed = {name for name, source in states.items() if source["state"] == "failed"}
+    failed = {name for name, source in states.items() if source["state"] in ("failed", "empty")}
     assert failed == {"empty.pdf", "broken.pdf", "cut.jpg", "missing.pdf", "gone"}
     assert all(states[name]["reason"] for name in failed)
     assert states["img_001.dcm"]["state"] == "unchanged"

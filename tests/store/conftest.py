@@ -93,7 +93,7 @@ class Batch:
     @property
     def occurrences(self) -> list[Occurrence]:
         rows = []
-        for source, words in self.sources.items():
+        for source, words in self.sources.items() if self.state != "failed" else ():
             for ordinal, word in enumerate(words):
                 rows.append(
                     Occurrence(
@@ -120,7 +120,7 @@ class Batch:
                 "pdf",
                 self.state,
                 "" if self.state == "done" else f"It is {self.state}.",  # type: ignore[arg-type]
-                len(words) + 1,
+                0 if self.state == "failed" else len(words) + 1,
                 f"{self.digest} {source}",
                 f"etag {self.digest}",
                 "yesterday",

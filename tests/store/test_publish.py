@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from medsift.contracts import Occurrence
 from medsift.errors import StoreError
 
 pytestmark = pytest.mark.postgres
@@ -87,6 +88,16 @@ def test_a_failed_source_keeps_its_digest_and_occurrences_and_says_why(store, ba
     assert (row.digest, row.extraction, row.state) == ("digest /in/a.pdf", "code-1", "failed")
     assert store.occurrences_of(["/in/a.pdf"]) == before
     assert [found.reason for found in store.verdicts_by_source("run-2")] == ["It is failed."]
+
+
+def test_a_source_none_of_whose_pictures_can_be_decoded_was_read_all_the_same(store, batch, make_batch, days_later):
+    batch.publish(store)
+    later = make_batch("run-2", {"/in/a.pdf": []}, days_later(1), state="failed")
+    store.begin_run(later.record)
+    broken = Occurrence("/in/a.pdf", "pdf", 0, "failed", "The picture is truncated.", page=1)
+    (outcome,) = later.outcomes
+    store.publish_sources("run-2", [replace(outcome, found=1)], [broken], "code-1")
+    assert store.occurrences_of(["/in/a.pdf"]) == [broken]
 
 
 def test_a_source_that_failed_the_first_time_is_known_without_digest(store, make_batch):

@@ -78,23 +78,30 @@ FROM staged_votes s JOIN verdicts v USING (sha256)
 WHERE (v.model_set, v.prompt_set, v.run_id) = (:model_set, :prompt_set, :run_id)
 """
 
+# A failed source of which pictures were found was read: none of them can be decoded any more.
+UNREAD = "({0}.state = 'unchanged' OR ({0}.state = 'failed' AND {0}.found = 0))"
+UNREAD_OF = {
+    "unread": UNREAD.format("s"),
+    "unread_now": UNREAD.format("EXCLUDED"),
+    "unread_staged": UNREAD.format("staged_sources"),
+}
 UPSERT_SOURCES = """
 INSERT INTO sources AS s (id, source, kind, state, reason, found, document, etag, last_modified, extraction,
                           run_id, first_seen, last_seen)
 SELECT id, source, kind, state, reason, found,
        document, etag, last_modified,
-       CASE WHEN state IN ('failed', 'unchanged') THEN '' ELSE :extraction END, :run_id, :started_at, :started_at
+       CASE WHEN {unread_staged} THEN '' ELSE :extraction END, :run_id, :started_at, :started_at
 FROM staged_sources ORDER BY id
 ON CONFLICT (id) DO UPDATE SET
     kind = CASE WHEN EXCLUDED.kind = '' THEN s.kind ELSE EXCLUDED.kind END,
     state = CASE WHEN EXCLUDED.state = 'unchanged' THEN s.state ELSE EXCLUDED.state END,
     reason = CASE WHEN EXCLUDED.state = 'unchanged' THEN s.reason ELSE EXCLUDED.reason END,
-    found = CASE WHEN EXCLUDED.state IN ('failed', 'unchanged') THEN s.found ELSE EXCLUDED.found END,
-    document = CASE WHEN EXCLUDED.state IN ('failed', 'unchanged') THEN s.document ELSE EXCLUDED.document END,
-    etag = CASE WHEN EXCLUDED.state IN ('failed', 'unchanged') THEN s.etag ELSE EXCLUDED.etag END,
-    last_modified = CASE WHEN EXCLUDED.state IN ('failed', 'unchanged') THEN s.last_modified
+    found = CASE WHEN {unread_now} THEN s.found ELSE EXCLUDED.found END,
+    document = CASE WHEN {unread_now} THEN s.document ELSE EXCLUDED.document END,
+    etag = CASE WHEN {unread_now} THEN s.etag ELSE EXCLUDED.etag END,
+    last_modified = CASE WHEN {unread_now} THEN s.last_modified
                          ELSE EXCLUDED.last_modified END,
-    extraction = CASE WHEN EXCLUDED.state IN ('failed', 'unchanged') THEN s.extraction ELSE EXCLUDED.extraction END,
+    extraction = CASE WHEN {unread_now} THEN s.extraction ELSE EXCLUDED.extraction END,
     run_id = EXCLUDED.run_id,
     last_seen = EXCLUDED.last_seen
 WHERE (s.last_seen, coalesce(s.run_id, '')) <= (EXCLUDED.last_seen, EXCLUDED.run_id)
@@ -120,7 +127,7 @@ SOURCE_STEPS = (
     # Only what this run has read, and only where no later run has read it since.
     """
     DELETE FROM occurrences USING staged_sources s JOIN sources USING (id)
-    WHERE occurrences.source_id = s.id AND sources.run_id = :run_id AND s.state NOT IN ('failed', 'unchanged')
+    WHERE occurrences.source_id = s.id AND sources.run_id = :run_id AND NOT {unread}
     """,
     """
     INSERT INTO occurrences (source_id, ordinal, kind, state, reason, sha256, is_rebuilt, page, box, frame, url, path,
@@ -129,7 +136,7 @@ SOURCE_STEPS = (
            o.path, o.caption, o.nearby, o.tags
     FROM staged_occurrences o JOIN staged_sources s ON s.id = o.source_id
     JOIN sources ON sources.id = s.id
-    WHERE sources.run_id = :run_id AND s.state NOT IN ('failed', 'unchanged')
+    WHERE sources.run_id = :run_id AND NOT {unread}
     """,
     """
     INSERT INTO run_pictures (run_id, sha256)
@@ -247,7 +254,7 @@ def publish_sources(
 ) -> None:
     """Upsert sources and replace the occurrences of those that were read; pictures must be there already.
 
-    A failed or unchanged source keeps its stored occurrences and digest, whatever is given for it.
+    A source that is unchanged, or failed before any picture was found, keeps its stored occurrences and digest.
     """
     begun = _begin(connection, run_id)
     distinct = {outcome.source: outcome for outcome in outcomes}.values()
@@ -265,7 +272,7 @@ def publish_sources(
     stage(connection, "occurrences", ("source_id", *OCCURRENCE_COLUMNS), rows)
     keys = {"run_id": run_id, "started_at": begun, "extraction": extraction}
     for step in SOURCE_STEPS:
-        connection.execute(text(step), keys)
+        connection.execute(text(step.format_map(UNREAD_OF)), keys)
 
 
 def _begin(connection: Connection, run_id: str) -> datetime:
@@ -317,7 +324,8 @@ def _values(columns: Sequence[str]) -> Callable[[object], tuple[Any, ...]]:
 
 
 def _document(outcome: SourceOutcome) -> str | None:
-    return None if outcome.state in ("failed", "unchanged") else outcome.digest or None
+    is_unread = outcome.state == "unchanged" or (outcome.state == "failed" and outcome.found == 0)
+    return None if is_unread else outcome.digest or None
 
 
 def _source_row(outcome: SourceOutcome) -> tuple[Any, ...]:
