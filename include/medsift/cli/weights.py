@@ -1,36 +1,151 @@
 """`medsift weights`: the pinned files that models are made of."""
 
+from pathlib import Path
+
 import click
 
 from medsift import weights
-from medsift.errors import WeightsError
+from medsift.cli._options import settings_options
+from medsift.cli._progress import StepProgress
+from medsift.encoders import needed_weights
+from medsift.errors import UsageError, WeightsError
+from medsift.settings import OPENAI_SPELLINGS, Settings
+from medsift.volume import Volume
+from medsift.weights.fetch import fetch
+from medsift.weights.importing import import_file, import_known
+from medsift.weights.local import find, locate, pins
+from medsift.weights.published import published
+
+EPILOG = """\b
+Examples:
+  medsift weights list
+  medsift weights fetch --profile clip
+  medsift weights import downloads/
+  medsift weights import ViT-L-14 ViT-L-14.pt --tag openai --sha256 DIGEST
+  medsift weights verify
+"""
+MEGABYTE = 1_000_000
 
 
-@click.group(epilog="\b\nExamples:\n  medsift weights list\n  medsift weights verify\n")
+@click.group(epilog=EPILOG)
 def command() -> None:
     """Weights: nothing is used whose digest is not pinned."""
 
 
 @command.command("list")
-def list_command() -> None:
-    """Each weights file set: what it is, the package it comes in, licence as stated."""
-    for entry in weights.list_weights():
-        size = sum(file.bytes for file in entry.files) / 1e6
-        click.echo(f"{entry.name}  {size:.1f} MB  {entry.package} {entry.version}  licence: {entry.licence}")
-        click.echo(f"    {entry.about}")
+@settings_options
+def list_command(settings: Settings) -> None:
+    """All weights: what they are, size, licence as stated, where they lie or that they are missing."""
+    for packaged in weights.list_weights():
+        size = sum(file.bytes for file in packaged.files)
+        _show(packaged.name, size, f"licence: {packaged.licence}", packaged.about, _packaged_place(packaged))
+    volume = Volume(settings.volume)
+    for name, pin in pins(volume).items():
+        entry = published().get(name)
+        licence = f"licence: {entry.licence}" if entry else "imported"
+        _show(name, pin.bytes, licence, entry.about if entry else f"SHA-256 {pin.sha256}", _place(volume, name))
 
 
 @command.command("verify")
 @click.argument("names", nargs=-1)
-def verify_command(names: tuple[str, ...]) -> None:
-    """Compare each file with its pinned SHA-256; exit status 1 where one is missing or another."""
-    checks = [check for name in names or _all_names() for check in weights.verify(name)]
-    for check in checks:
-        click.echo(f"{'failed' if check.problem else 'ok':<7} {check.name}/{check.file} {check.problem}".rstrip())
-    problems = sum(bool(check.problem) for check in checks)
+@settings_options
+def verify_command(names: tuple[str, ...], settings: Settings) -> None:
+    """Compare files with their pinned SHA-256: those of NAMES, or all that are here or that the profile needs.
+
+    Exit status 1 where one is missing or another.
+    """
+    volume = Volume(settings.volume)
+    problems = 0
+    checked = [_model_name(name) for name in names] or _all_names(settings, volume)
+    for name in checked:
+        for label, problem in _problems(volume, name):
+            problems += bool(problem)
+            click.echo(f"{'failed' if problem else 'ok':<7} {label} {problem}".rstrip())
     if problems:
-        raise WeightsError(f"{problems} of {len(checks)} files are not as pinned.")
+        raise WeightsError(f"Not as pinned: {problems} of the files.")
 
 
-def _all_names() -> list[str]:
-    return [entry.name for entry in weights.list_weights()]
+@command.command("fetch")
+@click.argument("names", nargs=-1)
+@settings_options
+def fetch_command(names: tuple[str, ...], settings: Settings) -> None:
+    """Fetch published weights from their authors: NAMES, or what the profile needs. Broken off, it is gone on with."""
+    wanted = [_model_name(name) for name in names] or needed_weights(settings)
+    for name in wanted:
+        if name not in published():
+            known = ", ".join(published())
+            raise UsageError(
+                f"The weights {name} are not published in medsift's manifest; it has {known}.",
+                f"Bring them with: medsift weights import {name} FILE --sha256 DIGEST",
+            )
+    if not wanted:
+        click.echo(f"Profile {settings.profile} needs nothing to be fetched.")
+    for name in wanted:
+        with StepProgress() as progress:
+            path = fetch(
+                published()[name],
+                settings,
+                lambda file, done, total: progress(f"{file} (MB)", done // MEGABYTE, total // MEGABYTE),
+            )
+        click.echo(f"{name}: {path}")
+
+
+@command.command("import")
+@click.argument("arguments", nargs=-1, required=True, metavar="[NAME] FILE_OR_FOLDER")
+@click.option("--sha256", default="", help="The file's SHA-256 as its author states it, for weights medsift has not.")
+@click.option("--tag", default="", help="Whose training it is, as open_clip names it (openai, laion2b_s32b_b82k ...).")
+@settings_options
+def import_command(arguments: tuple[str, ...], sha256: str, tag: str, settings: Settings) -> None:
+    """Bring weights by hand, for a machine without a way out.
+
+    Without NAME the file, or each file of the folder, is known by its name or digest. With NAME and --sha256 it may
+    be any model that open_clip knows.
+    """
+    volume, path = Volume(settings.volume), Path(arguments[-1])
+    match arguments:
+        case [_] if not sha256:
+            imported = import_known(volume, path)
+        case [name, _]:
+            imported = [import_file(volume, _model_name(name), path, sha256=sha256, tag=tag)]
+        case _:
+            raise UsageError("Say it as: medsift weights import [NAME] FILE [--sha256 DIGEST]")
+    for pin in imported:
+        click.echo(f"{pin.name}: {pin.path(volume)}")
+
+
+def _model_name(name: str) -> str:
+    return OPENAI_SPELLINGS.get(name, name)
+
+
+def _show(name: str, size: int, licence: str, about: str, place: str) -> None:
+    click.echo(f"{name}  {size / MEGABYTE:.1f} MB  {licence}\n    {about}\n    {place}")
+
+
+def _packaged_place(packaged: weights.Weights) -> str:
+    try:
+        return str(weights.path(packaged.name, packaged.files[0].name).parent)
+    except WeightsError as error:
+        return f"missing: {error.sentence}"
+
+
+def _place(volume: Volume, name: str) -> str:
+    try:
+        return str(find(volume, name).path(volume))
+    except WeightsError:
+        return "not here"
+
+
+def _all_names(settings: Settings, volume: Volume) -> list[str]:
+    here = [name for name, pin in pins(volume).items() if pin.path(volume).exists()]
+    packaged = [entry.name for entry in weights.list_weights()]
+    return list(dict.fromkeys([*packaged, *here, *needed_weights(settings)]))
+
+
+def _problems(volume: Volume, name: str) -> list[tuple[str, str]]:
+    """Files of the weights, each with what is wrong with it, or nothing."""
+    if name not in pins(volume) and name in weights.manifest():
+        return [(f"{check.name}/{check.file}", check.problem) for check in weights.verify(name)]
+    try:
+        return [(f"{name}/{locate(volume, name).name}", "")]
+    except WeightsError as error:
+        return [(name, str(error))]

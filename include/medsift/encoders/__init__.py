@@ -120,6 +120,7 @@ class Profile:
 
 PROFILES: Registry[Callable[[Settings, ModelSet | None], Profile]] = Registry("profile", "medsift.encoders")
 CNN_ENCODERS: Registry[Callable[[Settings], Encoder]] = Registry("CNN encoder", "medsift.encoders")
+WEIGHTS: Registry[Callable[[Settings], list[str]]] = Registry("profile", "medsift.encoders")
 
 
 def load_profile(settings: Settings, model_set: ModelSet | None) -> Profile:
@@ -128,6 +129,11 @@ def load_profile(settings: Settings, model_set: ModelSet | None) -> Profile:
     Raises `UsageError` for an unknown name, `WeightsError` where weights or model set are missing.
     """
     return PROFILES.get(settings.profile)(settings, model_set)
+
+
+def needed_weights(settings: Settings) -> list[str]:
+    """Names of the weights that must be on the volume for the settings' profile; raises `UsageError` as above."""
+    return WEIGHTS.get(settings.profile)(settings)
 
 
 def unit_rows(vectors: NDArray[np.floating]) -> Floats:

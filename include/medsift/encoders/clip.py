@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from medsift import weights
-from medsift.encoders import CNN_ENCODERS, PROFILES, Floats, Pixels, Profile, View, unit_rows
+from medsift.encoders import CNN_ENCODERS, PROFILES, WEIGHTS, Floats, Pixels, Profile, View, unit_rows
 from medsift.encoders._torch import choose_device, declare_torchvision_operators
 from medsift.encoders._tower import NetworkTower
 from medsift.encoders.cnn import CnnEncoder
@@ -98,8 +98,13 @@ def clip_profile(settings: Settings, _model_set: ModelSet | None) -> Profile:
     """CLIP for words, MobileNetV2 for clusters; raises `WeightsError` while their weights are not there."""
     entry, pinned = _single_file(f"{NAME}-{settings.clip_model}")
     words = ClipEncoder(settings, partial(_load_clip, settings, entry.name, pinned.name), pinned.sha256)
-    cnn = MOBILENET if settings.cnn_model == "auto" else settings.cnn_model
-    return Profile(NAME, words, CNN_ENCODERS.get(cnn)(settings))
+    return Profile(NAME, words, CNN_ENCODERS.get(_cnn_name(settings))(settings))
+
+
+@WEIGHTS.register(NAME)
+def clip_weights(settings: Settings) -> list[str]:
+    """Those of the CLIP model and of the CNN."""
+    return [settings.clip_model, _cnn_name(settings)]
 
 
 @CNN_ENCODERS.register(MOBILENET)
@@ -132,6 +137,10 @@ def _single_file(name: str) -> tuple[weights.Weights, weights.PinnedFile]:
         raise WeightsError(f"The weights {name} are not here and have no pinned digest.", HINT)
     entry = weights.get(name)
     return entry, entry.files[0]
+
+
+def _cnn_name(settings: Settings) -> str:
+    return MOBILENET if settings.cnn_model == "auto" else settings.cnn_model
 
 
 def _load_clip(settings: Settings, name: str, file: str) -> Any:

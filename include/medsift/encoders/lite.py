@@ -7,7 +7,7 @@ tuning: Zhai et al. 2022, "LiT"). Any prompt works.
 import hashlib
 from functools import cached_property
 
-from medsift.encoders import CNN_ENCODERS, PROFILES, Floats, Pixels, Profile, Tower, unit_rows
+from medsift.encoders import CNN_ENCODERS, PROFILES, WEIGHTS, Floats, Pixels, Profile, Tower, unit_rows
 from medsift.encoders._efficientnet import NAME as EFFICIENTNET
 from medsift.encoders._efficientnet import efficientnet_tower
 from medsift.encoders._minilm import TextTower
@@ -62,3 +62,9 @@ def lite_profile(settings: Settings, model_set: ModelSet | None) -> Profile:
     if settings.cnn_model in ("auto", EFFICIENTNET):
         return Profile(NAME, words, CnnEncoder(tower))
     return Profile(NAME, words, CNN_ENCODERS.get(settings.cnn_model)(settings))
+
+
+@WEIGHTS.register(NAME)
+def lite_weights(settings: Settings) -> list[str]:
+    """None but those of another CNN encoder: its own come in packages."""
+    return [] if settings.cnn_model in ("auto", EFFICIENTNET) else [settings.cnn_model]

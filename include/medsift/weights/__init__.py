@@ -113,14 +113,14 @@ def verify(name: str) -> list[Check]:
     return checks
 
 
-def check_file(located: Path, pinned: PinnedFile) -> None:
+def check_file(located: Path, pinned: PinnedFile, hint: str = "It is not used; install the package anew.") -> None:
     """Raise `WeightsError` with both digests unless the file is the pinned one."""
     stat = located.stat()
     digest = _digest(located, stat.st_size, stat.st_mtime_ns)
     if digest != pinned.sha256:
         raise WeightsError(
             f"{located} is not the file that is pinned: its SHA-256 is {digest}, expected is {pinned.sha256}.",
-            "It is not used; install the package anew.",
+            hint,
         )
 
 
