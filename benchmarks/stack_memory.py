@@ -1,6 +1,6 @@
 """Memory and disk of the embedded stack: idle, and at most while it sorts the sample.
 
-    make up && python benchmarks/stack_memory.py [--json F]
+    make up && python benchmarks/stack_memory.py [--json F]      (on a volume that has not sorted the sample yet)
 
 Memory is the proportional set size (PSS) of every process whose environment names the stack, PostgreSQL's included:
 pages shared by several processes count once.
