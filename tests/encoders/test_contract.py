@@ -7,7 +7,8 @@ import pytest
 
 from medsift.encoders import CNN_ENCODERS, PROFILES, Encoder, load_profile
 from medsift.encoders._torch import declare_torchvision_operators
-from medsift.encoders.clip import ClipEncoder, mobilenet_encoder
+from medsift.encoders.clip import ClipEncoder
+from medsift.encoders.torchvision_cnns import RECIPES, torchvision_encoder
 from medsift.errors import UsageError, WeightsError
 from medsift.modelsets import shipped_set
 
@@ -21,21 +22,25 @@ def random_clip(model_name):
     return open_clip.create_model(model_name, load_weights=False)
 
 
-def random_mobilenet():
+def random_cnn(name):
     declare_torchvision_operators()
     import torch
     import torchvision
 
     torch.manual_seed(0)
-    return torchvision.models.mobilenet_v2(weights=None)
+    return getattr(torchvision.models, name)(weights=None)
+
+
+def cnn_maker(recipe):
+    return lambda settings: torchvision_encoder(recipe, settings, partial(random_cnn, recipe.name), "random")
 
 
 # The networks whose weights no package carries run here with random ones, of the true shapes.
 MAKERS = {
     "lite": lambda settings: load_profile(settings, shipped_set("lite")).words,
     "efficientnet_lite0": CNN_ENCODERS.get("efficientnet_lite0"),
-    "clip": lambda settings: ClipEncoder(settings, partial(random_clip, settings.clip_model), "random"),
-    "mobilenet_v2": lambda settings: mobilenet_encoder(settings, random_mobilenet, "random"),
+    "clip": lambda settings: ClipEncoder(settings, partial(random_clip, settings.clip_model), "random", "openai"),
+    **{name: cnn_maker(recipe) for name, recipe in RECIPES.items()},
 }
 
 
@@ -110,7 +115,7 @@ def test_texts_lie_in_the_same_space_or_are_refused_in_a_sentence(encoder):
 
 
 def test_profile_clip_says_in_a_sentence_that_its_weights_are_not_here(settings):
-    with pytest.raises(WeightsError, match="weights clip-ViT-B-32-quickgelu are not here"):
+    with pytest.raises(WeightsError, match="weights ViT-B-32-quickgelu are not here"):
         load_profile(settings.model_copy(update={"profile": "clip"}), None)
 
 
@@ -120,7 +125,7 @@ def test_profile_lite_without_a_model_set_is_a_sentence(settings):
 
 
 def test_an_unknown_cnn_is_answered_with_the_known_ones(settings):
-    with pytest.raises(UsageError, match="efficientnet_lite0, mobilenet_v2"):
+    with pytest.raises(UsageError, match="efficientnet_b0, efficientnet_lite0, mobilenet_v2, resnet50"):
         load_profile(settings.model_copy(update={"cnn_model": "vgg"}), shipped_set("lite"))
 
 

@@ -26,7 +26,7 @@ def pixels(profile, drawn):
 def test_both_encoders_share_one_pass_of_the_tower(profile, pixels):
     assert len(profile.towers) == 1
     assert profile.views == profile.words.tower.views
-    vectors = profile.encode_pictures(pixels)
+    vectors = profile.encode_pictures({224: pixels})
     assert set(vectors) == {"lite", "efficientnet_lite0"}
     assert vectors["lite"] == pytest.approx(profile.words.encode_pictures(pixels), abs=1e-6)
     assert vectors["efficientnet_lite0"] == pytest.approx(profile.cnn.encode_pictures(pixels), abs=1e-6)

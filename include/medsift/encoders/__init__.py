@@ -1,6 +1,6 @@
 """Pictures or words to vectors. An encoder is a head over a tower; encoders that share a tower share its pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -108,13 +108,13 @@ class Profile:
         """What a decoded picture must be rendered as, for all towers one after the other."""
         return tuple(view for tower in self.towers for view in tower.views)
 
-    def encode_pictures(self, pixels: Pixels) -> dict[str, Floats]:
-        """Vectors by encoder name, from pixels with all `views`: uint8 (n, views, size, size, 3)."""
-        features, start = {}, 0
+    def encode_pictures(self, pixels: Mapping[int, Pixels]) -> dict[str, Floats]:
+        """Vectors by encoder name, from pixels of all `views` by their side: uint8 (n, views, side, side, 3)."""
+        features, seen = {}, dict.fromkeys(pixels, 0)
         for tower in self.towers:
-            stop = start + len(tower.views)
-            features[tower.digest] = tower.features(pixels[:, start:stop])
-            start = stop
+            side, count = tower.views[0].size, len(tower.views)
+            features[tower.digest] = tower.features(pixels[side][:, seen[side] : seen[side] + count])
+            seen[side] += count
         return {encoder.name: encoder.from_features(features[encoder.tower.digest]) for encoder in self.encoders}
 
 

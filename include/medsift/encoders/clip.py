@@ -1,53 +1,50 @@
-"""Profile clip: OpenAI's CLIP (Radford et al. 2021) through open_clip, with MobileNetV2 for clusters."""
+"""Profile clip: OpenAI's CLIP (Radford et al. 2021) or another model of open_clip, with MobileNetV2 for clusters."""
 
 import hashlib
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from medsift import weights
-from medsift.encoders import CNN_ENCODERS, PROFILES, WEIGHTS, Floats, Pixels, Profile, View, unit_rows
-from medsift.encoders._torch import choose_device, declare_torchvision_operators
+from medsift.encoders import CNN_ENCODERS, PROFILES, WEIGHTS, Floats, Pixels, Profile, unit_rows
+from medsift.encoders._open_clip import configuration, load_network, preprocessing
+from medsift.encoders._torch import choose_device
 from medsift.encoders._tower import NetworkTower
-from medsift.encoders.cnn import CnnEncoder
-from medsift.errors import SettingError, WeightsError
+from medsift.encoders.torchvision_cnns import MOBILENET
 from medsift.modelsets import ModelSet
 from medsift.settings import Settings
+from medsift.volume import Volume
+from medsift.weights.local import find, locate
 
 NAME = "clip"
-MOBILENET = "mobilenet_v2"
-CLIP_MEAN, CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TEXT_BATCH_SIZE = 64
-MOBILENET_WIDTH = 1280
-HINT = "They come from their authors' addresses, not from a package registry; profile lite works without them."
-
 
 Load = Callable[[], Any]  # gives a network with its weights
 
 
 class ClipEncoder:
-    """A CLIP model: `load` gives open_clip's network with its weights, called at the first use."""
+    """A CLIP model: `load` gives open_clip's network with its weights, called at the first use.
+
+    `tag` says whose training the weights are, from which the preprocessing follows.
+    """
 
     name = NAME
     has_words = True
 
-    def __init__(self, settings: Settings, load: Load, weights_digest: str) -> None:
+    def __init__(self, settings: Settings, load: Load, weights_digest: str, tag: str = "") -> None:
         self._model_name = settings.clip_model
         self._device_name = settings.device
         self._load = load
-        configuration = _configuration(settings.clip_model)
-        self.dimension = int(configuration["embed_dim"])
-        size = settings.image_size or int(configuration["vision_cfg"]["image_size"])
+        self.dimension = int(configuration(settings.clip_model)["embed_dim"])
+        own = preprocessing(settings.clip_model, tag, settings.image_size)
         self.tower = NetworkTower(
             settings.clip_model,
             load=self._picture_network,
             weights_digest=weights_digest,
-            views=(View(size, "crop", resize=size),),
-            mean=CLIP_MEAN,
-            deviation=CLIP_DEVIATION,
+            views=(own.view,),
+            mean=own.mean,
+            deviation=own.deviation,
             width=self.dimension,
             device=settings.device,
             batch_size=settings.batch_size,
@@ -96,9 +93,17 @@ class ClipEncoder:
 @PROFILES.register(NAME)
 def clip_profile(settings: Settings, _model_set: ModelSet | None) -> Profile:
     """CLIP for words, MobileNetV2 for clusters; raises `WeightsError` while their weights are not there."""
-    entry, pinned = _single_file(f"{NAME}-{settings.clip_model}")
-    words = ClipEncoder(settings, partial(_load_clip, settings, entry.name, pinned.name), pinned.sha256)
-    return Profile(NAME, words, CNN_ENCODERS.get(_cnn_name(settings))(settings))
+    return Profile(NAME, clip_encoder(settings), CNN_ENCODERS.get(_cnn_name(settings))(settings))
+
+
+def clip_encoder(settings: Settings) -> ClipEncoder:
+    """The CLIP model that the settings name; raises `WeightsError` while its weights are not there."""
+    name, volume = settings.clip_model, Volume(settings.volume)
+    configuration(name)  # a name that means nothing is a wrong setting, not missing weights
+    pin = find(volume, name)
+    return ClipEncoder(
+        settings, lambda: load_network(name, locate(volume, name), settings.image_size), pin.sha256, pin.tag
+    )
 
 
 @WEIGHTS.register(NAME)
@@ -107,75 +112,5 @@ def clip_weights(settings: Settings) -> list[str]:
     return [settings.clip_model, _cnn_name(settings)]
 
 
-@CNN_ENCODERS.register(MOBILENET)
-def mobilenet_v2(settings: Settings) -> CnnEncoder:
-    """MobileNetV2's 1280 pooled features; raises `WeightsError` while its weights are not there."""
-    entry, pinned = _single_file(MOBILENET)
-    return mobilenet_encoder(settings, partial(_load_mobilenet, entry.name, pinned.name), pinned.sha256)
-
-
-def mobilenet_encoder(settings: Settings, load: Load, weights_digest: str) -> CnnEncoder:
-    """The encoder over torchvision's MobileNetV2, which `load` gives with its weights."""
-    size = settings.image_size or 224
-    views = (View(size, "crop", resize=round(size * 232 / 224), resample="bilinear"),)
-    tower = NetworkTower(
-        MOBILENET,
-        load=lambda: _without_classifier(load()),
-        weights_digest=weights_digest,
-        views=views,
-        mean=IMAGENET_MEAN,
-        deviation=IMAGENET_DEVIATION,
-        width=MOBILENET_WIDTH,
-        device=settings.device,
-        batch_size=settings.batch_size,
-    )
-    return CnnEncoder(tower)
-
-
-def _single_file(name: str) -> tuple[weights.Weights, weights.PinnedFile]:
-    if name not in weights.manifest():
-        raise WeightsError(f"The weights {name} are not here and have no pinned digest.", HINT)
-    entry = weights.get(name)
-    return entry, entry.files[0]
-
-
 def _cnn_name(settings: Settings) -> str:
     return MOBILENET if settings.cnn_model == "auto" else settings.cnn_model
-
-
-def _load_clip(settings: Settings, name: str, file: str) -> Any:
-    declare_torchvision_operators()
-    import open_clip
-
-    network = open_clip.create_model(
-        settings.clip_model, load_weights=False, force_image_size=settings.image_size or None
-    )
-    open_clip.load_checkpoint(network, str(weights.path(name, file)), weights_only=True)
-    return network
-
-
-def _load_mobilenet(name: str, file: str) -> Any:
-    declare_torchvision_operators()
-    import torch
-    import torchvision
-
-    network = torchvision.models.mobilenet_v2(weights=None)
-    network.load_state_dict(torch.load(weights.path(name, file), map_location="cpu", weights_only=True))
-    return network
-
-
-def _without_classifier(network: Any) -> Any:
-    import torch
-
-    network.classifier = torch.nn.Identity()
-    return network.eval().requires_grad_(False)
-
-
-def _configuration(model_name: str) -> dict[str, Any]:
-    declare_torchvision_operators()
-    import open_clip
-
-    configuration: dict[str, Any] | None = open_clip.get_model_config(model_name)
-    if configuration is None:
-        raise SettingError("clip_model", model_name, "a model that open_clip knows, such as ViT-B-32-quickgelu")
-    return configuration

@@ -1,7 +1,7 @@
 """Pictures as batches of pixels for the models, decoded ahead in child processes."""
 
+import itertools
 import logging
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,11 +22,11 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class PixelBatch:
-    """`pixels` is uint8 RGB (n, views, size, size, 3), row i of picture `sha256s[i]`; `failed` has the reasons of
-    those met on the way whose file could not be read."""
+    """`pixels` is, by the side of the views, uint8 RGB (n, views of that side, side, side, 3), row i of picture
+    `sha256s[i]`; `failed` has the reasons of those met on the way whose file could not be read."""
 
     sha256s: list[str] = field(default_factory=list)
-    pixels: Pixels = field(default_factory=lambda: np.empty((0, 0, 0, 0, 3), np.uint8))
+    pixels: dict[int, Pixels] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -37,16 +37,11 @@ def pixel_batches(
     batch_size: int,
     max_pixels: int,
 ) -> Iterator[PixelBatch]:
-    """Batches of at most `batch_size` pictures (sha256, path), in order; `views` of one size as fields of a `View`.
-
-    Raises `ValueError` for views of several sizes.
-    """
-    if len({view["size"] for view in views}) != 1:
-        raise ValueError("the views of one pass have one size")
-    shape = (len(views), views[0]["size"], views[0]["size"], 3)
-    work = partial(_pixels, {"views": [dict(view) for view in views], "max_pixels": max_pixels}, shape)
+    """Batches of at most `batch_size` pictures (sha256, path), in order; `views` as fields of a `View`."""
+    sides = [int(view["size"]) for view in views]
+    work = partial(_pixels, {"views": [dict(view) for view in views], "max_pixels": max_pixels}, sides)
     names: list[str] = []
-    rows: list[Pixels] = []
+    rows: list[bytes] = []
     failed: dict[str, str] = {}
     for sha256, pixels in workers.map(work, pictures):
         if isinstance(pixels, str):
@@ -56,20 +51,37 @@ def pixel_batches(
         names.append(sha256)
         rows.append(pixels)
         if len(rows) == batch_size:
-            yield PixelBatch(names, np.stack(rows), failed)
+            yield PixelBatch(names, _by_side(rows, sides), failed)
             names, rows, failed = [], [], {}
     if rows or failed:
-        yield PixelBatch(names, np.stack(rows) if rows else np.empty((0, *shape), np.uint8), failed)
+        yield PixelBatch(names, _by_side(rows, sides), failed)
 
 
 def _pixels(
-    arguments: Mapping[str, Any], shape: tuple[int, ...], sandbox: Sandbox, picture: tuple[str, Path]
-) -> tuple[str, Pixels | str]:
+    arguments: Mapping[str, Any], sides: Sequence[int], sandbox: Sandbox, picture: tuple[str, Path]
+) -> tuple[str, bytes | str]:
     sha256, path = picture
     try:
         answers = list(sandbox.stream("medsift.pictures.views:views", {**arguments, "path": str(path)}))
-        if [len(data) for _, data in answers] != [math.prod(shape)]:
+        if [len(data) for _, data in answers] != [sum(map(_bytes_of, sides))]:
             raise SandboxError(GARBAGE)
     except (PictureError, SourceError) as error:
         return sha256, str(error)
-    return sha256, np.frombuffer(answers[0][1], np.uint8).reshape(shape)
+    return sha256, answers[0][1]
+
+
+def _bytes_of(side: int) -> int:
+    return side * side * 3
+
+
+def _by_side(rows: Sequence[bytes], sides: Sequence[int]) -> dict[int, Pixels]:
+    """Bytes of all views of each picture to arrays, views of one side together in their order."""
+    starts = list(itertools.accumulate(map(_bytes_of, sides), initial=0))
+    pixels = {side: np.empty((len(rows), sides.count(side), side, side, 3), np.uint8) for side in sides}
+    for number, row in enumerate(rows):
+        filled = dict.fromkeys(sides, 0)
+        for side, start in zip(sides, starts, strict=False):
+            view = np.frombuffer(row, np.uint8, _bytes_of(side), start)
+            pixels[side][number, filled[side]] = view.reshape(side, side, 3)
+            filled[side] += 1
+    return pixels

@@ -11,38 +11,35 @@ from medsift.pictures.decode import normalised, open_picture
 
 SPARE = 2  # a JPEG is decoded at no less than so many times the size that is needed
 RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
-Box = tuple[float, float, float, float]
 
 
 def views(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """One item: uint8 RGB pixels of shape (views, size, size, 3); raises `PictureError`.
+    """One item: uint8 RGB pixels of the views one after the other, each (size, size, 3); raises `PictureError`.
 
-    `arguments`: path, max_pixels, views (dictionaries of size, mode, resize, resample; of one size).
+    `arguments`: path, max_pixels, views (dictionaries of size, mode, resize, resample).
     """
     wanted = arguments["views"]
     image = open_picture(payload or Path(arguments["path"]).read_bytes(), arguments["max_pixels"])
     side = SPARE * max(max(view["size"], view["resize"]) for view in wanted)
     image.draft(None, (side, side))
     colour = normalised(image).convert("RGB")
-    yield {}, np.stack([_seen(colour, view) for view in wanted]).tobytes()
+    yield {}, b"".join(_seen(colour, view).tobytes() for view in wanted)
 
 
 def _seen(image: Image.Image, view: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    size, box = view["size"], None
+    size, resample = view["size"], RESAMPLING[view["resample"]]
     if view["mode"] == "crop":
-        box = _central_box(image.width, image.height, view["resize"] or size, size)
-    resized = image.resize((size, size), RESAMPLING[view["resample"]], box=box)
-    pixels = np.asarray(resized)
+        return np.asarray(_central_crop(image, view["resize"] or size, size, resample))
+    pixels = np.asarray(image.resize((size, size), resample))
     return pixels[:, ::-1] if view["mode"] == "mirror" else pixels
 
 
-def _central_box(width: int, height: int, resize: int, size: int) -> Box:
-    """What a resize of the shorter side to `resize` with a central cut of `size` shows, in source pixels.
+def _central_crop(image: Image.Image, resize: int, size: int, resample: Image.Resampling) -> Image.Image:
+    """The shorter side resized to `resize`, then the centre: the very pixels of torchvision's Resize and CenterCrop.
 
-    Rounds as torchvision's Resize and CenterCrop do, and gives their pixels without making the parts cut off.
+    Resizing only what is left of the picture would be cheaper and rounds otherwise in one pixel of seven.
     """
-    shorter = min(width, height)
-    across, down = int(resize * width / shorter), int(resize * height / shorter)
-    left, top = round((across - size) / 2), round((down - size) / 2)
-    x, y = width / across, height / down
-    return left * x, top * y, (left + size) * x, (top + size) * y
+    shorter = min(image.size)
+    resized = image.resize((int(resize * image.width / shorter), int(resize * image.height / shorter)), resample)
+    left, top = round((resized.width - size) / 2), round((resized.height - size) / 2)
+    return resized.crop((left, top, left + size, top + size))

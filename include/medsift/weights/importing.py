@@ -2,11 +2,13 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from medsift.errors import UsageError, WeightsError
 from medsift.volume import Volume, atomic_path, sha256_of_file
 from medsift.weights.local import Pin, pins, record
+from medsift.weights.published import published
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -60,7 +62,7 @@ def _pin(volume: Volume, name: str, path: Path, sha256: str, tag: str) -> Pin:
         raise UsageError(f"{sha256!r} is no SHA-256: 64 digits from 0 to f.")
     known = pins(volume).get(name)
     if known is not None and (not sha256 or sha256 == known.sha256):
-        return known
+        return replace(known, tag=tag) if tag and name not in published() else known
     if known is not None:
         raise WeightsError(f"The weights {name} are pinned with SHA-256 {known.sha256}, not {sha256}.")
     if not sha256:
