@@ -19,7 +19,8 @@ class Leaf:
     """A leaf source: one file or one address, as planned.
 
     `source` is its one name everywhere (absolute path or address); `kind` a registered source kind, empty where
-    nothing can read it. `state` is `new`, `unchanged` (pictures come from the store), `empty` or `failed` (with reason).
+    nothing can read it. `state` is `new`, `unchanged` (its pictures come from the store), or `empty` or `failed` with a
+    reason.
     `digest` is the SHA-256 of a file's bytes; `etag` and `last_modified` are what a server said the last time.
     """
 

@@ -56,9 +56,7 @@ class Settings(BaseModel):
     cnn_model: str = Field("auto", description="CNN encoder; auto takes the profile's own.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models run; auto takes a GPU if any.")
     batch_size: int = Field(32, ge=1, le=4096, description="Pictures a model sees at once.")
-    image_size: int = Field(
-        0, ge=0, le=1024, description="Side in pixels of a model's input; 0 takes the model's own."
-    )
+    image_size: int = Field(0, ge=0, le=1024, description="Side in pixels of a model's input; 0 takes the model's own.")
     num_workers: int = Field(0, ge=0, le=256, description="Child processes that decode; 0 takes one a core.")
 
     prompt_set: str = Field("figures", description="Prompt set: a folder of prompt files in prompts_dir.")
@@ -105,7 +103,8 @@ class Settings(BaseModel):
 
     timezone: str = Field("UTC", description="Time zone in which the nightly run starts at 02:00.")
     webhook_url: str = Field(
-        "", description="Address told of a failed run (JSON by POST); empty means none.",
+        "",
+        description="Address told of a failed run (JSON by POST); empty means none.",
         json_schema_extra={"secret": True},
     )
 
@@ -184,9 +183,7 @@ class Settings(BaseModel):
         return value
 
     @classmethod
-    def load(
-        cls, overrides: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None
-    ) -> Self:
+    def load(cls, overrides: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Self:
         """Settings from options or Params (`overrides`), environment and file; raises `SettingError`."""
         environment = os.environ if environment is None else environment
         given = dict(overrides or {})
@@ -223,9 +220,9 @@ class Settings(BaseModel):
 
     @classmethod
     def _validated(cls, values: dict[str, Any]) -> Self:
-        for name in values:
+        for name, value in values.items():
             if name not in cls.model_fields:
-                raise SettingError(name, values[name], "one of " + ", ".join(sorted(cls.model_fields)))
+                raise SettingError(name, value, "one of " + ", ".join(sorted(cls.model_fields)))
         try:
             return cls(**values)
         except ValidationError as error:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from medsift.errors import MedsiftError
 
-
 PART = ".part"
 
 
