@@ -110,9 +110,9 @@ class Volume:
         """Where they grow while they are fetched; kept when that breaks off, to be gone on with."""
         return self.weights / f"{sha256}{PART}"
 
-    def self_test(self, sha256: str, encoder_digest: str) -> Path:
-        """Reference vectors of an encoder, beside its weights."""
-        return self.weights / sha256 / f"selftest-{encoder_digest[:32]}.safetensors"
+    def self_test(self, sha256: str, tower_digest: str) -> Path:
+        """Reference vectors of a tower, beside its weights."""
+        return self.weights / sha256 / f"selftest-{tower_digest[:32]}.safetensors"
 
     @property
     def model_sets(self) -> Path:

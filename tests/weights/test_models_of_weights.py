@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medsift.encoders import load_profile
+from medsift.encoders import Profile, load_profile
 from medsift.encoders._checkpoint import is_torchscript, torchscript_state
 from medsift.encoders._open_clip import load_network
 from medsift.encoders._torch import declare_torchvision_operators
@@ -21,9 +21,10 @@ from medsift.encoders.torchvision_cnns import RECIPES, torchvision_encoder
 from medsift.errors import SettingError, WeightsError
 from medsift.pictures.views import views as render_views
 from medsift.settings import Settings
+from medsift.steps.bring_weights import import_weights, self_test
 from medsift.volume import Volume
 from medsift.weights.fetch import fetch
-from medsift.weights.importing import import_file
+from medsift.weights.local import find, pins
 
 MODEL = "ViT-B-32-quickgelu"
 TEXTS = ["a chest X-ray", "a bar chart with a legend", ""]
@@ -131,9 +132,10 @@ def test_another_model_imported_under_its_digest_runs_as_profile_clip(state, set
 
     file = tmp_path / "open_clip_model.pt"
     torch.save({"state_dict": {f"module.{name}": tensor.float() for name, tensor in state.items()}}, file)
-    import_file(Volume(settings.volume), "ViT-B-32", file, sha256=digest_of(file), tag="laion2b_s34b_b79k")
+    import_weights(settings, "ViT-B-32", file, sha256=digest_of(file), tag="laion2b_s34b_b79k")
     chosen = {"profile": "clip", "clip_model": "ViT-B-32", "cnn_model": "efficientnet_lite0", "device": "cpu"}
     profile = load_profile(settings.model_copy(update=chosen), None)
+    assert Volume(settings.volume).self_test(digest_of(file), profile.words.tower.digest).exists()
 
     plain, _, transform = open_clip.create_model_and_transforms("ViT-B-32", pretrained=str(file))
     expected = reference(plain.eval().encode_image, transform, pictures)
@@ -172,20 +174,22 @@ def test_cnn_encoders_give_the_pooled_features_of_plain_torchvision(name, theirs
     assert encoder.dimension == expected.shape[1]
 
 
-def test_encoders_of_different_sides_share_one_decoding(state, settings, pictures, tmp_path):
-    import torch
+def test_encoders_of_different_sides_share_one_decoding(settings, pictures):
+    import torchvision
 
-    file = tmp_path / "clip.pt"
-    torch.save(dict(state), file)
-    import_file(Volume(settings.volume), "ViT-B-32", file, sha256=digest_of(file), tag="laion2b_s34b_b79k")
-    chosen = {"profile": "clip", "clip_model": "ViT-B-32", "cnn_model": "efficientnet_lite0", "device": "cpu"}
-    profile = load_profile(settings.model_copy(update=chosen), None)
-    larger = load_profile(settings.model_copy(update=chosen | {"image_size": 256}), None).cnn
-    mixed = type(profile)("clip", profile.words, larger)
-    pixels = {encoder.tower.views[0].size: seen(encoder, pictures) for encoder in mixed.encoders}
-    assert set(pixels) == {224, 256}
-    vectors = mixed.encode_pictures(pixels)
-    assert vectors["efficientnet_lite0"] == pytest.approx(larger.encode_pictures(pixels[256]), abs=1e-6)
+    network = torchvision.models.mobilenet_v2(weights=None)
+    small, large = (
+        torchvision_encoder(
+            RECIPES["mobilenet_v2"], settings.model_copy(update={"image_size": side}), lambda: network, "random"
+        )
+        for side in (96, 128)
+    )
+    large.name = "larger"
+    profile = Profile("mixed", small, large)
+    pixels = {encoder.tower.views[0].size: seen(encoder, pictures) for encoder in profile.encoders}
+    vectors = profile.encode_pictures(pixels)
+    assert vectors["mobilenet_v2"] == pytest.approx(small.encode_pictures(pixels[96]), abs=1e-6)
+    assert vectors["larger"] == pytest.approx(large.encode_pictures(pixels[128]), abs=1e-6)
 
 
 def test_an_archive_is_read_without_running_what_stands_in_it(scripted, state):
@@ -223,6 +227,26 @@ def test_weights_of_another_shape_are_a_sentence(tmp_path):
     torch.save({"visual.conv1.weight": torch.zeros(3)}, path)
     with pytest.raises(WeightsError, match="do not fit ViT-B-32"):
         load_network("ViT-B-32", path)
+
+
+def test_a_file_that_does_not_fit_its_model_is_not_kept(settings, tmp_path):
+    import torch
+
+    path = tmp_path / "other.pth"
+    torch.save({"visual.conv1.weight": torch.zeros(3)}, path)
+    with pytest.raises(WeightsError, match="knows no training"):
+        import_weights(settings, "ViT-B-32", path, sha256=digest_of(path), tag="nobody")
+    with pytest.raises(WeightsError, match="do not fit ViT-B-32"):
+        import_weights(settings, "ViT-B-32", path, sha256=digest_of(path), tag="laion2b_s34b_b79k")
+    volume = Volume(settings.volume)
+    assert "ViT-B-32" not in pins(volume)
+    with pytest.raises(WeightsError, match="are not here"):
+        find(volume, "ViT-B-32")
+
+
+def test_what_is_not_here_cannot_be_tested(settings):
+    with pytest.raises(WeightsError, match="weights mobilenet_v2 are not here"):
+        self_test(settings, "mobilenet_v2")
 
 
 def clip_of(settings: Settings, model: str, tag: str = "") -> ClipEncoder:

@@ -9,11 +9,10 @@ from medsift.cli._options import settings_options
 from medsift.cli._progress import StepProgress
 from medsift.encoders import needed_weights
 from medsift.errors import UsageError, WeightsError
-from medsift.settings import OPENAI_SPELLINGS, Settings
+from medsift.settings import Settings
+from medsift.steps.bring_weights import fetch_weights, import_known_weights, import_weights, model_name
 from medsift.volume import Volume
-from medsift.weights.fetch import fetch
-from medsift.weights.importing import import_file, import_known
-from medsift.weights.local import find, locate, pins
+from medsift.weights.local import Pin, find, locate, pins
 from medsift.weights.published import published
 
 EPILOG = """\b
@@ -56,7 +55,7 @@ def verify_command(names: tuple[str, ...], settings: Settings) -> None:
     """
     volume = Volume(settings.volume)
     problems = 0
-    checked = [_model_name(name) for name in names] or _all_names(settings, volume)
+    checked = [model_name(name) for name in names] or _all_names(settings, volume)
     for name in checked:
         for label, problem in _problems(volume, name):
             problems += bool(problem)
@@ -70,24 +69,11 @@ def verify_command(names: tuple[str, ...], settings: Settings) -> None:
 @settings_options
 def fetch_command(names: tuple[str, ...], settings: Settings) -> None:
     """Fetch published weights from their authors: NAMES, or what the profile needs. Broken off, it is gone on with."""
-    wanted = [_model_name(name) for name in names] or needed_weights(settings)
-    for name in wanted:
-        if name not in published():
-            known = ", ".join(published())
-            raise UsageError(
-                f"The weights {name} are not published in medsift's manifest; it has {known}.",
-                f"Bring them with: medsift weights import {name} FILE --sha256 DIGEST",
-            )
+    wanted = [model_name(name) for name in names] or needed_weights(settings)
     if not wanted:
         click.echo(f"Profile {settings.profile} needs nothing to be fetched.")
-    for name in wanted:
-        with StepProgress() as progress:
-            path = fetch(
-                published()[name],
-                settings,
-                lambda file, done, total: progress(f"{file} (MB)", done // MEGABYTE, total // MEGABYTE),
-            )
-        click.echo(f"{name}: {path}")
+    with StepProgress() as progress:
+        _show_brought(fetch_weights(settings, wanted, progress), settings)
 
 
 @command.command("import")
@@ -101,20 +87,20 @@ def import_command(arguments: tuple[str, ...], sha256: str, tag: str, settings: 
     Without NAME the file, or each file of the folder, is known by its name or digest. With NAME and --sha256 it may
     be any model that open_clip knows.
     """
-    volume, path = Volume(settings.volume), Path(arguments[-1])
+    path = Path(arguments[-1])
     match arguments:
         case [_] if not sha256:
-            imported = import_known(volume, path)
+            imported = import_known_weights(settings, path)
         case [name, _]:
-            imported = [import_file(volume, _model_name(name), path, sha256=sha256, tag=tag)]
+            imported = [import_weights(settings, model_name(name), path, sha256=sha256, tag=tag)]
         case _:
             raise UsageError("Say it as: medsift weights import [NAME] FILE [--sha256 DIGEST]")
-    for pin in imported:
-        click.echo(f"{pin.name}: {pin.path(volume)}")
+    _show_brought(imported, settings)
 
 
-def _model_name(name: str) -> str:
-    return OPENAI_SPELLINGS.get(name, name)
+def _show_brought(pins: list[Pin], settings: Settings) -> None:
+    for pin in pins:
+        click.echo(f"{pin.name}: {pin.path(Volume(settings.volume))} is as pinned and passed its self-test")
 
 
 def _show(name: str, size: int, licence: str, about: str, place: str) -> None:

@@ -44,6 +44,9 @@ class Tower(Protocol):
     def views(self) -> tuple[View, ...]:
         """What it wants to see of a picture; all of one size."""
 
+    def prepare(self) -> None:
+        """Load the network before its first use; raises `WeightsError` where it cannot be used."""
+
     def features(self, pixels: Pixels) -> Floats:
         """Pooled features: uint8 (n, views, size, size, 3) -> float32 (n, width)."""
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,7 @@ class ClipEncoder:
             width=self.dimension,
             device=settings.device,
             batch_size=settings.batch_size,
+            self_test=partial(Volume(settings.volume).self_test, weights_digest),
         )
 
     @cached_property
@@ -104,6 +105,11 @@ def clip_encoder(settings: Settings) -> ClipEncoder:
     return ClipEncoder(
         settings, lambda: load_network(name, locate(volume, name), settings.image_size), pin.sha256, pin.tag
     )
+
+
+def check_model(name: str, tag: str) -> None:
+    """Raise `SettingError` or `WeightsError` for a model and training that medsift cannot run."""
+    preprocessing(name, tag)
 
 
 @WEIGHTS.register(NAME)

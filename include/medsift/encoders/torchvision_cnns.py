@@ -56,6 +56,7 @@ def torchvision_encoder(recipe: Recipe, settings: Settings, load: Load, weights_
         width=recipe.width,
         device=settings.device,
         batch_size=settings.batch_size,
+        self_test=partial(Volume(settings.volume).self_test, weights_digest),
     )
     return CnnEncoder(tower)
 

@@ -66,16 +66,24 @@ def locate(volume: Volume, name: str) -> Path:
 def record(volume: Volume, pin: Pin) -> None:
     """Pin imported weights in the volume's manifest; what medsift knows of itself needs no record."""
     if pin.name not in published():
-        known = _imported(volume) | {pin.name: pin}
-        document = {name: {key: value for key, value in asdict(entry).items() if key != "name"}
-                    for name, entry in sorted(known.items())}  # fmt: skip
-        write_atomically(volume.weights_manifest, json.dumps(document, indent=1).encode() + b"\n")
+        _write(volume, _imported(volume) | {pin.name: pin})
+
+
+def forget(volume: Volume, pin: Pin) -> None:
+    """Remove weights that turned out to be of no use, and their pin."""
+    pin.path(volume).unlink(missing_ok=True)
+    _write(volume, {name: known for name, known in _imported(volume).items() if name != pin.name})
+
+
+def _write(volume: Volume, known: Mapping[str, Pin]) -> None:
+    document = {name: asdict(pin) for name, pin in sorted(known.items())}
+    write_atomically(volume.weights_manifest, json.dumps(document, indent=1).encode() + b"\n")
 
 
 def _imported(volume: Volume) -> dict[str, Pin]:
     try:
         stored: Mapping[str, Mapping[str, object]] = json.loads(volume.weights_manifest.read_text(encoding="utf-8"))
-        return {name: Pin(name, **values) for name, values in stored.items()}  # type: ignore[arg-type]
+        return {name: Pin(**values) for name, values in stored.items()}  # type: ignore[arg-type]
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError) as error:

@@ -1,0 +1,114 @@
+"""Does this machine compute what the weights mean? Vectors of 64 drawn pictures, compared with the reference's.
+
+The reference is torch in float32 on a CPU; it writes its vectors beside the weights when they are brought. Anything
+else that runs them, be it another device, precision, engine or version of torch, must reproduce them before it is used:
+accelerators that compute wrong results without a word are a known trouble.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medsift.encoders import Floats, Pixels, unit_rows
+from medsift.errors import WeightsError
+from medsift.volume import write_atomically
+
+log = logging.getLogger(__name__)
+
+COUNT = 64
+TOLERANCE = 0.01  # largest error of a vector, as a share of how far vectors lie from their mean
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """The reference vectors of one tower in a file; `maker` says what made them or is to reproduce them."""
+
+    path: Path
+
+    def is_made_by(self, maker: str) -> bool:
+        """Whether that very reference wrote the file, so that there is nothing to compare."""
+        return self.path.exists() and self._read()[1] == maker
+
+    def write(self, features: Floats, maker: str) -> None:
+        """Keep the reference's features of the drawn pictures (64, d), at unit length."""
+        from safetensors.numpy import save
+
+        write_atomically(self.path, save({"vectors": unit_rows(features)}, {"maker": maker}))
+
+    def require(self, features: Floats, name: str, maker: str) -> None:
+        """Raise `WeightsError` unless features of the drawn pictures (64, d) point where the reference's do."""
+        vectors, reference = self._read()
+        spread = np.linalg.norm(vectors - vectors.mean(axis=0), axis=1).mean()
+        error = float(np.linalg.norm(unit_rows(features) - vectors, axis=1).max() / spread)
+        log.info("self-test of %s by %s against %s: error %.2g, allowed %.2g", name, maker, reference, error, TOLERANCE)
+        if not error <= TOLERANCE:  # an error that is no number is one too
+            raise WeightsError(
+                f"{name} failed its self-test: {maker} is off the vectors of {reference} by {error:.2g} of their "
+                f"spread, allowed is {TOLERANCE}.",
+                "It is not used; set device to cpu.",
+            )
+
+    def _read(self) -> tuple[Floats, str]:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.path, "np") as file:
+                vectors: Floats = file.get_tensor("vectors")
+                return vectors, file.metadata()["maker"]
+        except (SafetensorError, KeyError, TypeError) as error:
+            raise WeightsError(f"{self.path} is no self-test ({error}).", "Remove it; it is made anew.") from None
+
+
+def drawn_pictures(side: int) -> Pixels:
+    """64 pictures drawn by whole numbers alone, the same on every machine: uint8 (64, side, side, 3)."""
+    down, across = (np.indices((side, side), dtype=np.int64) * 256) // side
+    pictures = [PATTERNS[number % len(PATTERNS)](across, down, number) for number in range(COUNT)]
+    return np.stack([np.stack(channels, axis=-1) for channels in pictures]).astype(np.uint8)
+
+
+def _gradient(x: Integers, y: Integers, n: int) -> list[Integers]:
+    return [(x * (n // 8 + 1) + y * c) // 4 % 256 for c in range(3)]
+
+
+def _discs(x: Integers, y: Integers, n: int) -> list[Integers]:
+    far = (x - 90 - n) ** 2 + (y - 120) ** 2
+    return [np.where(far < (30 + n + 20 * c) ** 2, 230 - 60 * c, 20 + n) for c in range(3)]
+
+
+def _rings(x: Integers, y: Integers, n: int) -> list[Integers]:
+    grey = ((x - 128) ** 2 + (y - 128) ** 2) // (40 + 12 * n) % 2 * 200 + 30
+    return [grey, grey, grey]
+
+
+def _stripes(x: Integers, y: Integers, n: int) -> list[Integers]:
+    return [((x * (n % 3) + y) // (3 + n % 11) % 2) * (255 - 70 * c) for c in range(3)]
+
+
+def _squares(x: Integers, y: Integers, n: int) -> list[Integers]:
+    wide = 8 + n
+    return [((x // wide + y // wide + c * (n % 2)) % 2) * 220 for c in range(3)]
+
+
+def _woven(x: Integers, y: Integers, n: int) -> list[Integers]:
+    return [((x ^ y) * (1 + n // 8) + 40 * c) % 256 for c in range(3)]
+
+
+def _grains(x: Integers, y: Integers, n: int) -> list[Integers]:
+    wide = 2 + n // 8
+    mixed = ((x // wide + n) * 7919 + (y // wide) * 104729) ** 2
+    return [(mixed >> (7 * c + 9)) % 256 for c in range(3)]
+
+
+def _frame(x: Integers, y: Integers, n: int) -> list[Integers]:
+    is_line = (abs(x - 40) < 3) | (abs(y - 210) < 3) | (abs(y - 200 + (x - 40) * (n + 8) // 80) < 3)
+    return [np.where(is_line, 30 * c, 255) for c in range(3)]
+
+
+PATTERNS: tuple[Callable[[Integers, Integers, int], list[Integers]], ...] = (
+    _gradient, _discs, _rings, _stripes, _squares, _woven, _grains, _frame,
+)  # fmt: skip

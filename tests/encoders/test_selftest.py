@@ -1,0 +1,98 @@
+import hashlib
+from functools import partial
+
+import numpy as np
+import pytest
+
+from medsift.encoders import View
+from medsift.encoders._selftest import SelfTest, drawn_pictures
+from medsift.encoders._tower import NetworkTower
+from medsift.errors import WeightsError
+from medsift.volume import Volume
+
+WEIGHTS = "ab" * 32
+
+
+def tower(volume, *, spoilt=0.0, digest=WEIGHTS):
+    """A small network; `spoilt` is added to its values, as an accelerator that computes wrongly would."""
+    import torch
+
+    class Spoilt(torch.nn.Sequential):
+        def forward(self, inputs):
+            values = super().forward(inputs)
+            return values + spoilt * torch.arange(values.shape[1])
+
+    torch.manual_seed(4)
+    network = Spoilt(torch.nn.Conv2d(3, 8, 7, 5), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.LazyLinear(16))
+    network(torch.zeros(1, 3, 48, 48))
+    return NetworkTower(
+        "small",
+        load=lambda: network.eval().requires_grad_(False),
+        weights_digest=digest,
+        views=(View(48, "squash"),),
+        mean=(0.5, 0.5, 0.5),
+        deviation=(0.5, 0.5, 0.5),
+        width=16,
+        device="cpu",
+        self_test=partial(volume.self_test, digest),
+    )
+
+
+@pytest.fixture
+def volume(tmp_path):
+    return Volume(tmp_path)
+
+
+def made_elsewhere(path):
+    """The same reference, as if another machine's torch had written it."""
+    from safetensors.numpy import load_file, save_file
+
+    save_file(load_file(path), path, {"maker": "torch 1.7 float32 on cpu"})
+
+
+def test_the_drawn_pictures_are_always_the_same_and_all_different():
+    pictures = drawn_pictures(224)
+    assert (pictures.shape, pictures.dtype) == ((64, 224, 224, 3), np.uint8)
+    assert len({picture.tobytes() for picture in pictures}) == 64
+    assert hashlib.sha256(pictures.tobytes()).hexdigest().startswith("01c25baff9d0e5c1")
+    assert drawn_pictures(288).shape == (64, 288, 288, 3)
+
+
+def test_the_reference_is_written_beside_the_weights_at_the_first_load(volume):
+    first = tower(volume)
+    first.prepare()
+    path = volume.self_test(WEIGHTS, first.digest)
+    assert path.parent == volume.weights / WEIGHTS
+    vectors, maker = SelfTest(path)._read()
+    assert vectors.shape == (64, 16)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    assert maker.startswith("torch ") and maker.endswith("float32 on cpu")
+
+
+def test_who_reproduces_the_reference_is_used(volume):
+    first = tower(volume)
+    first.prepare()
+    made_elsewhere(volume.self_test(WEIGHTS, first.digest))
+    second = tower(volume)
+    assert second.features(drawn_pictures(48)[:, None]).shape == (64, 16)
+
+
+@pytest.mark.parametrize("spoilt", [0.05, float("nan"), float("inf")])
+def test_who_computes_wrongly_is_refused_in_a_sentence(volume, spoilt):
+    first = tower(volume)
+    first.prepare()
+    made_elsewhere(volume.self_test(WEIGHTS, first.digest))
+    with pytest.raises(WeightsError, match=r"small failed its self-test: torch .* on cpu is off .* of torch 1.7"):
+        tower(volume, spoilt=spoilt).prepare()
+
+
+def test_a_damaged_reference_is_a_sentence(volume):
+    first = tower(volume)
+    first.prepare()
+    volume.self_test(WEIGHTS, first.digest).write_bytes(b"nothing")
+    with pytest.raises(WeightsError, match="Remove it"):
+        tower(volume).prepare()
+
+
+def test_other_preprocessing_has_a_reference_of_its_own(volume):
+    assert volume.self_test(WEIGHTS, "a" * 64) != volume.self_test(WEIGHTS, "b" * 64)
