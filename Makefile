@@ -10,7 +10,7 @@ PINNED := $(addprefix -c ,$(LOCK))
 export SOURCES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status setup sample test test-all lint
+.PHONY: help run up down status setup clip sample test test-all lint
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ status: setup ## Say how they are
 
 setup: $(VENV)/.ready ## Make .venv with all that is needed (again only when requirements change)
 	@:
+
+clip: setup ## Fetch CLIP and MobileNetV2 (354 + 14 MB), test them and use them: profile clip
+	@$(MEDSIFT) weights fetch --profile clip && $(MEDSIFT) profile use clip
 
 sample: $(VENV)/.sample ## Build the sample in examples/sample/
 	@$(BIN)/python tools/make_sample.py examples/sample

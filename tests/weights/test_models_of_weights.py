@@ -22,6 +22,7 @@ from medsift.errors import SettingError, WeightsError
 from medsift.pictures.views import views as render_views
 from medsift.settings import Settings
 from medsift.steps.bring_weights import import_weights, self_test
+from medsift.steps.switch_profile import switch_profile
 from medsift.volume import Volume
 from medsift.weights.fetch import fetch
 from medsift.weights.local import find, pins
@@ -134,7 +135,9 @@ def test_another_model_imported_under_its_digest_runs_as_profile_clip(state, set
     torch.save({"state_dict": {f"module.{name}": tensor.float() for name, tensor in state.items()}}, file)
     import_weights(settings, "ViT-B-32", file, sha256=digest_of(file), tag="laion2b_s34b_b79k")
     chosen = {"profile": "clip", "clip_model": "ViT-B-32", "cnn_model": "efficientnet_lite0", "device": "cpu"}
-    profile = load_profile(settings.model_copy(update=chosen), None)
+    settings = settings.model_copy(update=chosen)
+    assert "no model set yet" in switch_profile(settings, None)[-1]
+    profile = load_profile(settings, None)
     assert Volume(settings.volume).self_test(digest_of(file), profile.words.tower.digest).exists()
 
     plain, _, transform = open_clip.create_model_and_transforms("ViT-B-32", pretrained=str(file))
@@ -175,6 +178,7 @@ def test_cnn_encoders_give_the_pooled_features_of_plain_torchvision(name, theirs
 
 
 def test_encoders_of_different_sides_share_one_decoding(settings, pictures):
+    declare_torchvision_operators()
     import torchvision
 
     network = torchvision.models.mobilenet_v2(weights=None)

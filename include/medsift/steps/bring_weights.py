@@ -11,7 +11,7 @@ from medsift.steps.context import Progress
 from medsift.volume import Volume
 from medsift.weights.fetch import fetch
 from medsift.weights.importing import import_file, import_known
-from medsift.weights.local import Pin, find, forget, locate
+from medsift.weights.local import Pin, find, forget, locate, pins
 from medsift.weights.published import published
 
 MEGABYTE = 1_000_000
@@ -24,20 +24,22 @@ def model_name(name: str) -> str:
 
 def fetch_weights(settings: Settings, names: Sequence[str], progress: Progress) -> list[Pin]:
     """Fetch published weights and test them; raises `UsageError` for others, `WeightsError` where it fails."""
+    volume = Volume(settings.volume)
     for name in names:
-        if name not in published():
+        if name not in published() and name not in pins(volume):
             raise UsageError(
                 f"The weights {name} are not among those that medsift can fetch: {', '.join(published())}.",
                 f"Bring them with: medsift weights import {name} FILE --sha256 DIGEST",
             )
     for name in names:
-        fetch(
-            published()[name],
-            settings,
-            lambda file, done, total: progress(f"{file} (MB)", done // MEGABYTE, total // MEGABYTE),
-        )
+        if name in published():
+            fetch(
+                published()[name],
+                settings,
+                lambda file, done, total: progress(f"{file} (MB)", done // MEGABYTE, total // MEGABYTE),
+            )
         self_test(settings, name)
-    return [find(Volume(settings.volume), name) for name in names]
+    return [find(volume, name) for name in names]
 
 
 def import_weights(settings: Settings, name: str, path: Path, *, sha256: str = "", tag: str = "") -> Pin:

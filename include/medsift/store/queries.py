@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, exists, select, text
+from sqlalchemy import Connection, exists, func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -160,6 +160,19 @@ def lacking_vectors(connection: Connection, encoder_digest: str, sha256s: Iterab
     query = select(t.Embedding.sha256).where(t.Embedding.encoder_digest == encoder_digest)
     present = {key for keys in _chunks(wanted) for key in connection.scalars(query.where(t.Embedding.sha256.in_(keys)))}
     return wanted - present
+
+
+def count_lacking(connection: Connection, encoder_digests: Sequence[str]) -> tuple[int, int]:
+    """How many pictures lack a vector by one of these encoders, and how many there are."""
+    pictures = connection.scalar(select(func.count()).select_from(t.Picture)) or 0
+    has_all = (
+        select(t.Embedding.sha256)
+        .where(t.Embedding.encoder_digest.in_(encoder_digests))
+        .group_by(t.Embedding.sha256)
+        .having(func.count() == len(set(encoder_digests)))
+    )
+    complete = connection.scalar(select(func.count()).select_from(has_all.subquery())) or 0
+    return pictures - complete, pictures
 
 
 def newest_labels(connection: Connection, sha256s: Iterable[str] | None) -> dict[str, LabelRow]:

@@ -153,6 +153,11 @@ class Store:
         with self._transaction() as connection:
             return queries.lacking_vectors(connection, encoder_digest, sha256s)
 
+    def count_lacking(self, encoder_digests: Sequence[str]) -> tuple[int, int]:
+        """How many stored pictures lack a vector by one of these encoders, and how many there are."""
+        with self._transaction() as connection:
+            return queries.count_lacking(connection, encoder_digests)
+
     def build_search_index(self, encoder_digest: str) -> bool:
         """Build the encoder's search index unless it is there; False without pgvector, where search is off."""
         with self._transaction() as connection:
