@@ -3,8 +3,10 @@
 import csv
 import json
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,28 @@ def test_what_is_wrong_is_one_sentence_and_an_exit_status(
     assert done.returncode == status, done.stderr
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_interrupted_sort_keeps_what_was_done_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    import sklearn.datasets
+
+    images = Path(sklearn.datasets.__file__).parent / "images"
+    for number in range(200):
+        (tmp_path / f"{number}.jpg").write_bytes((images / "flower.jpg").read_bytes() + bytes([number]))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TMPDIR": str(scratch)}
+    command = [sys.executable, "-m", "medsift.cli", "sort", "*.jpg", "--json", "out.json"]
+    child = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    while not list(scratch.glob("medsift-*/runs/*/extract/*.parquet")):
+        assert child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    assert "interrupted; what was done is kept" in child.communicate(timeout=60)[1]
+    assert child.returncode == 130
+    (kept,) = scratch.glob("medsift-*")
+    extracted = {path: path.stat().st_mtime_ns for path in kept.glob("runs/*/extract/*.parquet")}
+    assert extracted
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=300)
+    assert json.loads((tmp_path / "out.json").read_text())["counts"]["pictures"]["kept"] == 200
+    assert not list(scratch.glob("medsift-*"))

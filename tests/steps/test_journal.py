@@ -3,6 +3,8 @@
 import contextlib
 from pathlib import Path
 
+import pytest
+
 from medsift.contracts import Vote
 from medsift.steps.journal import Journal, digest_of
 
@@ -39,3 +41,26 @@ def test_parts_of_a_step_that_failed_to_write_its_tables_stay(tmp_path: Path) ->
     with contextlib.suppress(OSError):
         journal.finish(no_room)
     assert Journal(tmp_path / "batch", digest_of("inputs")).has("1")
+
+
+def test_kill_while_parts_are_removed_leaves_none_that_look_finished(tmp_path: Path, monkeypatch) -> None:
+    journal = Journal(tmp_path / "batch", digest_of("inputs"))
+    journal.record("1", votes=(Vote, [VOTE]))
+
+    def killed(folder: Path, **options: bool) -> None:
+        next(Path(folder).glob("*.parquet")).unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("medsift.steps.journal.shutil.rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        journal.finish(lambda: None)
+    monkeypatch.undo()
+    assert not Journal(tmp_path / "batch", digest_of("inputs")).has("1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_part_whose_table_is_gone_is_loud(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "batch", digest_of("inputs"))
+    journal.record("1", votes=(Vote, [VOTE]))
+    with pytest.raises(FileNotFoundError):
+        journal.rows("1", "others", Vote)

@@ -27,7 +27,7 @@ class Journal:
 
     def __init__(self, folder: Path, digest: str) -> None:
         self._folder = folder.with_name(f"{folder.name}.{digest[:16]}.parts")
-        for stale in folder.parent.glob(f"{folder.name}.*.parts"):
+        for stale in [*folder.parent.glob(f"{folder.name}.*.parts"), *folder.parent.glob(f"{folder.name}.*.finished")]:
             if stale != self._folder:
                 shutil.rmtree(stale, ignore_errors=True)
 
@@ -42,10 +42,16 @@ class Journal:
         (self._folder / f"{key}.done").touch()
 
     def rows(self, key: str, name: str, record: type[R]) -> list[R]:
-        """The rows of one table of a finished part."""
-        return read_rows(self._folder / f"{key}.{name}.parquet", record)
+        """The rows of one table of a finished part; raises `FileNotFoundError` where it is not there."""
+        path = self._folder / f"{key}.{name}.parquet"
+        if not path.exists():
+            raise FileNotFoundError(path)
+        return read_rows(path, record)
 
     def finish(self, write: Callable[[], None]) -> None:
         """Write the step's own tables, then forget the parts."""
         write()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        finished = self._folder.with_suffix(".finished")
+        if self._folder.exists():
+            self._folder.rename(finished)  # at once: a kill in the middle must not leave half of the parts as if whole
+        shutil.rmtree(finished, ignore_errors=True)

@@ -1,9 +1,12 @@
 """Runs in this process, without Airflow: what the command line and the Python API use."""
 
+import fcntl
 import itertools
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from medsift.settings import Settings
@@ -29,12 +32,14 @@ def local_context(
 ) -> Iterator[Context]:
     """A context for a run in this process.
 
-    Its files lie on the settings' volume with `is_stored`, else under `out`, else in a temporary folder. Where they
-    stay, a run that was interrupted is gone on with by the same call.
+    Its files lie on the settings' volume with `is_stored`, else under `out`, else in a scratch folder that goes when
+    the run is over. A run that was interrupted or killed is gone on with by the same call.
     """
-    with tempfile.TemporaryDirectory(prefix="medsift-") as temporary:
-        volume = Volume(settings.volume if is_stored else out or Path(temporary))
-        run_id = _unfinished_run_id(volume, digest_of(sources, settings.public()))
+    token = digest_of(sources, settings.public())
+    kept = settings.volume if is_stored else out
+    with nullcontext(kept) if kept else _scratch_folder(token) as folder:
+        volume = Volume(folder)
+        run_id = _unfinished_run_id(volume, token)
         with Context.opened(settings, run_id, volume=volume, is_stored=is_stored, progress=progress) as context:
             yield context
 
@@ -63,6 +68,40 @@ def find_pictures(context: Context, sources: list[str]) -> list[str]:
         extract.run(context, batch)
         preprocess.run(context, batch)
     return [entry["shard"] for entry in shard.run(context, batches)["shards"]]
+
+
+@contextmanager
+def _scratch_folder(token: str) -> Iterator[Path]:
+    """The folder of a run that keeps nothing: the same for the same call, so that an interrupted one goes on.
+
+    Where that one is at work, or the name is taken by somebody else, a folder of its own.
+    """
+    folder = Path(tempfile.gettempdir()) / f"medsift-{os.getuid()}-{token[:16]}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(handle).st_uid != os.getuid() or not _locked(handle):
+            with tempfile.TemporaryDirectory(prefix="medsift-") as own:
+                yield Path(own)
+            return
+        try:
+            yield folder
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+        shutil.rmtree(folder)
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _unfinished_run_id(volume: Volume, token: str) -> str:
