@@ -3,7 +3,7 @@
 from medsift.contracts import Assignment
 from medsift.modelsets import assign
 from medsift.steps.context import Context, Summary
-from medsift.steps.profile import current_model_set
+from medsift.steps.profile import usable_model_set
 from medsift.steps.tables import write_rows
 from medsift.steps.voting import gather, vote_with
 
@@ -14,7 +14,7 @@ def run(context: Context) -> Summary:
     """Leaves `votes` of the voters that use clusters, and `assignments`: each picture's cluster by encoder."""
     evidence, without = gather(context)
     summary = vote_with(context, STEP, evidence, without, uses_clusters=True)
-    model_set = current_model_set(context.settings)
+    model_set = usable_model_set(context.settings)
     clusters = assign(evidence.vectors, model_set) if model_set and evidence.sha256s else {}
     assignments = [
         Assignment(sha256, encoder, int(cluster))

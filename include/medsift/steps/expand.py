@@ -4,14 +4,13 @@ import glob
 import os
 import stat
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from medsift.contracts import Leaf
 from medsift.settings import Settings
 from medsift.sources import KINDS
-from medsift.sources.folder import leaf_files
+from medsift.sources.folder import leaf_files, regular_files
 from medsift.volume import Volume
 
 HEAD_BYTES = 4096
@@ -27,10 +26,14 @@ class Expansion:
     skipped: int = 0
     too_young: int = 0
 
+    def __post_init__(self) -> None:
+        self._names = {leaf.source for leaf in self.leaves}
+
     def extend(self, other: "Expansion") -> None:
         """Take over what is not there yet."""
-        known = {leaf.source for leaf in self.leaves}
-        self.leaves += [leaf for leaf in other.leaves if leaf.source not in known]
+        fresh = [leaf for leaf in other.leaves if leaf.source not in self._names]
+        self.leaves += fresh
+        self._names.update(leaf.source for leaf in fresh)
         self.skipped += other.skipped
         self.too_young += other.too_young
 
@@ -39,13 +42,14 @@ def expand(source: str, settings: Settings) -> Expansion:
     """The leaf sources of one typed source; what is not there or cannot be read is a failed leaf with a reason."""
     if is_address(source):
         return Expansion([_address(source)])
-    path = Path(os.path.abspath(Path(source).expanduser()))  # noqa: PTH100  resolve() would follow links
+    # As os.path does it: pathlib's expanduser() raises for a user that is not there, its resolve() follows links.
+    path = Path(os.path.abspath(os.path.expanduser(source)))  # noqa: PTH100, PTH111
     try:
         if path.is_dir():
             found = _folder(path, settings)
             reason = "There is no picture or document in this folder."
             return found if found.leaves else Expansion([Leaf(str(path), "", "", state="empty", reason=reason)])
-        if path.suffix.lower() in LIST_ENDINGS and path.is_file():
+        if _is_list(path):
             return _list_file(path, settings)
         if not path.exists() and glob.has_magic(source):
             return _glob(str(path), source, settings)
@@ -81,6 +85,8 @@ def file_leaf(path: Path) -> Leaf:
         return _failed(str(path), "There is no such file or folder.")
     except OSError as error:
         return _failed(str(path), f"The file cannot be read ({error.strerror}).")
+    except ValueError:
+        return _failed(str(path), "This cannot be the name of a file.")
     kind = kind_of(str(path), head)
     if not kind and path.suffix.lower().lstrip(".") in PICTURE_ENDINGS:
         kind = "folder"
@@ -103,12 +109,8 @@ def _address(source: str) -> Leaf:
 
 def _folder(folder: Path, settings: Settings) -> Expansion:
     allowed = [file_leaf(path) for path in leaf_files(folder, settings.allowed_extensions)]
-    everything = sum(1 for _ in _regular_files(folder))
+    everything = sum(1 for _ in regular_files(folder))
     return Expansion(allowed, max(0, everything - len(allowed)))
-
-
-def _regular_files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if not path.name.startswith(".") and path.is_file())
 
 
 def _list_file(path: Path, settings: Settings) -> Expansion:
@@ -117,9 +119,17 @@ def _list_file(path: Path, settings: Settings) -> Expansion:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         source = line.strip()
         if source and not source.startswith("#"):
-            typed = source if is_address(source) else str(path.parent / Path(source).expanduser())
-            found.extend(expand(typed, settings))
+            typed = source if is_address(source) else str(path.parent / os.path.expanduser(source))  # noqa: PTH111
+            found.extend(_failed_list(typed) if _is_list(Path(typed)) else expand(typed, settings))
     return found
+
+
+def _is_list(path: Path) -> bool:
+    return path.suffix.lower() in LIST_ENDINGS and path.is_file()
+
+
+def _failed_list(source: str) -> Expansion:
+    return Expansion([_failed(source, "A list of sources may not name another list.")])
 
 
 def _glob(pattern: str, typed: str, settings: Settings) -> Expansion:

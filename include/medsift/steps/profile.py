@@ -25,6 +25,12 @@ def current_model_set(settings: Settings) -> ModelSet | None:
     return current_of_volume(Volume(settings.volume), settings.profile)
 
 
+def usable_model_set(settings: Settings) -> ModelSet | None:
+    """The same without clusters of encoders that are not the profile's any more: their numbers would mean nothing."""
+    model_set = current_model_set(settings)
+    return model_set.used_with(encoder_digests(settings)) if model_set else None
+
+
 def current_profile(settings: Settings) -> Profile:
     """The encoders of the profile; their networks are loaded at first use and stay."""
     return _profile(settings.model_dump_json())

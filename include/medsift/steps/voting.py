@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from medsift.contracts import Occurrence, Picture, Vote
 from medsift.steps.context import Context, Summary
-from medsift.steps.profile import current_model_set, encoder_digests, prompted
+from medsift.steps.profile import encoder_digests, prompted, usable_model_set
 from medsift.steps.resources import log_rate
 from medsift.steps.tables import read_rows, write_rows
 from medsift.steps.vectors import of_run
@@ -25,7 +25,7 @@ def vote_with(context: Context, step: str, evidence: Evidence, without: list[str
     with log_rate(log, step, "pictures", len(evidence.sha256s)) as rate:
         if evidence.sha256s:
             prompts = prompted(context.settings)
-            model_set = current_model_set(context.settings)
+            model_set = usable_model_set(context.settings)
             for voter in voters:
                 cast = voter().vote(evidence, prompts, model_set)
                 abstained = sum(vote.probability is None for vote in cast)
