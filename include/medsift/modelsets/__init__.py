@@ -7,7 +7,7 @@ digest that names the set. Nothing is read from the folder that is not pinned th
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,18 @@ from medsift.modelsets.clusters import Clusters, nearest, read_clusters
 from medsift.settings import shipped
 from medsift.volume import Volume, sha256_of_file, write_atomically
 
-__all__ = ["Alignment", "Calibration", "Clusters", "ModelSet", "assign", "current", "load", "save", "shipped_set"]
+__all__ = [
+    "Alignment",
+    "Calibration",
+    "Clusters",
+    "ModelSet",
+    "assign",
+    "current",
+    "load",
+    "promote",
+    "save",
+    "shipped_set",
+]
 
 MANIFEST = "modelset.json"
 CARD = "CARD.md"
@@ -66,6 +77,11 @@ class ModelSet:
         """Clusters by encoder name; raises `WeightsError` where a file was altered."""
         files = {name: clusters_file(name) for name in self.encoder_digests}
         return {name: _clusters(self.file(file), self.pins[file]) for name, file in files.items() if file in self.pins}
+
+    def used_with(self, encoder_digests: Mapping[str, str]) -> "ModelSet":
+        """The set with the clusters of those encoders alone that still are the ones it was fitted with."""
+        same = {name: digest for name, digest in self.encoder_digests.items() if encoder_digests.get(name) == digest}
+        return replace(self, encoder_digests=same)
 
     def file(self, name: str) -> Path:
         """Path of a file of the set after its digest was verified; raises `WeightsError` with both digests."""
@@ -159,6 +175,17 @@ def current(volume: Volume, profile: str) -> ModelSet | None:
             f"expected is {promoted[profile]}."
         )
     return model_set
+
+
+def promote(volume: Volume, built: Path) -> ModelSet:
+    """Put the set that was saved in `built`, on the volume's file system, in its place and into use."""
+    model_set = load(built)
+    place, current_file = volume.model_sets / model_set.digest, volume.model_sets / "current.json"
+    if not place.exists():
+        built.replace(place)
+    promoted = json.loads(current_file.read_text(encoding="utf-8")) if current_file.exists() else {}
+    write_atomically(current_file, json.dumps(promoted | {model_set.profile: model_set.digest}).encode())
+    return load(place)
 
 
 def assign(vectors: Mapping[str, NDArray[np.float32]], model_set: ModelSet) -> dict[str, NDArray[np.int64]]:

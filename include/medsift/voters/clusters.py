@@ -13,6 +13,7 @@ from medsift.voters import Evidence, Prompted, register
 
 LEAST_PURITY = 0.8  # a cluster with fewer members on its side is mixed: it abstains
 MOST_CERTAIN = 0.98  # no cluster says more than this, however pure
+NONE_FITTED = "no clusters fitted for this encoder; `medsift modelset fit FOLDER` makes them"
 Doubles = NDArray[np.float64]
 
 
@@ -63,7 +64,7 @@ class ClusterVoter:
             name for name in (prompted.encoder, *evidence.vectors) if name in clusters and name in evidence.vectors
         ]
         if model_set is None or not known:
-            return [Vote(sha256, self.name, None, reason="no clusters fitted") for sha256 in evidence.sha256s]
+            return [Vote(sha256, self.name, None, reason=NONE_FITTED) for sha256 in evidence.sha256s]
         odds = cluster_log_odds(evidence.vectors, clusters, model_set.spaces)
         first = clusters[known[0]]
         numbers = nearest(evidence.vectors[known[0]], first)

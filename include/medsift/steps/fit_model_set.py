@@ -1,0 +1,101 @@
+"""A model set of a folder's pictures, without labels: clusters named by what the prompts say of their members.
+
+It is how profile `clip` gets its first set, which cannot ship fitted without its weights.
+"""
+
+import logging
+import shutil
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from medsift.encoders import Profile
+from medsift.errors import UsageError
+from medsift.modelsets import ALIGNMENT, CARD, Calibration, ModelSet, clusters_file, promote, save
+from medsift.modelsets.clusters import fit_clusters, write_clusters
+from medsift.settings import Settings
+from medsift.steps import embed
+from medsift.steps.context import Context
+from medsift.steps.local import find_pictures
+from medsift.steps.profile import current_model_set, current_profile, encoder_digests, prompt_set, prompted
+from medsift.steps.voting import gather
+from medsift.volume import Volume
+from medsift.voters import Evidence
+from medsift.voters.zero_shot import zero_shot_log_odds
+
+log = logging.getLogger(__name__)
+
+STEP = "fit"
+LEAST_MEMBERS = 8  # pictures a cluster has on average at least, or its name says nothing
+LEAST_PICTURES = 2 * LEAST_MEMBERS
+# Without labels nothing can be calibrated. Clusters take their names from the zero-shot votes, so their say is small.
+UNCALIBRATED = Calibration({"zero_shot": 1.0, "dicom": 1.0, "clusters": 0.25}, 1.0)
+
+
+def fit_model_set(context: Context, folder: Path) -> ModelSet:
+    """Fit clusters for every encoder of the profile on a folder's pictures and put the set into use.
+
+    An alignment and a calibration that the profile has are carried over. Raises `UsageError` for too few pictures.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder.")
+    for shard in find_pictures(context, [str(folder)]):
+        embed.run(context, shard)
+    evidence, _ = gather(context)
+    count = len(evidence.sha256s)
+    if count < LEAST_PICTURES:
+        raise UsageError(f"There are {count} usable pictures in {folder}; a model set needs {LEAST_PICTURES} or more.")
+    settings = context.settings
+    model_sets = Volume(settings.volume).model_sets
+    model_sets.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fit-", dir=model_sets) as scratch:
+        built = Path(scratch) / "set"
+        built.mkdir()
+        previous = current_model_set(settings)
+        _write_clusters(context, built, evidence)
+        if previous and ALIGNMENT in previous.pins:
+            shutil.copyfile(previous.file(ALIGNMENT), built / ALIGNMENT)
+        (built / CARD).write_text(_card(settings, count, previous), encoding="utf-8")
+        save(
+            built,
+            name=f"{settings.profile}-of-folder",
+            profile=settings.profile,
+            encoders=encoder_digests(settings),
+            prompt_set=prompt_set(settings).digest,
+            spaces=_spaces(current_profile(settings)),
+            calibration=previous.calibration if previous else UNCALIBRATED,
+        )
+        return promote(Volume(settings.volume), built)
+
+
+def _write_clusters(context: Context, built: Path, evidence: Evidence) -> None:
+    words = prompted(context.settings)
+    odds = zero_shot_log_odds(evidence.vectors[words.encoder], words)
+    zero_shot = (1 / (1 + np.exp(-odds))).astype(np.float32)
+    count = max(2, min(context.settings.cluster_count, len(zero_shot) // LEAST_MEMBERS))
+    for number, (name, vectors) in enumerate(evidence.vectors.items(), start=1):
+        write_clusters(built / clusters_file(name), fit_clusters(vectors, zero_shot, count))
+        context.progress(STEP, number, len(evidence.vectors))
+        log.info("fit: %d clusters of %d vectors of %s", count, len(vectors), name)
+
+
+def _spaces(profile: Profile) -> tuple[tuple[str, ...], ...]:
+    """Encoders over one tower see the same: their clusters count as one vote."""
+    of_tower: dict[str, list[str]] = defaultdict(list)
+    for encoder in profile.encoders:
+        of_tower[encoder.tower.digest].append(encoder.name)
+    return tuple(tuple(names) for names in of_tower.values())
+
+
+def _card(settings: Settings, pictures: int, previous: ModelSet | None) -> str:
+    calibration = f"carried over from the set {previous.digest}" if previous else "none: no labels were there"
+    return (
+        f"# Model set of profile {settings.profile}, fitted on a folder\n\n"
+        f"K-Means clusters of {pictures} unlabelled pictures, named by the prompts of set {settings.prompt_set}.\n\n"
+        f"- Weights of voters and temperature: {calibration}.\n"
+        "- Accuracy: not measured. Measure it with:\n"
+        f"  `medsift evaluate --profile {settings.profile} --manifest M.csv --root DIR --out DIR`\n"
+        "- Not a medical device.\n"
+    )
