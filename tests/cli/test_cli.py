@@ -89,6 +89,16 @@ def test_evaluate_counts_a_missing_file_as_wrong(photographs: Path, tmp_path: Pa
     assert [row["state"] for row in rows_of(tmp_path / "out" / "predictions.csv")] == ["kept", "rejected"]
 
 
+def test_folders_may_be_named_by_a_way_around(photographs: Path, tmp_path: Path) -> None:
+    around = photographs / "deep" / ".."
+    assert medsift_command("classify", around, "--csv", "rows.csv", cwd=tmp_path).returncode == 0
+    assert {row["path"]: row["state"] for row in rows_of(tmp_path / "rows.csv")}["one.jpg"] == "kept"
+    (tmp_path / "m.csv").write_text("file,label\ndeep/../one.jpg,non-medical\n./one.jpg,non-medical\n")
+    done = medsift_command("evaluate", "--manifest", "m.csv", "--root", around, "--out", "out", cwd=tmp_path)
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert (metrics["undecided"], metrics["accuracy"]) == (0, 1.0), done.stderr
+
+
 def test_json_on_standard_output_is_nothing_but_json(photographs: Path, tmp_path: Path) -> None:
     done = medsift_command("sort", photographs / "one.jpg", "--json", "-", cwd=tmp_path)
     assert json.loads(done.stdout)["counts"]["pictures"]["kept"] == 1

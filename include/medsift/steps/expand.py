@@ -42,8 +42,7 @@ def expand(source: str, settings: Settings) -> Expansion:
     """The leaf sources of one typed source; what is not there or cannot be read is a failed leaf with a reason."""
     if is_address(source):
         return Expansion([_address(source)])
-    # As os.path does it: pathlib's expanduser() raises for a user that is not there, its resolve() follows links.
-    path = Path(os.path.abspath(os.path.expanduser(source)))  # noqa: PTH100, PTH111
+    path = absolute(os.path.expanduser(source))  # noqa: PTH111  pathlib's raises for a user that is not there
     try:
         if path.is_dir():
             found = _folder(path, settings)
@@ -67,6 +66,11 @@ def inbox_sources(settings: Settings, volume: Volume) -> Expansion:
     if volume.watchlist.is_file():
         inbox.extend(_list_file(volume.watchlist, settings))
     return inbox
+
+
+def absolute(path: str | Path) -> Path:
+    """The one spelling of a path by which a source is known: absolute, without `..`, links not followed."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  resolve() would follow links
 
 
 def is_address(source: str) -> bool:

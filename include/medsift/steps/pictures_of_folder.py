@@ -14,7 +14,7 @@ from medsift.evaluation.predictions import Prediction
 from medsift.evaluation.report import most_wrong, write_results
 from medsift.sources.folder import regular_files
 from medsift.steps.context import Context
-from medsift.steps.expand import file_leaf
+from medsift.steps.expand import absolute, file_leaf
 from medsift.steps.local import sort_sources
 from medsift.steps.resources import peak_memory_mb
 from medsift.steps.result import CLASSIFY_COLUMNS, RunResult
@@ -29,7 +29,7 @@ def classify_folder(context: Context, folder: Path) -> tuple[list[str], list[dic
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder.")
-    leaves = [file_leaf(path.absolute()) for path in regular_files(folder)]
+    leaves = [file_leaf(absolute(path)) for path in regular_files(folder)]
     if not leaves:
         raise UsageError(f"There is no file in {folder}.")
     result, rows_of = _sorted(context, leaves)
@@ -44,7 +44,7 @@ def evaluate_folder(context: Context, rows: Sequence[ManifestRow], root: Path, o
     Of a file with several frames its first kept one counts. Raises `UsageError` where `out` cannot be written.
     """
     begun = time.monotonic()
-    leaves = {row.file: file_leaf((root / row.file).absolute()) for row in rows}
+    leaves = {row.file: file_leaf(absolute(root / row.file)) for row in rows}
     _, rows_of = _sorted(context, list(leaves.values()))
     best = {file: _first_kept(rows_of[leaf.source]) for file, leaf in leaves.items()}
     predictions = [_prediction(row, best[row.file]) for row in rows]
@@ -93,4 +93,4 @@ def _votes(columns: list[str]) -> int:
 
 
 def _relative(source: str, folder: Path) -> str:
-    return str(Path(source).relative_to(folder.absolute()))
+    return str(Path(source).relative_to(absolute(folder)))
