@@ -26,7 +26,7 @@ down: ## Stop them; nothing is left running
 	@if [ -x $(MEDSIFT) ]; then $(MEDSIFT) stack down; else echo "Nothing is set up."; fi
 
 status: setup ## Say how they are
-	@$(MEDSIFT) stack status
+	@$(MEDSIFT) stack status || true
 
 setup: $(VENV)/.ready ## Make .venv with all that is needed (again only when requirements change)
 	@:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from medsift.errors import SettingError
 
 PREFIX = "MEDSIFT_"
+LEAST_IMAGE_SIZE = 96  # below it networks trained at 224 see nothing they know
 OPENAI_SPELLINGS = {
     "ViT-B/32": "ViT-B-32-quickgelu",
     "ViT-B/16": "ViT-B-16-quickgelu",
@@ -129,10 +130,17 @@ class Settings(BaseModel):
         if isinstance(value, str):
             parts = (part.split("=", 1) for part in value.split(",") if "=" in part)
             value = {kind.strip(): size.strip() for kind, size in parts}
-            if not value:
-                raise ValueError("a number, or kind=number with commas between")
         if isinstance(value, Mapping):
+            if not value or not set(value) <= set(defaults) or any(int(size) < 0 for size in value.values()):
+                raise ValueError(f"a number, or kind=number with commas between, of the kinds {', '.join(defaults)}")
             return {**defaults, **value}
+        return value
+
+    @field_validator("image_size")
+    @classmethod
+    def _size_a_model_can_use(cls, value: int) -> int:
+        if 0 < value < LEAST_IMAGE_SIZE:
+            raise ValueError(f"0, or a side of {LEAST_IMAGE_SIZE} to 1024 pixels")
         return value
 
     @field_validator("clip_model")
@@ -228,7 +236,7 @@ class Settings(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0])
-            message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            message = _range(name) or first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
             raise SettingError(name, "***" if name in cls.secret_names() else values[name], message) from None
 
     def public(self) -> dict[str, Any]:
@@ -238,6 +246,22 @@ class Settings(BaseModel):
     def origin(self, name: str) -> str:
         """Where a value comes from: default, medsift.toml, environment or option."""
         return self._origins.get(name, "default")
+
+
+def _range(name: str) -> str:
+    """What a number may be, from the bounds of its field; empty for settings that are no numbers."""
+    field = Settings.model_fields[name]
+    if field.annotation not in (int, float) or name == "image_size":
+        return ""
+    bounds = {
+        kind: getattr(bound, kind)
+        for bound in field.metadata
+        for kind in ("gt", "ge", "lt", "le")
+        if hasattr(bound, kind)
+    }
+    low = f"from {bounds['ge']}" if "ge" in bounds else f"above {bounds['gt']}" if "gt" in bounds else ""
+    high = f"to {bounds['le']}" if "le" in bounds else ""
+    return " ".join(part for part in ("a whole number" if field.annotation is int else "a number", low, high) if part)
 
 
 def _read_file(path: Path) -> dict[str, Any]:

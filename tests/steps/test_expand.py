@@ -107,3 +107,11 @@ def test_inbox_leaves_what_is_too_young_and_reads_the_watchlist(folder: Path) ->
     found = inbox_sources(SETTINGS, volume)
     assert [Path(leaf.source).name for leaf in found.leaves] == ["old.png", "atlas"]
     assert found.too_young == 1
+
+
+def test_name_that_is_no_text_is_a_row_that_says_so(folder: Path) -> None:
+    os.link(folder / "a.png", os.fsencode(folder) + b"/bad\xff.png")
+    found = {leaf.source: leaf for leaf in expand(str(folder), SETTINGS).leaves}
+    leaf = found[f"{folder}/bad\\xff.png"]
+    assert (leaf.state, leaf.reason) == ("failed", "Its name is not text in UTF-8; rename it.")
+    assert len(found) == 4

@@ -1,5 +1,6 @@
 """What commands print and write."""
 
+import os
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -65,8 +66,21 @@ def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _shown(source: str) -> str:
-    """A path below the present folder without it."""
-    return source.removeprefix(f"{Path.cwd()}/")
+    """A path below the present folder without it, on one line and without what a terminal would obey."""
+    shown = source.removeprefix(f"{Path.cwd()}/") or "./"
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in shown)
+
+
+def require_writable(*paths: Path | None) -> None:
+    """Raise `UsageError` where an output file could not be written, before anything is done for it."""
+    for path in paths:
+        if path is None or str(path) == "-":
+            continue
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise UsageError(f"Cannot write {path}: there is no folder {folder}.")
+        if not os.access(folder, os.W_OK):
+            raise UsageError(f"Cannot write {path}: the folder {folder} may not be written.")
 
 
 def require_something_done(document: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from medsift.cli._options import settings_options
-from medsift.cli._output import write_output
+from medsift.cli._output import require_writable, write_output
 from medsift.cli._progress import StepProgress
 from medsift.settings import Settings
 from medsift.steps import local_context
@@ -19,6 +19,7 @@ from medsift.steps.report import csv_bytes
 @settings_options
 def command(folder: Path, csv_file: Path, settings: Settings) -> None:
     """Say of each picture in FOLDER (searched to the bottom) whether it is medical, of what kind, how sure."""
+    require_writable(csv_file)
     with StepProgress() as progress, local_context(settings, [str(folder)], progress=progress) as context:
         columns, rows, result = classify_folder(context, folder)
     write_output(csv_file, csv_bytes(columns, rows))

@@ -26,12 +26,19 @@ Examples:
 """
 
 
+PSQL_EPILOG = """\b
+Examples:
+  medsift db psql
+  medsift db psql -f docs/queries.sql
+"""
+
+
 @click.group(epilog=EPILOG)
 def command() -> None:
     """Connect to Postgres: address, shell, migrations."""
 
 
-@command.command("url")
+@command.command("url", epilog="\b\nExamples:\n  medsift db url\n  medsift db url --libpq --role task\n")
 @click.option("--libpq", is_flag=True, help="In the form psql, DBeaver and other programs take.")
 @click.option("--role", type=ROLES, default="reader", show_default=True, help="Whose rights, in the embedded database.")
 @settings_options
@@ -43,7 +50,7 @@ def url_command(libpq: bool, role: Role, settings: Settings) -> None:
     click.echo(url.render_as_string(hide_password=False))
 
 
-@command.command("migrate")
+@command.command("migrate", epilog="\b\nExamples:\n  medsift db migrate\n")
 @settings_options
 def migrate_command(settings: Settings) -> None:
     """Bring the tables to the present version; nothing happens where they are."""
@@ -51,7 +58,7 @@ def migrate_command(settings: Settings) -> None:
     click.echo("The database is at the present version.")
 
 
-@command.command("psql", context_settings={"ignore_unknown_options": True})
+@command.command("psql", context_settings={"ignore_unknown_options": True}, epilog=PSQL_EPILOG)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("--role", type=ROLES, default="reader", show_default=True, help="Whose rights, in the embedded database.")
 def psql_command(arguments: tuple[str, ...], role: Role) -> None:

@@ -18,7 +18,7 @@ def command() -> None:
     """Labels of people: only ever added, the newest counts, and it wins over every verdict."""
 
 
-@command.command("import")
+@command.command("import", epilog="\b\nExamples:\n  medsift labels import labels.csv --by anna\n")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--by", "labelled_by", default="", help="Who labelled, where the file has no column labelled_by.")
 @settings_options
@@ -37,7 +37,7 @@ def import_command(file: Path, labelled_by: str, settings: Settings) -> None:
         click.echo(f"unknown picture: {sha256}", err=True)
 
 
-@command.command("export")
+@command.command("export", epilog="\b\nExamples:\n  medsift labels export --csv labels.csv\n")
 @click.option("--csv", "csv_file", default="-", type=click.Path(path_type=Path), help="Where to; - prints (default).")
 @settings_options
 def export_command(csv_file: Path, settings: Settings) -> None:

@@ -7,7 +7,7 @@ import click
 
 from medsift.cli._database import with_database
 from medsift.cli._options import settings_options
-from medsift.cli._output import require_something_done, show_verdicts, write_output
+from medsift.cli._output import require_something_done, require_writable, show_verdicts, write_output
 from medsift.cli._progress import StepProgress
 from medsift.settings import Settings
 from medsift.steps import local_context, sort_sources
@@ -42,6 +42,7 @@ def command(
 
     Without --store nothing is kept but what --csv, --json and --out name.
     """
+    require_writable(csv_file, json_file)
     typed = list(sources)
     if is_stored:
         settings = with_database(settings)

@@ -31,7 +31,7 @@ def command() -> None:
     """Start, stop and use the embedded stack: PostgreSQL and Airflow on this machine."""
 
 
-@command.command("up")
+@command.command("up", epilog="\b\nExamples:\n  medsift stack up\n  MEDSIFT_VOLUME=/data/medsift medsift stack up\n")
 def up_command() -> None:
     """Start the stack and leave it running."""
     settings = Settings.load()

@@ -31,7 +31,7 @@ def command() -> None:
     """Weights: nothing is used whose digest is not pinned."""
 
 
-@command.command("list")
+@command.command("list", epilog="\b\nExamples:\n  medsift weights list\n")
 @settings_options
 def list_command(settings: Settings) -> None:
     """All weights: what they are, size, licence as stated, where they lie or that they are missing."""
@@ -45,7 +45,9 @@ def list_command(settings: Settings) -> None:
         _show(name, pin.bytes, licence, entry.about if entry else f"SHA-256 {pin.sha256}", _place(volume, name))
 
 
-@command.command("verify")
+@command.command(
+    "verify", epilog="\b\nExamples:\n  medsift weights verify\n  medsift weights verify all-minilm-l6-v2\n"
+)
 @click.argument("names", nargs=-1)
 @settings_options
 def verify_command(names: tuple[str, ...], settings: Settings) -> None:
@@ -64,7 +66,7 @@ def verify_command(names: tuple[str, ...], settings: Settings) -> None:
         raise WeightsError(f"Not as pinned: {problems} of the files.")
 
 
-@command.command("fetch")
+@command.command("fetch", epilog="\b\nExamples:\n  medsift weights fetch --profile clip\n")
 @click.argument("names", nargs=-1)
 @settings_options
 def fetch_command(names: tuple[str, ...], settings: Settings) -> None:

@@ -2,18 +2,17 @@
 
 import glob
 import os
-import stat
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from medsift.contracts import Leaf
+from medsift.errors import SourceError
 from medsift.settings import Settings
 from medsift.sources import KINDS
-from medsift.sources.folder import leaf_files, regular_files
+from medsift.sources.folder import leaf_files, read_head, regular_files
 from medsift.volume import Volume
 
-HEAD_BYTES = 4096
 LIST_ENDINGS = {".txt", ".lst", ".list"}
 PICTURE_ENDINGS = {"jpg", "jpeg", "png", "tif", "tiff", "webp", "gif", "bmp"}
 
@@ -80,15 +79,14 @@ def is_address(source: str) -> bool:
 
 def file_leaf(path: Path) -> Leaf:
     """A file as a leaf source of the kind that its content says, or failed with the reason."""
+    if not _is_text(str(path)):
+        return _failed(str(path), "Its name is not text in UTF-8; rename it.")
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return _failed(str(path), "It is not a regular file.")
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except FileNotFoundError:
-        return _failed(str(path), "There is no such file or folder.")
-    except OSError as error:
-        return _failed(str(path), f"The file cannot be read ({error.strerror}).")
+        if path.is_dir():
+            return _failed(str(path), "The folder may not be read.")
+        head = read_head(path)
+    except SourceError as error:
+        return _failed(str(path), str(error))
     except ValueError:
         return _failed(str(path), "This cannot be the name of a file.")
     kind = kind_of(str(path), head)
@@ -105,7 +103,7 @@ def kind_of(source: str, head: bytes) -> str:
 
 
 def _address(source: str) -> Leaf:
-    kind = kind_of(source, b"")
+    kind = kind_of(source, b"") if _is_text(source) else ""
     if not kind:
         return _failed(source, "Only http and https addresses can be fetched.")
     return Leaf(source, kind, "", url=source)
@@ -144,7 +142,17 @@ def _glob(pattern: str, typed: str, settings: Settings) -> Expansion:
 
 
 def _failed(source: str, reason: str) -> Leaf:
-    return Leaf(source, "", "", state="failed", reason=reason)
+    """A leaf that cannot be read; what is not text in its name is shown escaped, since a row holds text."""
+    shown = source.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")
+    return Leaf(shown, "", "", state="failed", reason=reason)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _modified(source: str) -> float:

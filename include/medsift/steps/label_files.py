@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
@@ -22,7 +23,7 @@ def read_labels(path: Path, labelled_by: str) -> list[LabelRow]:
             reader = csv.DictReader(file)
             columns = set(reader.fieldnames or [])
             if "label" not in columns or not columns & {"sha256", "path"}:
-                raise UsageError(f"{path} needs the columns label and sha256 (or path).")
+                raise UsageError(f"{path} needs the columns label and sha256 (or path), with commas between.")
             return [_row(path, number, row, labelled_by) for number, row in enumerate(reader, start=1)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path} cannot be read as CSV: {error}.") from error
@@ -42,14 +43,30 @@ def _row(path: Path, number: int, row: dict[str, str | None], labelled_by: str) 
     for known in get_args(PersonLabel):
         if label == known:
             kind = (row.get("kind") or "").strip() or None
-            return LabelRow(_identity(path, number, row), known, by, kind)
+            return LabelRow(_identity(path, number, row), known, by, kind, _time(path, number, row))
     raise UsageError(f"{path}, row {number}: label {label!r}; allowed is {', '.join(get_args(PersonLabel))}.")
+
+
+def _time(path: Path, number: int, row: dict[str, str | None]) -> datetime | None:
+    """When the label was given; without it, it counts from now. A time without zone is taken as UTC."""
+    told = (row.get("labelled_at") or "").strip()
+    if not told:
+        return None
+    try:
+        time = datetime.fromisoformat(told)
+    except ValueError:
+        raise UsageError(f"{path}, row {number}: labelled_at {told!r} is no time such as 2026-01-31T12:00Z.") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _identity(path: Path, number: int, row: dict[str, str | None]) -> str:
     sha256 = (row.get("sha256") or "").strip().lower()
     if not sha256 and row.get("path"):
-        return sha256_of_file(path.parent / str(row["path"]))
+        picture = path.parent / str(row["path"])
+        try:
+            return sha256_of_file(picture)
+        except OSError as error:
+            raise UsageError(f"{path}, row {number}: {picture} cannot be read ({error.strerror}).") from error
     if len(sha256) != SHA256_DIGITS or not set(sha256) <= set("0123456789abcdef"):
         raise UsageError(f"{path}, row {number}: {sha256!r} is not a SHA-256 in hex.")
     return sha256

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from medsift.contracts import Leaf
-from medsift.errors import UsageError
+from medsift.errors import SettingError, UsageError
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import Expansion, expand, inbox_sources, is_address
 from medsift.steps.header import RunHeader
@@ -47,7 +47,7 @@ def run(context: Context, sources: list[str], trigger: Trigger) -> Summary:
     begin(context, trigger)
     typed = [source.strip() for source in sources if source.strip()]
     is_named = bool(typed) or trigger == "cli"
-    found = _expand_all(context, typed, trigger) if is_named else inbox_sources(context.settings, context.volume)
+    found = _expand_all(context, typed, trigger) if is_named else _inbox(context)
     leaves = _mark_unchanged(context, found.leaves)
     passed_over: set[str] = set()
     if trigger == "nightly":
@@ -84,8 +84,10 @@ def check_names(context: Context) -> None:
     from medsift.prompts import load_prompts
     from medsift.strategies import STRATEGIES
 
-    PROFILES.get(context.settings.profile)
-    STRATEGIES.get(context.settings.strategy)
+    for name, known in {"profile": PROFILES.names(), "strategy": STRATEGIES.names()}.items():
+        value = getattr(context.settings, name)
+        if value not in known:
+            raise SettingError(name, value, "one of " + ", ".join(known))
     load_prompts(context.settings.prompts_dir, context.settings.prompt_set)
 
 
@@ -106,15 +108,37 @@ def _expand_all(context: Context, typed: list[str], trigger: Trigger) -> Expansi
     return found
 
 
+def _inbox(context: Context) -> Expansion:
+    """Inbox and watchlist; a path in the watchlist that runs may not read is a row, the night goes on."""
+    found = inbox_sources(context.settings, context.volume)
+    found.leaves = [
+        leaf if leaf.url or leaf.state != "new" or _is_allowed(context, Path(leaf.source)) else _forbidden(leaf)
+        for leaf in found.leaves
+    ]
+    return found
+
+
+def _forbidden(leaf: Leaf) -> Leaf:
+    return replace(leaf, state="failed", reason="It is outside the folders that runs may read.")
+
+
 def _require_allowed(context: Context, path: Path) -> None:
     """Who may start a run may not read any file that a worker can."""
-    roots = [context.volume.inbox, context.volume.uploads, *context.settings.source_roots]
-    resolved = path.resolve()
-    if not any(resolved.is_relative_to(root.resolve()) for root in roots):
+    if not _is_allowed(context, path):
+        roots = ", ".join(map(str, _roots(context)))
         raise UsageError(
-            f"The path {path} is outside the folders that runs may read: {', '.join(map(str, roots))}.",
+            f"The path {path} is outside the folders that runs may read: {roots}.",
             "Add its folder to MEDSIFT_SOURCE_ROOTS or put the file into the inbox.",
         )
+
+
+def _is_allowed(context: Context, path: Path) -> bool:
+    resolved = path.resolve()
+    return any(resolved.is_relative_to(root.resolve()) for root in _roots(context))
+
+
+def _roots(context: Context) -> list[Path]:
+    return [context.volume.inbox, context.volume.uploads, *context.settings.source_roots]
 
 
 def _mark_unchanged(context: Context, leaves: list[Leaf]) -> list[Leaf]:

@@ -43,14 +43,14 @@ class Tally:
         row = {sha256: number for number, sha256 in enumerate(sha256s)}
         column = {voter: number for number, voter in enumerate(voters)}
         probabilities = np.full((len(sha256s), len(voters)), np.nan)
-        kinds: list[Kinds] = [(None, None)] * len(sha256s)
+        naming: list[list[Vote]] = [[] for _ in sha256s]
         for vote in votes:
             if vote.probability is not None and vote.sha256 in row:
                 number = row[vote.sha256]
                 probabilities[number, column[vote.voter]] = vote.probability
                 if vote.kind is not None:
-                    kinds[number] = _of_both_sides(vote)
-        return cls(sha256s, voters, probabilities, kinds)
+                    naming[number].append(vote)
+        return cls(sha256s, voters, probabilities, [_best_kinds(votes) for votes in naming])
 
     def log_odds(self) -> Doubles:
         """Log-odds of every vote, NaN where a voter abstains: (pictures, voters)."""
@@ -94,6 +94,13 @@ class Tally:
         return ""
 
 
-def _of_both_sides(vote: Vote) -> Kinds:
-    is_medical = vote.probability is not None and vote.probability >= 0.5
-    return (vote.kind, vote.kind_otherwise) if is_medical else (vote.kind_otherwise, vote.kind)
+def _best_kinds(votes: Sequence[Vote]) -> Kinds:
+    """Of each side the kind that the best vote names. One that names a single kind (a tag) knows it; one that names
+    a kind for either case has compared what is likely."""
+    medical = other = None
+    for vote in sorted(votes, key=lambda vote: vote.kind_otherwise is None):
+        is_medical = vote.probability is not None and vote.probability >= 0.5
+        own, otherwise = (vote.kind, vote.kind_otherwise)
+        medical = (own if is_medical else otherwise) or medical
+        other = (otherwise if is_medical else own) or other
+    return medical, other

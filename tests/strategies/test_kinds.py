@@ -1,0 +1,22 @@
+"""Whose word counts when several voters name a kind."""
+
+from medsift.contracts import Vote
+from medsift.strategies import Tally
+
+
+def kinds(*votes: Vote):
+    return Tally.of(["a"], votes).kinds[0]
+
+
+def test_tag_that_names_one_kind_beats_a_comparison_of_prompts_whatever_the_order():
+    tag = Vote("a", "dicom", 0.995, "ct")
+    prompts = Vote("a", "zero_shot", 0.999, "pathology", kind_otherwise="texture")
+    assert kinds(tag, prompts) == kinds(prompts, tag) == ("ct", "texture")
+
+
+def test_prompts_alone_name_a_kind_for_either_verdict():
+    assert kinds(Vote("a", "zero_shot", 0.2, "photo", kind_otherwise="mri")) == ("mri", "photo")
+
+
+def test_voters_that_name_no_kind_leave_none():
+    assert kinds(Vote("a", "clusters", 0.9)) == (None, None)
