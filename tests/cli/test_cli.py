@@ -115,7 +115,7 @@ def test_sort_leaves_nothing_behind_but_what_was_asked_for(photographs: Path, tm
         (["sort", "gone.pdf"], 1, "Nothing could be done: "),
         (["sort", "x.pdf", "--device", "gpu"], 2, "Setting device = 'gpu': allowed is 'auto', 'cpu' or 'cuda'."),
         (["sort", "x.pdf", "--set", "colour=red"], 2, "Setting colour = 'red': allowed is one of allowed_extensions"),
-        (["sort", "x.pdf", "--profile", "huge"], 2, "There is no profile 'huge'; known are: clip, lite."),
+        (["sort", "x.pdf", "--profile", "huge"], 2, "Setting profile = 'huge': allowed is one of clip, lite."),
         (["sort", "x.pdf", "--prompt-set", "huge"], 2, "Setting prompt_set = 'huge': allowed is one of"),
         (["sort"], 2, "Missing argument"),
         (["classify", "nowhere", "--csv", "x.csv"], 2, "nowhere is not a folder."),
