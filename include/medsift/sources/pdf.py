@@ -45,6 +45,7 @@ class _Reading:
         self.pages: int | None = None
         self.at = 0
         self.deaths = 0
+        self.damage = ""
 
     def run(self) -> Iterator[Candidate | Missed | About]:
         following: int | None = 1
@@ -53,6 +54,8 @@ class _Reading:
                 yield _lost(following, f"Pages {following} to {self.pages} were not read: {self._why_stopped()}.")
                 return
             following = yield from self._call(following)
+        if self.damage:
+            raise SourceError(self.damage)
 
     def _call(self, first: int) -> Generator[Candidate | Missed | About, None, int | None]:
         """One call of the child from page `first` on; returns the page to go on with, or None at the end."""
@@ -84,6 +87,8 @@ class _Reading:
             yield About(title=header["title"], pages=self.pages)
         elif kind == "page":
             self.at = int(header["page"])
+        elif kind == "damaged":
+            self.damage = str(header["reason"])
         elif kind == "picture":
             yield Candidate(_place(header), data, bool(header["is_rebuilt"]))
         else:

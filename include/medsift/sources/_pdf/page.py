@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from medsift.sources._pdf import Mu
+from medsift.sources._pdf.damage import BREAKS_OFF, jpeg_breaks_off
 from medsift.sources._pdf.drawn import Drawn, drawn_pictures
 from medsift.sources._pdf.geometry import Box, area
 from medsift.sources._pdf.joining import SeamLooksWhole, box_of, joined
@@ -18,12 +19,13 @@ MAX_TOLD_ONE_BY_ONE = 8
 
 
 def pictures_of(
-    display_list: Mu, box: Box, *, hears_text: bool, words: Words, max_pixels: int, known: Known
+    display_list: Mu, box: Box, *, hears_text: bool, is_repaired: bool, words: Words, max_pixels: int, known: Known
 ) -> Iterator[Taken | Refused]:
     """Every picture of a page in the order drawn.
 
-    `hears_text`: fonts may draw pictures; `words`: the page's text; `max_pixels`: what a picture may
-    have to be decoded; `known`: what earlier pages of this file had.
+    `hears_text`: fonts may draw pictures; `is_repaired`: the file lost something, perhaps the end of a picture;
+    `words`: the page's text; `max_pixels`: what a picture may have to be decoded; `known`: what earlier pages of
+    this file had.
     """
     found = _without_masks(drawn_pictures(display_list, box, hears_text))
     bombs = [drawn for drawn in found if drawn.pixels > max_pixels]
@@ -35,7 +37,10 @@ def pictures_of(
     view = PageView(display_list, box)
     maker = Maker(view, known, good, bool(bombs), words)
     trifles: list[Drawn] = []
-    for group in joined([drawn for drawn in good if area(drawn.visible)], _seams(view, bombs)):
+    shown = [drawn for drawn in good if area(drawn.visible)]
+    broken = [drawn for drawn in shown if is_repaired and jpeg_breaks_off(drawn)]
+    yield from (Refused(drawn.visible, "failed", BREAKS_OFF) for drawn in broken)
+    for group in joined([drawn for drawn in shown if drawn not in broken], _seams(view, bombs)):
         if _is_trifle(group):
             trifles += group
         else:

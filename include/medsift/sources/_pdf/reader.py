@@ -1,7 +1,8 @@
 """Runs in the sandbox child: a PDF in, headers and bytes out, page by page, so that the parent knows how far it came.
 
 Headers by their `type`: `about` (title, pages), `page` (a page begins), `picture` (bytes follow), `refused` (state,
-reason; `is_part` where it is a page), `next` (the page to go on with in another call).
+reason; `is_part` where it is a page), `next` (the page to go on with in another call), `damaged` (the reason why
+nothing could be had of the whole file).
 """
 
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 from medsift.errors import EmptySourceError, SourceError
 from medsift.sources._pdf import Mu
+from medsift.sources._pdf.damage import content_fault
 from medsift.sources._pdf.making import Known, Refused, Taken
 from medsift.sources._pdf.opening import mupdf_errors, opened, page_count, stray_pictures
 from medsift.sources._pdf.page import pictures_of
@@ -31,11 +33,12 @@ def pictures(arguments: dict[str, Any], _payload: bytes) -> Iterator[Answer]:
     count, first = page_count(document), int(arguments["first_page"])
     if first == 1:
         yield {"type": "about", "title": _title(document, count), "pages": count}, b""
-    bad = 0
+    bad = came = 0
     for answer in _pages(document, count, arguments):
         bad += bool(answer[0].get("is_part"))
+        came += answer[0]["type"] == "picture"
         yield answer
-    if first == 1 and bad >= count:
+    if first == 1 and bad >= count and not came:
         yield from _strays(document, count, arguments["max_pixels"])
 
 
@@ -62,12 +65,20 @@ def _pages(document: Mu, count: int, arguments: dict[str, Any]) -> Iterator[Answ
 
 def _page(document: Mu, number: int, max_pixels: int, known: Known) -> Iterator[Answer]:
     page = document.load_page(number - 1)
+    if fault := content_fault(document, page):
+        yield _broken(number, fault)
     display_list = page.get_displaylist()
     box = tuple(display_list.rect)
     hears_text = any(font[2] == "Type3" for font in document.get_page_fonts(number - 1))
     words = Words(display_list)
     for made in pictures_of(
-        display_list.this, box, hears_text=hears_text, words=words, max_pixels=max_pixels, known=known
+        display_list.this,
+        box,
+        hears_text=hears_text,
+        is_repaired=document.is_repaired,
+        words=words,
+        max_pixels=max_pixels,
+        known=known,
     ):
         yield _answer(made, number, words)
 
@@ -76,7 +87,7 @@ def _strays(document: Mu, count: int, max_pixels: int) -> Iterator[Answer]:
     """What is left of a file without readable pages; raises where that is nothing."""
     found = 0
     for made in stray_pictures(document, max_pixels):
-        found += 1
+        found += isinstance(made, Taken)
         yield _answer(made, None, None)
     if found:
         yield _broken(None, "The pages of this PDF cannot be reached; its pictures were taken without them.")
@@ -84,6 +95,8 @@ def _strays(document: Mu, count: int, max_pixels: int) -> Iterator[Answer]:
         raise EmptySourceError("The PDF has no pages.")
     elif count == 0:
         raise SourceError("The PDF is damaged: none of its pages can be reached.")
+    elif document.is_repaired:
+        yield {"type": "damaged", "reason": "The PDF is damaged: none of its pages can be read."}, b""
 
 
 def _answer(made: Taken | Refused, number: int | None, words: Words | None) -> Answer:

@@ -1,0 +1,48 @@
+"""What a damaged PDF lost: MuPDF mends such a file and goes on without a word, so the loss is looked for here."""
+
+from medsift.sources._pdf import Mu
+from medsift.sources._pdf.drawn import Drawn
+
+CUT_SHORT = ("premature end of data", "treating as end of file")  # what MuPDF says of a stream that it reads in part
+BREAKS_OFF = "It cannot be decoded: its data breaks off, for the file is damaged."
+START_OF_SCAN, END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"  # JPEG markers, which coded pixels cannot hold
+
+
+def content_fault(document: Mu, page: Mu) -> str:
+    """What is wrong with a page or its content streams as a sentence, or nothing.
+
+    A stream that ends early is told of a repaired file alone: many a good one lacks the end of its compressed data.
+    """
+    if not 0 < page.xref < document.xref_length() or not document.xref_get_keys(page.xref):
+        return "The page is named in the file but missing from it."
+    streams = [xref for xref in page.get_contents() if xref]
+    lost = sum(not document.xref_is_stream(xref) for xref in streams)
+    if lost:
+        return f"The page's content is missing ({lost} of its {len(streams)} parts cannot be read)."
+    if document.is_repaired and any(_is_cut_short(document, xref) for xref in streams):
+        return "The page's content breaks off, so pictures of it may be missing."
+    return ""
+
+
+def jpeg_breaks_off(drawn: Drawn) -> bool:
+    """Whether a JPEG's data ends before its pixels do: no end marker follows its last scan's start."""
+    from pymupdf import mupdf
+
+    compressed = mupdf.ll_fz_compressed_image_buffer(drawn.image.m_internal)
+    if not compressed or compressed.params.type != mupdf.FZ_IMAGE_JPEG:
+        return False
+    data = bytes(mupdf.fz_buffer_extract_copy(mupdf.FzBuffer(mupdf.ll_fz_keep_buffer(compressed.buffer))))
+    return data.rfind(END_OF_IMAGE) <= data.rfind(START_OF_SCAN)
+
+
+def _is_cut_short(document: Mu, xref: int) -> bool:
+    import pymupdf
+    from pymupdf import mupdf
+
+    pymupdf.TOOLS.reset_mupdf_warnings()
+    try:
+        document.xref_stream(xref)
+    except (mupdf.FzErrorBase, RuntimeError, ValueError):
+        return True
+    said = pymupdf.TOOLS.mupdf_warnings()
+    return any(words in said for words in CUT_SHORT)

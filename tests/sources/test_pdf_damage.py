@@ -1,0 +1,136 @@
+"""PDF files that lost bytes: what is gone is told, and what is whole is not doubted."""
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pymupdf
+import pytest
+from PIL import Image
+
+from medsift.contracts import About, Candidate, Leaf, Missed
+from medsift.errors import SourceError
+from medsift.sandbox import Limits, Sandbox
+from medsift.settings import Settings
+from medsift.sources import KINDS, Tools
+
+Found = list[Candidate | Missed | About]
+Read = Callable[[bytes], Found]
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(Limits(60, 3072)) as box:
+        yield box
+
+
+@pytest.fixture
+def read(sandbox: Sandbox, tmp_path: Path) -> Read:
+    """Everything the source yields for a file's bytes."""
+
+    def reading(data: bytes) -> Found:
+        path = tmp_path / "made.pdf"
+        path.write_bytes(data)
+        return list(
+            KINDS.get("pdf")().extract(Leaf("made", "pdf", "b", path=str(path)), Tools(Settings(), sandbox, None))
+        )
+
+    return reading
+
+
+def pictures(found: Found) -> list[Candidate]:
+    return [one for one in found if isinstance(one, Candidate)]
+
+
+def missed(found: Found) -> list[Missed]:
+    return [one for one in found if isinstance(one, Missed)]
+
+
+def jpeg(seed: int) -> bytes:
+    out = io.BytesIO()
+    noise = np.random.default_rng(seed).integers(0, 255, (30, 40, 3)).astype(np.uint8)
+    Image.fromarray(noise).resize((400, 300)).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def two_pages() -> "pymupdf.Document":
+    """Two pages, on each a JPEG and a line of text."""
+    document = pymupdf.open()
+    for number in range(2):
+        page = document.new_page()
+        page.insert_image((50, 50, 350, 275), stream=jpeg(number))
+        page.insert_text((50, 40), f"Page {number + 1}")
+    return document
+
+
+def with_pages_first() -> tuple[bytes, bytes, bytes]:
+    """A file of two pages as a writer may lay it out: head with pages and contents, then the two pictures."""
+    document = two_pages()
+    data = document.tobytes()
+    objects = {int(part.split()[0]): part + b"endobj\n" for part in _objects(data)}
+    images = [number for number, part in objects.items() if b"/Subtype/Image" in part]
+    head = b"%PDF-1.7\n" + b"".join(part for number, part in objects.items() if number not in images)
+    return head, objects[images[0]], objects[images[1]]
+
+
+def _objects(data: bytes) -> list[bytes]:
+    body = data[data.index(b"1 0 obj") : data.rindex(b"\nxref")]
+    return [part.lstrip() for part in body.split(b"endobj") if b" obj" in part]
+
+
+def test_a_page_whose_content_is_gone_is_told_and_the_pages_before_it_are_read(read: Read) -> None:
+    whole = two_pages().tobytes()
+    found = read(whole[: len(whole) * 7 // 10])
+    (lost,) = missed(found)
+    assert [one.place.page for one in pictures(found)] == [1]
+    assert lost.is_part
+    assert lost.state == "failed"
+    assert lost.place.page == 2
+    assert "content" in lost.reason
+
+
+def test_a_pdf_cut_in_half_without_one_readable_page_is_failed(read: Read) -> None:
+    whole = two_pages().tobytes()
+    for share in (30, 50):
+        with pytest.raises(SourceError, match="The PDF is damaged: "):
+            read(whole[: len(whole) * share // 100])
+
+
+def test_a_page_whose_content_breaks_off_is_told(read: Read) -> None:
+    document = two_pages()
+    for line in range(60):
+        document[1].insert_text((50, 300 + 8 * line), f"{line * line * 7919 % 10007} {line * 31 % 97}")
+    document[1].clean_contents()
+    whole = document.tobytes(deflate=True)
+    start = whole.rindex(b"stream\n", 0, whole.rindex(b"endstream"))
+    found = read(whole[: start + 300])
+    assert [(one.place.page, one.is_part) for one in missed(found)] == [(2, True)]
+    assert "breaks off" in missed(found)[0].reason
+    assert 1 in [one.place.page for one in pictures(found)]
+
+
+def test_a_jpeg_that_breaks_off_with_its_file_is_failed_and_its_neighbour_stays(read: Read) -> None:
+    head, first, second = with_pages_first()
+    found = read(head + first + second[: len(second) // 2])
+    (lost,) = missed(found)
+    assert [one.place.page for one in pictures(found)] == [1]
+    assert (lost.place.page, lost.state, lost.is_part) == (2, "failed", False)
+    assert "breaks off" in lost.reason
+
+
+def test_a_file_that_lost_only_its_end_is_read_without_a_remark(read: Read) -> None:
+    whole = two_pages().tobytes()
+    found = read(whole[: whole.rindex(b"\nxref") + 1])
+    assert [one.place.page for one in pictures(found)] == [1, 2]
+    assert missed(found) == []
+    head, first, second = with_pages_first()
+    assert len(pictures(read(head + first + second))) == 2
+
+
+def test_an_empty_page_is_no_damage(read: Read) -> None:
+    document = two_pages()
+    document.new_page()
+    whole = document.tobytes()
+    assert missed(read(whole)) == []
+    assert missed(read(whole[: whole.rindex(b"\nxref") + 1])) == []
