@@ -178,6 +178,20 @@ def test_a_folder_closed_to_other_users_works_and_stays_closed(tmp_path):
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
+def test_a_folder_removed_and_made_anew_gets_a_new_database_and_the_old_data_stays_aside(tmp_path):
+    closed = tmp_path / "home"
+    closed.mkdir(mode=0o700)
+    server = EmbeddedPostgres(closed / "var" / "postgres")
+    server.ensure_running()
+    server.stop()
+    shutil.rmtree(closed / "var")
+    assert _ask(server.ensure_running().task, "SELECT 1") == [(1,)]
+    home = find_home(server.folder)
+    server.remove()
+    for aside in home.data.parent.glob(f"{home.data.name}-of-removed-folder-*"):
+        shutil.rmtree(aside)
+
+
 def test_programs_closed_to_other_users_work_too(tmp_path, open_folder, monkeypatch):
     closed = tmp_path / "home"
     closed.mkdir(mode=0o700)

@@ -72,7 +72,10 @@ class EmbeddedPostgres:
         self._make_folder()
         with self._locked():
             home = find_home(self.folder)
-            server = self._remembered() or self._new_server(home)
+            remembered = self._remembered()
+            if remembered is None:
+                _set_aside(home)
+            server = remembered or self._new_server(home)
             server.data = str(home.data)  # a checkout may have been moved
             if not (home.data / "PG_VERSION").exists():
                 self._initialise(home, server)
@@ -215,6 +218,12 @@ class EmbeddedPostgres:
             return data_directory(connection) == Path(server.data)  # a copied checkout has the same passwords
         finally:
             connection.close()
+
+
+def _set_aside(home: Home) -> None:
+    """Data outside the folder outlives it: where a folder was removed and made anew, nobody knows its passwords."""
+    if (home.data / "PG_VERSION").exists():
+        home.data.rename(home.data.with_name(f"{home.data.name}-of-removed-folder-{time.time_ns()}"))
 
 
 def _url(server: _Server, role: str, database: str, driver: str = "postgresql+psycopg2") -> str:
