@@ -236,7 +236,7 @@ def test_a_run_whose_sources_all_fail_ends_with_its_reason(tmp_path: Path, envir
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith("missing.pdf: There is no such file or folder.")
+    assert done.stderr.splitlines()[-1].endswith("missing.pdf: There is no such file.")
 
 
 def test_the_three_queries_that_a_run_suggests_can_be_asked(environment: dict[str, str]) -> None:

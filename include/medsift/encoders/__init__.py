@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from medsift.modelsets import ModelSet
 from medsift.registry import Registry
 from medsift.settings import Settings
+from medsift.weights import manifest
 
 Pixels = NDArray[np.uint8]  # (n, views, size, size, 3), RGB
 Floats = NDArray[np.float32]
@@ -135,8 +136,11 @@ def load_profile(settings: Settings, model_set: ModelSet | None) -> Profile:
 
 
 def needed_weights(settings: Settings) -> list[str]:
-    """Names of the weights that must be on the volume for the settings' profile; raises `UsageError` as above."""
-    return WEIGHTS.get(settings.profile)(settings)
+    """Names of the weights that must be on the volume for the settings' profile; raises `UsageError` as above.
+
+    Those that come in packages are none of them.
+    """
+    return [name for name in WEIGHTS.get(settings.profile)(settings) if name not in manifest()]
 
 
 def unit_rows(vectors: NDArray[np.floating]) -> Floats:

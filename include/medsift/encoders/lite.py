@@ -66,5 +66,5 @@ def lite_profile(settings: Settings, model_set: ModelSet | None) -> Profile:
 
 @WEIGHTS.register(NAME)
 def lite_weights(settings: Settings) -> list[str]:
-    """None but those of another CNN encoder: its own come in packages."""
-    return [] if settings.cnn_model in ("auto", EFFICIENTNET) else [settings.cnn_model]
+    """Those of the CNN; all that lite needs besides comes in packages too."""
+    return [EFFICIENTNET if settings.cnn_model == "auto" else settings.cnn_model]

@@ -72,10 +72,7 @@ class EmbeddedPostgres:
         self._make_folder()
         with self._locked():
             home = find_home(self.folder)
-            remembered = self._remembered()
-            if remembered is None:
-                _set_aside(home)
-            server = remembered or self._new_server(home)
+            server = self._remembered() or self._new_server(home)
             server.data = str(home.data)  # a checkout may have been moved
             if not (home.data / "PG_VERSION").exists():
                 self._initialise(home, server)
@@ -153,6 +150,7 @@ class EmbeddedPostgres:
             raise no_room(self.folder, str(error.strerror)) from error
 
     def _new_server(self, home: Home) -> _Server:
+        _set_aside(home)
         passwords = {role: secrets.token_urlsafe(24) for role in (ADMIN, *ROLES)}
         server = _Server(_free_port(), passwords, str(home.data))
         self._remember(server)
