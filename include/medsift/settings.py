@@ -38,6 +38,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _standing_profile: str = PrivateAttr("")
 
     volume: Path = Field(Path("var"), description="Folder of all files: inbox, pictures, model sets, runs.")
     database_url: str = Field(
@@ -210,12 +211,16 @@ class Settings(BaseModel):
             origins.update(dict.fromkeys(layer, origin))
         settings = cls._validated(values)
         settings._origins.update(origins)
+        standing = from_file | from_environment
+        settings._standing_profile = str(standing.get("profile", cls.model_fields["profile"].default))
         return settings
 
     def of_run(self, saved: Path) -> Self:
         """Settings of a run as its plan saved them, with the secrets of this process."""
         values = json.loads(saved.read_text(encoding="utf-8"))
-        return self._validated(values | {name: getattr(self, name) for name in self.secret_names()})
+        settings = self._validated(values | {name: getattr(self, name) for name in self.secret_names()})
+        settings._standing_profile = self.standing_profile
+        return settings
 
     @classmethod
     def secret_names(cls) -> list[str]:
@@ -242,6 +247,11 @@ class Settings(BaseModel):
     def public(self) -> dict[str, Any]:
         """All values but the secrets, ready for JSON."""
         return self.model_dump(mode="json", exclude=set(self.secret_names()))
+
+    @property
+    def standing_profile(self) -> str:
+        """The profile of all runs that name none: that of environment, file or default, whatever option was given."""
+        return self._standing_profile or self.profile
 
     def origin(self, name: str) -> str:
         """Where a value comes from: default, medsift.toml, environment or option."""

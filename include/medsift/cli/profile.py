@@ -9,6 +9,7 @@ from medsift.cli._options import load_settings
 from medsift.encoders import PROFILES
 from medsift.errors import StoreError
 from medsift.settings import PREFIX
+from medsift.steps.mirror import mirror_model_set
 from medsift.steps.switch_profile import switch_profile
 
 
@@ -33,6 +34,7 @@ def use_command(name: str) -> None:
     try:
         with open_store(settings) as store:
             told = switch_profile(settings, store)
+            mirror_model_set(load_settings(), store)
     except StoreError:
         told = switch_profile(settings, None)
     for sentence in told:

@@ -7,12 +7,13 @@ from typing import TypeVar
 
 from medsift.errors import StoreError
 from medsift.steps.context import Context, Summary
+from medsift.steps.mirror import mirror_model_set, record_of
 from medsift.steps.plan import extraction_digest
 from medsift.steps.profile import current_model_set, encoder_digests
 from medsift.steps.resources import log_rate
 from medsift.steps.result import RunResult
 from medsift.steps.vectors import Vectors, made_in_run
-from medsift.store import EncodedVectors, ModelSetRecord, RunRecord, Store
+from medsift.store import EncodedVectors, RunRecord, Store
 
 log = logging.getLogger(__name__)
 STEP = "publish"
@@ -51,9 +52,8 @@ def _begin(context: Context, store: Store, result: RunResult) -> None:
     header = result.header
     model_set = current_model_set(context.settings)
     if model_set is not None:
-        card = {"name": model_set.name, "card": model_set.card.read_text(encoding="utf-8")}
-        store.register_model_set(ModelSetRecord(model_set.digest, model_set.profile, card))
-        store.set_current_model_set(model_set.digest)
+        store.register_model_set(record_of(model_set))
+    mirror_model_set(context.settings, store)
     store.begin_run(
         RunRecord(
             header.id, datetime.fromisoformat(header.started_at), header.profile, header.model_set,
