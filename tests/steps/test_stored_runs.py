@@ -1,42 +1,18 @@
 """Runs as Airflow's tasks do them, with the rows that they leave in Postgres."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 from sqlalchemy import text
 
 from medsift.cli import root
 from medsift.encoders import PROFILES, WEIGHTS
-from medsift.encoders._selftest import drawn_pictures
 from medsift.encoders.lite import lite_profile
 from medsift.modelsets import shipped_set
-from medsift.settings import Settings
-from medsift.steps import new_run_id, plan_run, run_step
 from medsift.store import Store
 
 pytestmark = pytest.mark.postgres
-Load = Callable[..., Settings]
-
-
-@pytest.fixture
-def load(tmp_path: Path, database) -> Load:
-    """Settings as a worker loads them, with a form's values."""
-    return lambda **form: Settings.load({"volume": str(tmp_path / "var"), "database_url": database.task, **form}, {})
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    """The inbox with two drawn pictures that are old enough for the night."""
-    folder = tmp_path / "var" / "inbox"
-    folder.mkdir(parents=True)
-    for number, picture in enumerate(drawn_pictures(96)[:2]):
-        Image.fromarray(picture).save(folder / f"{number}.png")
-    return folder
 
 
 @pytest.fixture
@@ -48,20 +24,6 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> str:
     )
     monkeypatch.setitem(WEIGHTS._entries, "bare", lambda _: [])
     return "bare"
-
-
-def done(load: Load, name: str, **form: Any) -> str:
-    """A run on demand over the inbox, its id."""
-    run_id = new_run_id(name)
-    batches = plan_run(load(**form), run_id, ["."], "on_demand")["batches"]
-    for entry in batches:
-        run_step(load(), run_id, "extract", batch=entry["batch"])
-        run_step(load(), run_id, "preprocess", batch=entry["batch"])
-    for entry in run_step(load(), run_id, "shard", batches=[entry["batch"] for entry in batches])["shards"]:
-        run_step(load(), run_id, "embed", shard=entry["shard"])
-    for step in ("cluster", "score", "ensemble", "publish", "report"):
-        run_step(load(), run_id, step)
-    return run_id
 
 
 def shown(store: Store) -> dict[str, float]:
@@ -76,21 +38,21 @@ def decided(store: Store, run_id: str) -> dict[str, float]:
 
 
 @pytest.mark.usefixtures("inbox")
-def test_after_a_switch_to_a_profile_without_a_model_set_its_verdicts_are_shown(load, store, bare):
-    before = done(load, "before")
+def test_after_a_switch_to_a_profile_without_a_model_set_its_verdicts_are_shown(load, do_run, store, bare):
+    before = do_run("before")["run"]["id"]
     assert shown(store) == decided(store, before)
     load().volume.joinpath("medsift.toml").write_text(f'profile = "{bare}"\n')
-    after = done(load, "after")
+    after = do_run("after")["run"]["id"]
     assert decided(store, after) != decided(store, before)
     assert shown(store) == decided(store, after)
     assert store.current_model_set() == ""
 
 
 @pytest.mark.usefixtures("inbox")
-def test_a_run_that_was_given_another_profile_leaves_the_verdicts_in_use_as_they_are(load, store, bare):
+def test_a_run_that_was_given_another_profile_leaves_the_verdicts_in_use_as_they_are(load, do_run, store, bare):
     load().volume.joinpath("medsift.toml").write_text(f'profile = "{bare}"\n')
-    before = done(load, "before")
-    other = done(load, "other", profile="lite")
+    before = do_run("before")["run"]["id"]
+    other = do_run("other", profile="lite")["run"]["id"]
     assert len(decided(store, other)) == 2
     assert shown(store) == decided(store, before)
     assert store.current_model_set() == ""
