@@ -3,7 +3,7 @@
 import glob
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from medsift.contracts import Leaf
@@ -93,7 +93,8 @@ def file_leaf(path: Path) -> Leaf:
     if not kind and path.suffix.lower().lstrip(".") in PICTURE_ENDINGS:
         kind = "folder"
     if not kind:
-        return _failed(str(path), f"Nothing here reads this kind of file (known: {', '.join(KINDS.names())}).")
+        failed = _failed(str(path), f"Nothing here reads this kind of file (known: {', '.join(KINDS.names())}).")
+        return replace(failed, path=str(path))
     return Leaf(str(path), kind, "", path=str(path))
 
 

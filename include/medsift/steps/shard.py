@@ -11,6 +11,8 @@ from medsift.contracts import Leaf, Occurrence, Picture, SourceOutcome, SourceSt
 from medsift.pictures.digests import link_near_duplicates
 from medsift.steps.context import Context, Summary
 from medsift.steps.extract import leaves_of
+from medsift.steps.header import RunHeader
+from medsift.steps.plan import scored_already
 from medsift.steps.profile import encoder_digests
 from medsift.steps.resources import peak_memory_mb
 from medsift.steps.tables import read_rows, write_rows
@@ -27,7 +29,7 @@ def run(context: Context, batches: list[str]) -> Summary:
     """
     leaves = leaves_of(context)
     outcomes, occurrences, prepared = _of_batches(context, batches)
-    outcomes = _complete(leaves, outcomes)
+    outcomes = _without_passed_over(context, _complete(leaves, outcomes))
     stored, stored_pictures = _of_unchanged(context, outcomes)
     pictures = {picture.sha256: picture for picture in [*stored_pictures, *prepared]}
     occurrences = _join_duplicates(leaves, [*stored, *occurrences], pictures)
@@ -74,6 +76,15 @@ def _complete(leaves: list[Leaf], outcomes: list[SourceOutcome]) -> list[SourceO
             outcome or SourceOutcome(leaf.source, leaf.kind, "failed", "The batch it was in did not finish.")
         )
     return complete
+
+
+def _without_passed_over(context: Context, outcomes: list[SourceOutcome]) -> list[SourceOutcome]:
+    """By night without addresses that turned out unchanged and scored, as `plan` did it with files."""
+    if RunHeader.read(context.volume.run_header(context.run_id)).trigger != "nightly":
+        return outcomes
+    passed_over = scored_already(context, [outcome.source for outcome in outcomes if outcome.state == "unchanged"])
+    log.info("%d addresses passed over: unchanged and scored", len(passed_over))
+    return [outcome for outcome in outcomes if outcome.source not in passed_over]
 
 
 def _of_unchanged(context: Context, outcomes: list[SourceOutcome]) -> tuple[list[Occurrence], list[Picture]]:

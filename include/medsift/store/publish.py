@@ -23,7 +23,18 @@ from medsift.store.schema import LOCK
 PICTURE_COLUMNS = tuple(field.name for field in fields(Picture))
 VERDICT_COLUMNS = tuple(field.name for field in fields(Verdict))
 VOTE_COLUMNS = tuple(field.name for field in fields(Vote))
-SOURCE_COLUMNS = ("id", "source", "kind", "state", "reason", "found", "document", "etag", "last_modified")
+SOURCE_COLUMNS = (
+    "id",
+    "source",
+    "kind",
+    "state",
+    "reason",
+    "found",
+    "document",
+    "etag",
+    "last_modified",
+    "failed_digest",
+)
 OCCURRENCE_COLUMNS = tuple(field.name for field in fields(Occurrence) if field.name not in ("source", "candidate"))
 
 UPSERT_PICTURES = """
@@ -87,10 +98,11 @@ UNREAD_OF = {
 }
 UPSERT_SOURCES = """
 INSERT INTO sources AS s (id, source, kind, state, reason, found, document, etag, last_modified, extraction,
-                          run_id, first_seen, last_seen)
+                          failed_digest, failed_extraction, run_id, first_seen, last_seen)
 SELECT id, source, kind, state, reason, found,
        document, etag, last_modified,
-       CASE WHEN {unread_staged} THEN '' ELSE :extraction END, :run_id, :started_at, :started_at
+       CASE WHEN {unread_staged} THEN '' ELSE :extraction END,
+       failed_digest, CASE WHEN failed_digest = '' THEN '' ELSE :extraction END, :run_id, :started_at, :started_at
 FROM staged_sources ORDER BY id
 ON CONFLICT (id) DO UPDATE SET
     kind = CASE WHEN EXCLUDED.kind = '' THEN s.kind ELSE EXCLUDED.kind END,
@@ -102,6 +114,9 @@ ON CONFLICT (id) DO UPDATE SET
     last_modified = CASE WHEN {unread_now} THEN s.last_modified
                          ELSE EXCLUDED.last_modified END,
     extraction = CASE WHEN {unread_now} THEN s.extraction ELSE EXCLUDED.extraction END,
+    failed_digest = CASE WHEN EXCLUDED.state = 'unchanged' THEN s.failed_digest ELSE EXCLUDED.failed_digest END,
+    failed_extraction = CASE WHEN EXCLUDED.state = 'unchanged' THEN s.failed_extraction
+                             ELSE EXCLUDED.failed_extraction END,
     run_id = EXCLUDED.run_id,
     last_seen = EXCLUDED.last_seen
 WHERE (s.last_seen, coalesce(s.run_id, '')) <= (EXCLUDED.last_seen, EXCLUDED.run_id)
@@ -339,4 +354,5 @@ def _source_row(outcome: SourceOutcome) -> tuple[Any, ...]:
         _document(outcome),
         outcome.etag,
         outcome.last_modified,
+        outcome.digest if outcome.state == "failed" else "",
     )
