@@ -27,6 +27,7 @@ def plan_run(settings: Settings, run_id: str, sources: list[str], trigger: Trigg
     """Step `plan` as a task: resolves sources, writes the run's settings, names its batches."""
     from medsift.steps import plan
 
+    plan.check_encoders(settings)
     with Context.opened(settings, run_id) as context:
         return plan.run(context, sources, trigger)
 

@@ -46,8 +46,9 @@ def local_context(
 
 def sort_sources(context: Context, sources: list[str]) -> RunResult:
     """All steps of a run in order. Bad sources are rows of the result; raises `MedsiftError` for anything larger."""
-    from medsift.steps import cluster, embed, ensemble, publish, report, score
+    from medsift.steps import cluster, embed, ensemble, plan, publish, report, score
 
+    plan.check_encoders(context.settings)
     for shard in find_pictures(context, sources):
         embed.run(context, shard)
     cluster.run(context)

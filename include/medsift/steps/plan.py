@@ -10,11 +10,12 @@ from typing import Literal
 
 from medsift.contracts import Leaf
 from medsift.errors import SettingError, UsageError
+from medsift.settings import Settings
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import Expansion, expand, inbox_sources, is_address
 from medsift.steps.header import RunHeader
 from medsift.steps.journal import digest_of
-from medsift.steps.profile import verdict_keys
+from medsift.steps.profile import encoder_digests, verdict_keys
 from medsift.steps.tables import write_rows
 from medsift.store import KnownSource
 from medsift.volume import sha256_of_file, write_atomically
@@ -44,7 +45,7 @@ def run(context: Context, sources: list[str], trigger: Trigger) -> Summary:
     Raises `UsageError` where a run that was not started from the command line names a path outside the roots.
     """
     context.volume.prepare()
-    check_names(context)
+    check_names(context.settings)
     begin(context, trigger)
     typed = [source.strip() for source in sources if source.strip()]
     is_named = bool(typed) or trigger == "cli"
@@ -79,17 +80,35 @@ def begin(context: Context, trigger: Trigger) -> None:
     write_atomically(context.volume.run_header(context.run_id), header.to_json())
 
 
-def check_names(context: Context) -> None:
-    """Raise the sentence about a wrong profile, prompt set or strategy now, before any work is done."""
-    from medsift.encoders import PROFILES
+def check_names(settings: Settings) -> None:
+    """Raise the sentence about a wrong profile, encoder, prompt set or strategy now, before any work is done."""
+    from medsift.encoders import CNN_ENCODERS, PROFILES
     from medsift.prompts import load_prompts
     from medsift.strategies import STRATEGIES
 
-    for name, known in {"profile": PROFILES.names(), "strategy": STRATEGIES.names()}.items():
-        value = getattr(context.settings, name)
+    allowed = {
+        "profile": PROFILES.names(),
+        "cnn_model": ["auto", *CNN_ENCODERS.names()],
+        "strategy": STRATEGIES.names(),
+    }
+    for name, known in allowed.items():
+        value = getattr(settings, name)
         if value not in known:
             raise SettingError(name, value, "one of " + ", ".join(known))
-    load_prompts(context.settings.prompts_dir, context.settings.prompt_set)
+    load_prompts(settings.prompts_dir, settings.prompt_set)
+
+
+def check_encoders(settings: Settings) -> None:
+    """Check names, then raise the sentence about a wrong model or missing weights, before any work is done for them."""
+    from medsift.encoders import WEIGHTS
+    from medsift.weights import manifest, path
+
+    check_names(settings)
+    encoder_digests(settings)
+    in_packages = manifest()
+    for name in WEIGHTS.get(settings.profile)(settings):
+        for pinned in in_packages[name].files if name in in_packages else ():
+            path(name, pinned.name)
 
 
 def _expand_all(context: Context, typed: list[str], trigger: Trigger) -> Expansion:
