@@ -108,7 +108,8 @@ def give_way_to_other_night() -> None:
 
 
 def tell_of_failure(context: Mapping[str, Any]) -> None:
-    """After a task's last try: a line in the log, and the webhook where one is set."""
+    """After a task's last try: a line in the log, the run's row, and the webhook where one is set."""
+    from medsift.steps import break_off
     from medsift.topology.webhook import post_failure
 
     instance = context["ti"]
@@ -121,6 +122,7 @@ def tell_of_failure(context: Mapping[str, Any]) -> None:
         "log": instance.log_url,
     }
     log.error("failed for good: %s", failure)
+    break_off(Settings.load(), run_id_of(context), "failed")
     post_failure(Settings.load(), failure)
 
 

@@ -168,6 +168,8 @@ def test_a_lost_batch_leaves_the_others_published_and_the_run_red(settings: Sett
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM run_pictures WHERE run_id = %s", (new_run_id(run),))
         assert cursor.fetchone() == (105,)
+        cursor.execute("SELECT state, finished_at IS NOT NULL FROM runs WHERE id = %s", (new_run_id(run),))
+        assert cursor.fetchone() == ("failed", True)
 
 
 def nights_of(airflow: AirflowClient) -> list[str]:

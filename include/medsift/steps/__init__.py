@@ -13,13 +13,13 @@ from typing import Any
 
 from medsift.settings import Settings
 from medsift.steps.context import Context, Summary
-from medsift.steps.local import find_pictures, local_context, new_run_id, sort_sources
+from medsift.steps.local import break_off, find_pictures, local_context, new_run_id, sort_sources
 from medsift.steps.plan import Trigger
 from medsift.steps.result import RunResult
 
 __all__ = [
     "Context", "RunResult", "Summary", "Trigger",
-    "find_pictures", "local_context", "new_run_id", "plan_run", "run_step", "sort_sources",
+    "break_off", "find_pictures", "local_context", "new_run_id", "plan_run", "run_step", "sort_sources",
 ]  # fmt: skip
 
 

@@ -74,10 +74,12 @@ def run(context: Context, sources: list[str], trigger: Trigger) -> Summary:
 
 
 def begin(context: Context, trigger: Trigger) -> None:
-    """Write what all later tasks read of the run: its settings, and what its verdicts will be keyed by."""
+    """Write what all later tasks read of the run: its settings, and what its verdicts will be keyed by; record it."""
     write_atomically(context.volume.run_settings(context.run_id), json.dumps(context.settings.public()).encode())
     header = RunHeader.new(context.run_id, context.settings, trigger)
     write_atomically(context.volume.run_header(context.run_id), header.to_json())
+    if context.store is not None:
+        context.store.begin_run(header.record(context.settings))
 
 
 def check_names(settings: Settings) -> None:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import TypeVar
 
 from medsift.errors import StoreError
@@ -13,7 +12,7 @@ from medsift.steps.profile import current_model_set, encoder_digests
 from medsift.steps.resources import log_rate
 from medsift.steps.result import RunResult
 from medsift.steps.vectors import Vectors, made_in_run
-from medsift.store import EncodedVectors, RunRecord, Store
+from medsift.store import EncodedVectors, Store
 
 log = logging.getLogger(__name__)
 STEP = "publish"
@@ -32,7 +31,7 @@ def run(context: Context) -> Summary:
         raise StoreError("There is no database to publish to.")
     result = RunResult.of(context)
     with context.store.exclusive(), log_rate(log, STEP, "pictures", len(result.pictures)) as rate:
-        _begin(context, context.store, result)
+        _name_model_sets(context, context.store)
         made = {name: made_in_run(context, name) for name in encoder_digests(context.settings)}
         for shard in _chunks(result.pictures, PICTURES_A_TRANSACTION):
             _publish_pictures(context, context.store, result, [picture.sha256 for picture in shard], made)
@@ -41,25 +40,17 @@ def run(context: Context) -> Summary:
             names = {outcome.source for outcome in outcomes}
             places = [occurrence for occurrence in result.occurrences if occurrence.source in names]
             context.store.publish_sources(context.run_id, outcomes, places, extraction_digest(context))
-        context.store.finish_run(context.run_id, "done", result.counts())
         for name, digest in encoder_digests(context.settings).items():
             context.store.build_search_index(digest)
             log.info("search index of %s is up to date", name)
     return {"pictures": len(result.pictures), "occurrences": len(result.occurrences), "sources": len(result.sources)}
 
 
-def _begin(context: Context, store: Store, result: RunResult) -> None:
-    header = result.header
+def _name_model_sets(context: Context, store: Store) -> None:
     model_set = current_model_set(context.settings)
     if model_set is not None:
         store.register_model_set(record_of(model_set))
     mirror_model_set(context.settings, store)
-    store.begin_run(
-        RunRecord(
-            header.id, datetime.fromisoformat(header.started_at), header.profile, header.model_set,
-            header.prompt_set_digest, context.settings.public(), header.trigger,
-        )
-    )  # fmt: skip
 
 
 def _publish_pictures(

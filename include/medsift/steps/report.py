@@ -42,6 +42,8 @@ def run(context: Context) -> Summary:
     _log_counts(result.counts())
     log.info("report: %s", folder)
     lost = _lost_batches(context)
+    if context.store is not None:
+        context.store.finish_run(context.run_id, "failed" if lost else "done", result.counts())
     if lost:
         raise LostBatchError(f"Batches that never finished: {', '.join(lost)}; all other rows are published.")
     return {**result.counts(), "folder": str(folder), "seconds": document["run"]["seconds"]}

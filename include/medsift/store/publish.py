@@ -176,14 +176,16 @@ def source_id(source: str) -> str:
 
 
 def begin_run(connection: Connection, run: RunRecord) -> None:
-    """Record that a run publishes; begun again it keeps the time at which it began first."""
+    """Record that a run is at work; begun again it keeps the time at which it began first."""
     register_model_set(connection, ModelSetRecord(run.model_set, run.profile))
     connection.execute(
         text(
             "INSERT INTO runs (id, state, started_at, trigger, profile, model_set, prompt_set, settings)"
             " VALUES (:id, 'running', :started_at, :trigger, :profile, :model_set, :prompt_set,"
             " CAST(:settings AS jsonb))"
-            " ON CONFLICT (id) DO UPDATE SET state = 'running', finished_at = NULL"
+            " ON CONFLICT (id) DO UPDATE SET state = 'running', finished_at = NULL, counts = '{}',"
+            " trigger = EXCLUDED.trigger, profile = EXCLUDED.profile, model_set = EXCLUDED.model_set,"
+            " prompt_set = EXCLUDED.prompt_set, settings = EXCLUDED.settings"
         ),
         {
             "id": run.id,
@@ -206,6 +208,14 @@ def finish_run(connection: Connection, run_id: str, state: RunState, counts: Map
             " WHERE id = :id"
         ),
         {"id": run_id, "state": state, "counts": json.dumps(clean_json(counts))},
+    )
+
+
+def break_off_run(connection: Connection, run_id: str, state: RunState) -> None:
+    """Record that a run ended before its report; one that is not known or has ended stays as it is."""
+    connection.execute(
+        text("UPDATE runs SET state = :state, finished_at = clock_timestamp() WHERE id = :id AND state = 'running'"),
+        {"id": run_id, "state": state},
     )
 
 

@@ -65,7 +65,7 @@ class ModelSet(Base):
 
 
 class Run(Base):
-    """A run, from its plan to its end."""
+    """A run, from its plan to its end: `done`; `failed` (a batch or a task was lost); `interrupted` at a terminal."""
 
     __tablename__ = "runs"
     __table_args__ = (
