@@ -70,16 +70,16 @@ def all_of_group(pulled: object) -> list[Any]:
 
 @contextmanager
 def mended_by_retry_or_failed() -> Iterator[None]:
-    """Let through what a retry may mend: a busy server, a lost database, the machine (volume, memory, network).
+    """Let through what a retry may mend: a lost database, the machine (volume, memory, network).
 
     Everything else would fail the same way again: it fails the task at once, with its sentence.
     """
-    from medsift.errors import MedsiftError, StoreLostError, TemporaryError
+    from medsift.errors import MedsiftError, StoreLostError
     from medsift.volume import VolumeError
 
     try:
         yield
-    except (TemporaryError, StoreLostError, VolumeError, OSError, MemoryError):
+    except (StoreLostError, VolumeError, OSError, MemoryError):
         raise
     except MedsiftError as error:
         raise AirflowFailException(str(error)) from error
