@@ -6,6 +6,7 @@ from collections import Counter
 from medsift.contracts import Picture, Verdict, Vote
 from medsift.steps.context import Context, Summary
 from medsift.steps.profile import current_model_set
+from medsift.steps.resources import log_rate
 from medsift.steps.tables import read_rows, write_rows
 from medsift.strategies import STRATEGIES
 
@@ -23,8 +24,10 @@ def run(context: Context) -> Summary:
     ]
     decide = STRATEGIES.get(context.settings.strategy)
     sha256s = [picture.sha256 for picture in pictures]
-    verdicts = decide(sha256s, votes, current_model_set(context.settings), context.settings.review_threshold)
-    write_rows(context.volume.table(context.run_id, STEP, "verdicts"), Verdict, verdicts)
+    with log_rate(log, STEP, "pictures", len(sha256s)) as rate:
+        verdicts = decide(sha256s, votes, current_model_set(context.settings), context.settings.review_threshold)
+        write_rows(context.volume.table(context.run_id, STEP, "verdicts"), Verdict, verdicts)
+        rate.step(len(verdicts))
     labels = Counter(verdict.verdict for verdict in verdicts)
     kinds = Counter(verdict.kind for verdict in verdicts if verdict.kind)
     review = sum(verdict.needs_review for verdict in verdicts)

@@ -16,11 +16,13 @@ from medsift.steps.expand import Expansion, expand, inbox_sources, is_address
 from medsift.steps.header import RunHeader
 from medsift.steps.journal import digest_of
 from medsift.steps.profile import encoder_digests, verdict_keys
+from medsift.steps.resources import log_rate
 from medsift.steps.tables import write_rows
 from medsift.store import KnownSource
 from medsift.volume import sha256_of_file, write_atomically
 
 log = logging.getLogger(__name__)
+STEP = "plan"
 
 Trigger = Literal["cli", "on_demand", "nightly"]
 MAX_BATCHES = 64
@@ -50,13 +52,15 @@ def run(context: Context, sources: list[str], trigger: Trigger) -> Summary:
     typed = [source.strip() for source in sources if source.strip()]
     is_named = bool(typed) or trigger == "cli"
     found = _expand_all(context, typed, trigger) if is_named else _inbox(context)
-    leaves = _mark_unchanged(context, found.leaves, is_nightly=trigger == "nightly")
+    with log_rate(log, STEP, "sources", len(found.leaves)) as rate:
+        leaves = _mark_unchanged(context, found.leaves, is_nightly=trigger == "nightly")
+        rate.step(len(leaves))
     passed_over: set[str] = set()
     if trigger == "nightly":
         passed_over = scored_already(context, [leaf.source for leaf in leaves if leaf.state == "unchanged"])
         leaves = [leaf for leaf in leaves if leaf.source not in passed_over]
     leaves = _in_batches(leaves)
-    write_rows(context.volume.table(context.run_id, "plan", "leaves"), Leaf, leaves)
+    write_rows(context.volume.table(context.run_id, STEP, "leaves"), Leaf, leaves)
     states = Counter(leaf.state for leaf in leaves)
     log.info(
         "%d sources: %d to read, %d unchanged, %d cannot be read; %d passed over, %d files skipped, %d too young",

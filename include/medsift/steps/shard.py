@@ -14,7 +14,7 @@ from medsift.steps.extract import leaves_of
 from medsift.steps.header import RunHeader
 from medsift.steps.plan import scored_already
 from medsift.steps.profile import encoder_digests
-from medsift.steps.resources import peak_memory_mb
+from medsift.steps.resources import log_rate
 from medsift.steps.tables import read_rows, write_rows
 
 log = logging.getLogger(__name__)
@@ -28,19 +28,21 @@ def run(context: Context, batches: list[str]) -> Summary:
     A source of a batch that never finished is recorded as failed. Raises nothing of its own.
     """
     leaves = leaves_of(context)
-    outcomes, occurrences, prepared = _of_batches(context, batches)
-    outcomes = _without_passed_over(context, _complete(leaves, outcomes))
-    stored, stored_pictures = _of_unchanged(context, outcomes)
-    pictures = {picture.sha256: picture for picture in [*stored_pictures, *prepared]}
-    occurrences = _join_duplicates(leaves, [*stored, *occurrences], pictures)
-    linked = _link(context, occurrences, pictures)
-    outcomes = _told_by_occurrences(outcomes, occurrences)
-    shards = _shards(context, linked)
-    _write(context, outcomes, occurrences, linked, shards)
+    with log_rate(log, STEP, "sources", len(leaves)) as rate:
+        outcomes, occurrences, prepared = _of_batches(context, batches)
+        outcomes = _without_passed_over(context, _complete(leaves, outcomes))
+        stored, stored_pictures = _of_unchanged(context, outcomes)
+        pictures = {picture.sha256: picture for picture in [*stored_pictures, *prepared]}
+        occurrences = _join_duplicates(leaves, [*stored, *occurrences], pictures)
+        linked = _link(context, occurrences, pictures)
+        outcomes = _told_by_occurrences(outcomes, occurrences)
+        shards = _shards(context, linked)
+        _write(context, outcomes, occurrences, linked, shards)
+        rate.step(len(leaves))
     lost = sorted({leaf.batch for leaf in leaves} - set(batches))
     log.info(
-        "%d occurrences of %d pictures; %d to embed in %d shards; batches that never finished: %s; peak %.0f MB",
-        len(occurrences), len(linked), sum(map(len, shards)), len(shards), ", ".join(lost) or "none", peak_memory_mb(),
+        "%d occurrences of %d pictures; %d to embed in %d shards; batches that never finished: %s",
+        len(occurrences), len(linked), sum(map(len, shards)), len(shards), ", ".join(lost) or "none",
     )  # fmt: skip
     return {
         "found": len(occurrences),
