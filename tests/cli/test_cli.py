@@ -118,6 +118,9 @@ def test_sort_leaves_nothing_behind_but_what_was_asked_for(photographs: Path, tm
         (["sort", "x.pdf", "--profile", "huge"], 2, "Setting profile = 'huge': allowed is one of clip, lite."),
         (["sort", "x.pdf", "--prompt-set", "huge"], 2, "Setting prompt_set = 'huge': allowed is one of"),
         (["sort"], 2, "Missing argument"),
+        (["sort", " "], 2, "A source is empty."),
+        (["extract", "", "--out", "x"], 2, "A source is empty."),
+        (["stack", "run", ""], 2, "A source is empty."),
         (["classify", "nowhere", "--csv", "x.csv"], 2, "nowhere is not a folder."),
         (["export", "--csv", "x.csv"], 1, "No database is up. Start the embedded stack with `make up`"),
         (["db", "url"], 1, "No database is up. Start the embedded stack with `make up`"),
@@ -131,6 +134,54 @@ def test_what_is_wrong_is_one_sentence_and_an_exit_status(
     assert done.returncode == status, done.stderr
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def bad_pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    (folder / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut")
+    (folder / "empty.png").touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["sort", "bad/empty.png"], "empty.png: The file is empty."),
+        (["sort", "bad"], "cut.jpg: "),
+        (["sort", "nothing"], "nothing: There is no picture or document in this folder."),
+        (["extract", "bad", "--out", "out"], "cut.jpg: "),
+        (["classify", "bad", "--csv", "out.csv"], "cut.jpg: "),
+        (["evaluate", "--manifest", "m.csv", "--root", "bad", "--out", "out"], "gone.jpg: There is no such file."),
+    ],
+)
+def test_where_no_picture_could_be_had_the_status_is_1_and_a_reason_is_told(
+    arguments: list[str], reason: str, bad_pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "m.csv").write_text("file,label\ngone.jpg,medical\nempty.png,medical\n")
+    done = medsift_command(*arguments, cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("medsift: Nothing could be done: ")
+    assert reason in said
+
+
+def test_evaluate_says_that_its_root_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("file,label\none.jpg,medical\n")
+    done = medsift_command("evaluate", "--manifest", "m.csv", "--root", "nodir", "--out", "out", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "medsift: nodir is not a folder.\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_document_in_which_no_picture_stands_was_read(tmp_path: Path) -> None:
+    import pymupdf
+
+    with pymupdf.open() as document:
+        document.new_page()
+        document.save(tmp_path / "words.pdf")
+    assert medsift_command("sort", "words.pdf", cwd=tmp_path).returncode == 0
 
 
 def test_interrupted_sort_keeps_what_was_done_and_the_same_command_goes_on(tmp_path: Path) -> None:

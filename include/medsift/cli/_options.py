@@ -33,6 +33,13 @@ def settings_options(function: F) -> F:
     return result
 
 
+def require_named(sources: tuple[str, ...]) -> list[str]:
+    """The sources as typed; raises `UsageError` where one is no more than blanks."""
+    if not all(source.strip() for source in sources):
+        raise UsageError("A source is empty.", "Name a file, a folder, a pattern or an address.")
+    return list(sources)
+
+
 def load_settings(assigned: tuple[str, ...] = (), overrides: dict[str, Any] | None = None) -> Settings:
     """Settings with `NAME=VALUE` pairs on top; raises `UsageError` for anything that is no such pair."""
     values = dict(overrides or {})

@@ -83,12 +83,19 @@ def require_writable(*paths: Path | None) -> None:
             raise UsageError(f"Cannot write {path}: the folder {folder} may not be written.")
 
 
-def require_something_done(document: dict[str, Any]) -> None:
-    """Raise `NothingDoneError` where every source failed."""
-    sources = document["counts"]["sources"]
-    if sources["given"] and sources["failed"] == sources["given"]:
-        first = document["sources"][0]
-        raise NothingDoneError(f"Nothing could be done: {first['source']}: {first['reason']}")
+def require_something_done(
+    pictures: dict[str, int], sources: list[dict[str, Any]], rejected: list[dict[str, Any]]
+) -> None:
+    """Raise `NothingDoneError` where no picture was kept although one was there, or where there was nothing to read.
+
+    The arguments are the parts `counts.pictures`, `sources` and `rejected` of a run's document.
+    """
+    failed = [source for source in sources if source["state"] == "failed"]
+    is_anything_read = any(source["kind"] for source in sources)
+    if pictures["kept"] or (is_anything_read and not failed and not rejected):
+        return
+    first = next(iter([*failed, *rejected, *sources]))
+    raise NothingDoneError(f"Nothing could be done: {_shown(first['source'])}: {first['reason']}")
 
 
 def _tallies(document: dict[str, Any]) -> dict[str, dict[str, int]]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from medsift.cli._options import settings_options
+from medsift.cli._options import require_named, settings_options
 from medsift.cli._output import require_something_done, show_verdicts
 from medsift.cli._run_progress import RunProgress
 from medsift.evaluation.expected import score_expected
@@ -71,12 +71,14 @@ def run_command(sources: tuple[str, ...], settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what was started is stopped
         signal.signal(number, signal.default_int_handler)
+    typed = require_named(sources)
     with RunProgress() as progress:
-        finished = run_sources(settings, sources, progress.tell, progress.show)
+        finished = run_sources(settings, typed, progress.tell, progress.show)
     _show_result(finished)
     if finished.failure:
         raise RunFailedError(finished.failure)
-    require_something_done(finished.document)
+    document = finished.document
+    require_something_done(document["counts"]["pictures"], document["sources"], document["rejected"])
 
 
 def _show_result(finished: "Finished") -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from medsift.contracts import Leaf
-from medsift.errors import UsageError
+from medsift.errors import NothingDoneError, UsageError
 from medsift.evaluation.manifest import ManifestRow
 from medsift.evaluation.metrics import measure
 from medsift.evaluation.predictions import Prediction
@@ -41,8 +41,11 @@ def classify_folder(context: Context, folder: Path) -> tuple[list[str], list[dic
 def evaluate_folder(context: Context, rows: Sequence[ManifestRow], root: Path, out: Path) -> dict[str, Any]:
     """The metrics of the verdicts on a manifest's pictures; writes metrics.json, predictions.csv and report.html.
 
-    Of a file with several frames its first kept one counts. Raises `UsageError` where `out` cannot be written.
+    Of a file with several frames its first kept one counts. Raises `UsageError` where the root is no folder or `out`
+    cannot be written, and, with everything written, `NothingDoneError` where no picture got a verdict.
     """
+    if not root.is_dir():
+        raise UsageError(f"{root} is not a folder.")
     begun = time.monotonic()
     leaves = {row.file: file_leaf(absolute(root / row.file)) for row in rows}
     _, rows_of = _sorted(context, list(leaves.values()))
@@ -52,6 +55,8 @@ def evaluate_folder(context: Context, rows: Sequence[ManifestRow], root: Path, o
     shown = [prediction.file for prediction in most_wrong(predictions)]
     thumbnails = {file: context.volume.thumbnail(best[file]["sha256"]).read_bytes() for file in shown}
     write_results(out, predictions, metrics, thumbnails)
+    if metrics["undecided"] == metrics["n"]:
+        raise NothingDoneError(f"Nothing could be done: {rows[0].file}: {best[rows[0].file]['reason']}")
     return metrics
 
 
