@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import medsift
+from medsift.topology.postgres import Urls
 
 
 def medsift_command(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -182,6 +183,32 @@ def test_a_document_in_which_no_picture_stands_was_read(tmp_path: Path) -> None:
         document.new_page()
         document.save(tmp_path / "words.pdf")
     assert medsift_command("sort", "words.pdf", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.postgres
+def test_labels_may_name_the_files_that_extract_wrote(database: Urls, tmp_path: Path) -> None:
+    import pydicom.data
+
+    shutil.copy(str(pydicom.data.get_testdata_file("CT_small.dcm", download=False)), tmp_path)
+    environment = {"MEDSIFT_DATABASE_URL": database.task}
+    for arguments in (["sort", "CT_small.dcm", "--store"], ["extract", "CT_small.dcm", "--out", "out"]):
+        assert medsift_command(*arguments, cwd=tmp_path, **environment).returncode == 0
+    (tmp_path / "labels.csv").write_text("path,label\nout/CT_small_1.png,medical\n")
+    done = medsift_command("labels", "import", "labels.csv", "--by", "anna", cwd=tmp_path, **environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1 labels added, 0 were there, 0 of unknown pictures.\n"
+
+
+@pytest.mark.postgres
+def test_labels_of_unknown_pictures_are_told_by_row_and_none_added_is_status_1(
+    database: Urls, photographs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "labels.csv").write_text(f"path,label\n{photographs}/one.jpg,medical\n")
+    arguments = ("labels", "import", "labels.csv", "--by", "anna")
+    done = medsift_command(*arguments, cwd=tmp_path, MEDSIFT_DATABASE_URL=database.task)
+    assert done.returncode == 1
+    assert f"row 1: {photographs}/one.jpg is not known" in done.stderr
+    assert "medsift: Nothing could be done: no picture of labels.csv is known." in done.stderr
 
 
 def test_interrupted_sort_keeps_what_was_done_and_the_same_command_goes_on(tmp_path: Path) -> None:
