@@ -44,6 +44,19 @@ def test_wrong_value_is_one_sentence_with_name_value_and_what_is_allowed(name: s
     assert caught.value.exit_status == 2
 
 
+def test_a_name_in_the_environment_that_is_no_setting_is_refused_and_its_value_not_shown() -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.load({}, {"MEDSIFT_DATABASE": "postgresql://anna:hush@host/db"})
+    sentence = str(caught.value)
+    assert sentence.startswith("Setting MEDSIFT_DATABASE = '***': allowed is one of MEDSIFT_ALLOWED_EXTENSIONS, ")
+    assert "MEDSIFT_DATABASE_URL" in sentence
+
+
+def test_what_a_stack_or_another_program_sets_and_what_is_empty_is_let_be() -> None:
+    environment = {"MEDSIFT_STACK": "/var/stack", "MEDSIFTER": "1", "MEDSIFT_COLOUR": ""}
+    assert Settings.load({}, environment).origin("profile") == "default"
+
+
 def test_wrong_secret_is_not_shown_in_its_sentence() -> None:
     with pytest.raises(SettingError) as caught:
         Settings.load({"database_url": "mysql://anna:hush@host/db"}, {})

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from medsift.errors import SettingError
 
 PREFIX = "MEDSIFT_"
+MARKER = "MEDSIFT_STACK"  # no setting: every process of an embedded stack carries its folder under this name
 LEAST_IMAGE_SIZE = 96  # below it networks trained at 224 see nothing they know
 OPENAI_SPELLINGS = {
     "ViT-B/32": "ViT-B-32-quickgelu",
@@ -195,11 +196,7 @@ class Settings(BaseModel):
         """Settings from options or Params (`overrides`), environment and file; raises `SettingError`."""
         environment = os.environ if environment is None else environment
         given = dict(overrides or {})
-        from_environment = {
-            name: environment[PREFIX + name.upper()]
-            for name in cls.model_fields
-            if environment.get(PREFIX + name.upper(), "") != ""
-        }
+        from_environment = cls._of_environment(environment)
         volume = given.get("volume") or from_environment.get("volume") or cls.model_fields["volume"].default
         from_file = _read_file(Path(volume).expanduser() / "medsift.toml")
         layers = {"medsift.toml": from_file, "environment": from_environment, "option": given}
@@ -211,6 +208,15 @@ class Settings(BaseModel):
         settings = cls._validated(values)
         settings._origins.update(origins)
         return settings
+
+    @classmethod
+    def _of_environment(cls, environment: Mapping[str, str]) -> dict[str, str]:
+        """Values of variables that are not empty; one that names no setting raises, its value may be a secret."""
+        named = {PREFIX + name.upper(): name for name in cls.model_fields}
+        found = {name: value for name, value in environment.items() if name.startswith(PREFIX) and value}
+        for name in found.keys() - named.keys() - {MARKER}:
+            raise SettingError(name, "***", "one of " + ", ".join(sorted(named)))
+        return {named[name]: value for name, value in found.items() if name != MARKER}
 
     def of_run(self, saved: Path) -> Self:
         """Settings of a run as its plan saved them, with the secrets of this process."""

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from medsift.errors import StackError
-from medsift.settings import Settings
-from medsift.topology.environment import MARKER, airflow_environment
+from medsift.settings import MARKER, Settings
+from medsift.topology.environment import airflow_environment
 from medsift.topology.layout import StackLayout, ensure_secrets
 from medsift.topology.permit import grant, permitted
 from medsift.topology.processes import Process, free_port, processes_of, sweep
