@@ -72,6 +72,17 @@ def test_classify_writes_one_row_a_file_with_paths_as_in_the_folder(photographs:
     assert columns[-3:] == ["vote_clusters", "vote_dicom", "vote_zero_shot"]
 
 
+def test_classify_has_a_row_for_a_link_out_of_the_folder(photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "one.jpg").symlink_to(photographs / "one.jpg")
+    done = medsift_command("classify", "links", "--csv", "rows.csv", cwd=tmp_path)
+    assert done.returncode == 1
+    (row,) = rows_of(tmp_path / "rows.csv")
+    assert (row["path"], row["state"], row["reason"]) == (
+        "one.jpg", "rejected", "It is a link out of the folder, which is not followed.",
+    )  # fmt: skip
+
+
 def test_extract_writes_pictures_and_a_manifest(photographs: Path, tmp_path: Path) -> None:
     done = medsift_command("extract", photographs / "one.jpg", "--out", "pictures", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -85,6 +85,17 @@ def test_empty_folder_is_an_empty_leaf(tmp_path: Path) -> None:
     assert leaf.state == "empty"
 
 
+def test_links_out_of_a_folder_are_counted_in_a_row_of_the_folder(folder: Path, tmp_path_factory) -> None:
+    linked = tmp_path_factory.mktemp("linked")
+    for name in ("a.png", "b.png"):
+        (linked / name).symlink_to(folder / name)
+    (leaf,) = expand(str(linked), SETTINGS).leaves
+    assert (leaf.source, leaf.state) == (str(linked), "failed")
+    assert leaf.reason == "Links that lead out of this folder are not followed (2 of them); name what they lead to."
+    (linked / "c.png").write_bytes((folder / "a.png").read_bytes())
+    assert states(linked) == {"c.png": "new", linked.name: "failed"}
+
+
 def test_pipe_is_refused_and_never_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     assert states(tmp_path / "pipe.png") == {"pipe.png": "failed"}

@@ -12,14 +12,15 @@ from medsift.evaluation.manifest import ManifestRow
 from medsift.evaluation.metrics import measure
 from medsift.evaluation.predictions import Prediction
 from medsift.evaluation.report import most_wrong, write_results
-from medsift.sources.folder import regular_files
+from medsift.sources.folder import links_out, regular_files
 from medsift.steps.context import Context
-from medsift.steps.expand import absolute, file_leaf
+from medsift.steps.expand import absolute, failed_leaf, file_leaf
 from medsift.steps.local import sort_sources
 from medsift.steps.resources import peak_memory_mb
 from medsift.steps.result import CLASSIFY_COLUMNS, RunResult
 
 PICTURE_KINDS = ("folder", "dicom")
+LINK = "It is a link out of the folder, which is not followed."
 
 
 def classify_folder(context: Context, folder: Path) -> tuple[list[str], list[dict[str, Any]], RunResult]:
@@ -30,6 +31,7 @@ def classify_folder(context: Context, folder: Path) -> tuple[list[str], list[dic
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder.")
     leaves = [file_leaf(absolute(path)) for path in regular_files(folder)]
+    leaves += [failed_leaf(str(absolute(path)), LINK) for path in links_out(folder)]
     if not leaves:
         raise UsageError(f"There is no file in {folder}.")
     result, rows_of = _sorted(context, leaves)
