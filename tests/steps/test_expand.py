@@ -57,6 +57,19 @@ def test_list_that_names_itself_ends(folder: Path) -> None:
     assert states(listed) == {"list.txt": "failed", "a.png": "new"}
 
 
+def test_list_that_names_nothing_is_an_empty_leaf(folder: Path) -> None:
+    (folder / "list.txt").write_text("# nothing yet\n\n")
+    (leaf,) = expand(str(folder / "list.txt"), SETTINGS).leaves
+    assert (leaf.state, leaf.reason) == ("empty", "This list names no source.")
+
+
+def test_watchlist_of_comments_is_nothing_for_the_night(folder: Path) -> None:
+    volume = Volume(folder / "var")
+    volume.prepare()
+    volume.watchlist.write_text("# nothing yet\n")
+    assert inbox_sources(SETTINGS, volume).leaves == []
+
+
 def test_same_source_typed_twice_is_one_leaf(folder: Path) -> None:
     listed = folder / "list.txt"
     listed.write_text(f"a.png\n{folder}/deep/../a.png\n*.png\n")

@@ -36,6 +36,10 @@ class Expansion:
         self.skipped += other.skipped
         self.too_young += other.too_young
 
+    def or_empty(self, container: Path, reason: str) -> "Expansion":
+        """Itself, or where nothing is in it the container as one empty leaf."""
+        return self if self.leaves else Expansion([Leaf(str(container), "", "", state="empty", reason=reason)])
+
 
 def expand(source: str, settings: Settings) -> Expansion:
     """The leaf sources of one typed source; what is not there or cannot be read is a failed leaf with a reason."""
@@ -46,10 +50,9 @@ def expand(source: str, settings: Settings) -> Expansion:
         if path.is_dir():
             found = _folder(path, settings)
             found.extend(_links_out(path))
-            reason = "There is no picture or document in this folder."
-            return found if found.leaves else Expansion([Leaf(str(path), "", "", state="empty", reason=reason)])
+            return found.or_empty(path, "There is no picture or document in this folder.")
         if _is_list(path):
-            return _list_file(path, settings)
+            return _list_file(path, settings).or_empty(path, "This list names no source.")
         if not path.exists() and glob.has_magic(source):
             return _glob(str(path), source, settings)
     except OSError as error:
