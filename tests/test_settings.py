@@ -44,6 +44,18 @@ def test_wrong_value_is_one_sentence_with_name_value_and_what_is_allowed(name: s
     assert caught.value.exit_status == 2
 
 
+def test_options_reach_another_process_by_its_environment() -> None:
+    given = {"volume": "/data", "min_image_size": "web=50", "allowed_hosts": "wiki,pacs:8443", "batch_size": "8"}
+    variables = Settings.load(given, {"MEDSIFT_DEVICE": "cpu"}).options_as_environment()
+    assert variables == {
+        "MEDSIFT_VOLUME": "/data", "MEDSIFT_MIN_IMAGE_SIZE": "web=50,pdf=64,folder=16,dicom=16",
+        "MEDSIFT_ALLOWED_HOSTS": "wiki,pacs:8443", "MEDSIFT_BATCH_SIZE": "8",
+    }  # fmt: skip
+    again = Settings.load({}, variables)
+    assert again.min_image_size["web"] == 50
+    assert again.allowed_hosts == ["wiki", "pacs:8443"]
+
+
 def test_a_name_in_the_environment_that_is_no_setting_is_refused_and_its_value_not_shown() -> None:
     with pytest.raises(SettingError) as caught:
         Settings.load({}, {"MEDSIFT_DATABASE": "postgresql://anna:hush@host/db"})

@@ -218,6 +218,14 @@ class Settings(BaseModel):
             raise SettingError(name, "***", "one of " + ", ".join(sorted(named)))
         return {named[name]: value for name, value in found.items() if name != MARKER}
 
+    def options_as_environment(self) -> dict[str, str]:
+        """Variables by which another process gets the values that were given as options."""
+        return {
+            PREFIX + name.upper(): as_text(getattr(self, name))
+            for name in type(self).model_fields
+            if self.origin(name) == "option"
+        }
+
     def of_run(self, saved: Path) -> Self:
         """Settings of a run as its plan saved them, with the secrets of this process."""
         values = json.loads(saved.read_text(encoding="utf-8"))
@@ -252,6 +260,15 @@ class Settings(BaseModel):
     def origin(self, name: str) -> str:
         """Where a value comes from: default, medsift.toml, environment or option."""
         return self._origins.get(name, "default")
+
+
+def as_text(value: object) -> str:
+    """A setting's value as it may be typed; empty for none."""
+    if isinstance(value, dict):
+        return ",".join(f"{key}={number}" for key, number in value.items())
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _range(name: str) -> str:

@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 import medsift
+from medsift.cli import root
 from medsift.topology.postgres import Urls
 
 
@@ -46,11 +49,42 @@ def test_version_is_the_packages(tmp_path: Path) -> None:
     assert medsift_command("--version", cwd=tmp_path).stdout.strip() == f"medsift, version {medsift.__version__}"
 
 
-@pytest.mark.parametrize("name", ["sort", "extract", "classify", "evaluate", "export", "labels", "weights", "db"])
-def test_help_of_every_command_has_examples(name: str, tmp_path: Path) -> None:
-    done = medsift_command(name, "--help", cwd=tmp_path)
-    assert done.returncode == 0
-    assert "Examples:" in done.stdout
+def all_commands(command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
+    yield context.command_path, command, context
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from all_commands(inner, click.Context(inner, parent=context, info_name=name))
+
+
+COMMANDS = {path: rest for path, *rest in all_commands(root, click.Context(root, info_name="medsift"))}
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_help_of_every_command_has_examples_of_it(path: str) -> None:
+    command, context = COMMANDS[path]
+    _, _, examples = command.get_help(context).partition("Examples:\n")
+    lines = [line.strip() for line in examples.splitlines() if line.strip()]
+    assert any(line.startswith(path) for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    "path", [path for path, (command, _) in COMMANDS.items() if not isinstance(command, click.Group)]
+)
+def test_every_command_takes_any_setting(path: str) -> None:
+    assert "--set" in {name for option in COMMANDS[path][0].params for name in option.opts}
+
+
+def test_help_is_printed_by_the_command_itself(tmp_path: Path) -> None:
+    assert "Examples:" in medsift_command("sort", "--help", cwd=tmp_path).stdout
+
+
+def test_a_setting_given_to_status_says_which_stack_is_meant(tmp_path: Path) -> None:
+    done = medsift_command("stack", "status", "--set", "volume=there", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "The stack is down. `make up` starts it.\n")
+    wrong = medsift_command("stack", "status", "--set", "volumes=there", cwd=tmp_path)
+    assert (wrong.returncode, wrong.stderr[:24]) == (2, "medsift: Setting volumes")
 
 
 def test_classify_writes_one_row_a_file_with_paths_as_in_the_folder(photographs: Path, tmp_path: Path) -> None:

@@ -14,11 +14,6 @@ def medsift_command(*arguments: str | Path, cwd: Path) -> subprocess.CompletedPr
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
-@pytest.mark.parametrize("name", ["weights", "profile", "modelset"])
-def test_help_has_examples(name: str, tmp_path: Path) -> None:
-    assert "Examples:" in medsift_command(name, "--help", cwd=tmp_path).stdout
-
-
 def test_list_says_where_weights_lie_and_which_are_not_here(tmp_path: Path) -> None:
     lines = medsift_command("weights", "list", cwd=tmp_path).stdout.splitlines()
     place = {line.split()[0]: lines[number + 2].strip() for number, line in enumerate(lines) if line[0] != " "}

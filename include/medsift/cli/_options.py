@@ -15,22 +15,12 @@ COMMON = ("profile", "prompt_set", "review_threshold", "device", "batch_size")
 
 def settings_options(function: F) -> F:
     """Give a command `settings` made of --set and the settings that have an option of their own."""
+    return _with_settings(function, COMMON)
 
-    @functools.wraps(function)
-    def with_settings(*arguments: Any, assigned: tuple[str, ...], **options: Any) -> Any:
-        given = {name: options.pop(name) for name in COMMON}
-        overrides = {name: value for name, value in given.items() if value is not None}
-        return function(*arguments, settings=load_settings(assigned, overrides), **options)
 
-    decorated: Any = with_settings
-    for name in reversed(COMMON):
-        sentence = Settings.model_fields[name].description
-        decorated = click.option(f"--{name.replace('_', '-')}", name, default=None, help=sentence)(decorated)
-    decorated = click.option(
-        "--set", "assigned", multiple=True, metavar="NAME=VALUE", help="Any setting; `medsift settings` lists them."
-    )(decorated)
-    result: F = decorated
-    return result
+def set_option(function: F) -> F:
+    """Give a command that decides nothing about pictures `settings` made of --set alone."""
+    return _with_settings(function, ())
 
 
 def require_named(sources: tuple[str, ...]) -> list[str]:
@@ -40,9 +30,27 @@ def require_named(sources: tuple[str, ...]) -> list[str]:
     return list(sources)
 
 
-def load_settings(assigned: tuple[str, ...] = (), overrides: dict[str, Any] | None = None) -> Settings:
+def _with_settings(function: F, names: tuple[str, ...]) -> F:
+    @functools.wraps(function)
+    def with_settings(*arguments: Any, assigned: tuple[str, ...], **options: Any) -> Any:
+        given = {name: options.pop(name) for name in names}
+        overrides = {name: value for name, value in given.items() if value is not None}
+        return function(*arguments, settings=_load_settings(assigned, overrides), **options)
+
+    decorated: Any = with_settings
+    for name in reversed(names):
+        sentence = Settings.model_fields[name].description
+        decorated = click.option(f"--{name.replace('_', '-')}", name, default=None, help=sentence)(decorated)
+    decorated = click.option(
+        "--set", "assigned", multiple=True, metavar="NAME=VALUE", help="Any setting; `medsift settings` lists them."
+    )(decorated)
+    result: F = decorated
+    return result
+
+
+def _load_settings(assigned: tuple[str, ...], overrides: dict[str, Any]) -> Settings:
     """Settings with `NAME=VALUE` pairs on top; raises `UsageError` for anything that is no such pair."""
-    values = dict(overrides or {})
+    values = dict(overrides)
     for pair in assigned:
         name, separator, value = pair.partition("=")
         if not separator:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from medsift.cli._options import require_named, settings_options
+from medsift.cli._options import require_named, set_option, settings_options
 from medsift.cli._output import require_something_done, show_verdicts
 from medsift.cli._run_progress import RunProgress
 from medsift.evaluation.expected import score_expected
@@ -26,30 +26,31 @@ Examples:
 """
 
 
-@click.group()
+@click.group(epilog="\b\nExamples:\n  medsift stack up\n  medsift stack run paper.pdf\n  medsift stack down\n")
 def command() -> None:
     """Start, stop and use the embedded stack: PostgreSQL and Airflow on this machine."""
 
 
-@command.command("up", epilog="\b\nExamples:\n  medsift stack up\n  MEDSIFT_VOLUME=/data/medsift medsift stack up\n")
-def up_command() -> None:
-    """Start the stack and leave it running."""
-    settings = Settings.load()
+@command.command("up", epilog="\b\nExamples:\n  medsift stack up\n  medsift stack up --set volume=/data/medsift\n")
+@set_option
+def up_command(settings: Settings) -> None:
+    """Start the stack and leave it running; what is set here holds for it until it is stopped."""
     state = up(settings, lambda what: click.echo(f"starting: {what}", err=True))
     _show_addresses(settings, state)
 
 
-@command.command("down")
-def down_command() -> None:
+@command.command("down", epilog="\b\nExamples:\n  medsift stack down\n")
+@set_option
+def down_command(settings: Settings) -> None:
     """Stop the stack; nothing is left running."""
-    click.echo("The stack is down." if down(Settings.load()) else "The stack was not up.")
+    click.echo("The stack is down." if down(settings) else "The stack was not up.")
 
 
-@command.command("status")
+@command.command("status", epilog="\b\nExamples:\n  medsift stack status\n")
+@set_option
 @click.pass_context
-def status_command(context: click.Context) -> None:
+def status_command(context: click.Context, settings: Settings) -> None:
     """Say how the stack is; exit status 1 where it is down."""
-    settings = Settings.load()
     state = status(settings)
     if state is None:
         click.echo("The stack is down. `make up` starts it.")
