@@ -31,6 +31,7 @@ def test_option_beats_environment_beats_file_beats_default(tmp_path: Path) -> No
         ("timezone", "Mars/Olympus", "Europe/Berlin"),
         ("min_image_size", "big", "kind=number"),
         ("database_url", "mysql://x", "postgresql://"),
+        ("webhook_url", "foo", "http:// or https://"),
         ("colour", "red", "review_threshold"),
     ],
 )

@@ -168,9 +168,9 @@ class Settings(BaseModel):
             raise ValueError("a file of certificates in PEM form")
         return value.expanduser().absolute() if value else None
 
-    @field_validator("weights_proxy")
+    @field_validator("weights_proxy", "webhook_url")
     @classmethod
-    def _proxy_address(cls, value: str) -> str:
+    def _web_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("an address that begins with http:// or https://")
         return value

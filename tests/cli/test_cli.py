@@ -256,6 +256,25 @@ def test_labels_of_unknown_pictures_are_told_by_row_and_none_added_is_status_1(
     assert "medsift: Nothing could be done: no picture of labels.csv is known." in done.stderr
 
 
+def test_settings_that_are_not_given_are_blank(tmp_path: Path) -> None:
+    rows = [line.split("\t") for line in medsift_command("settings", cwd=tmp_path).stdout.splitlines()]
+    values = {row[0]: row[1] for row in rows}
+    assert [values[name] for name in ("weights_ca_file", "database_url", "source_roots")] == ["", "", ""]
+    assert values["min_image_size"] == "web=200, pdf=64, folder=16, dicom=16"
+
+
+@pytest.mark.parametrize(("names", "is_told"), [(["one.jpg", "deep"], True), (["one.jpg", "=two.jpg"], False)])
+def test_table_says_so_where_a_picture_is_counted_in_several_sources(
+    names: list[str], is_told: bool, photographs: Path, tmp_path: Path
+) -> None:
+    shutil.copy(photographs / "one.jpg", tmp_path / "one.jpg")
+    shutil.copy(photographs / "=two.jpg", tmp_path / "=two.jpg")
+    (tmp_path / "deep").mkdir()
+    shutil.copy(photographs / "one.jpg", tmp_path / "deep" / "twin.jpg")
+    done = medsift_command("sort", *names, cwd=tmp_path)
+    assert ("A picture that stands in several sources is counted in each of them." in done.stdout) is is_told
+
+
 def test_interrupted_sort_keeps_what_was_done_and_the_same_command_goes_on(tmp_path: Path) -> None:
     import sklearn.datasets
 

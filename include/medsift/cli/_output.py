@@ -41,6 +41,8 @@ def show_verdicts(document: dict[str, Any]) -> None:
         table.add_row(group + many, str(sum(file["found"] for file in files)), *map(str, numbers))
     console = Console(highlight=False, markup=False)
     console.print(table)
+    if any(len(_sources_of(picture)) > 1 for picture in document["pictures"]):
+        console.print("A picture that stands in several sources is counted in each of them.", soft_wrap=True)
     for source in document["sources"]:
         if source["reason"]:
             console.print(f"{source['state']}: {_shown(source['source'])}: {source['reason']}", soft_wrap=True)
@@ -102,7 +104,11 @@ def _tallies(document: dict[str, Any]) -> dict[str, dict[str, int]]:
     """Distinct pictures of each source by verdict."""
     tallies: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for picture in document["pictures"]:
-        for source in {occurrence["source"] for occurrence in picture["occurrences"]}:
+        for source in _sources_of(picture):
             tallies[source][picture["verdict"]] += 1
             tallies[source]["review"] += picture["needs_review"]
     return tallies
+
+
+def _sources_of(picture: dict[str, Any]) -> set[str]:
+    return {occurrence["source"] for occurrence in picture["occurrences"]}
