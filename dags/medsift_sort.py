@@ -13,7 +13,7 @@ from airflow.sdk import (
     task,
     task_group,
 )
-from medsift_common import ABOUT, DEFAULTS, MAPPED, all_of_group, do_mapped, do_plan, do_step
+from medsift_common import ABOUT, DEFAULTS, MAPPED, PROMPT_SETS, all_of_group, do_mapped, do_plan, do_step
 
 from medsift.settings import Settings
 
@@ -21,7 +21,9 @@ VERDICTS = Asset(name="medsift_verdicts", uri="medsift://verdicts")
 FORM = {
     "sources": Param("", type="string", format="multiline", title="Sources", description="One a line."),
     "profile": Param(None, type=["null", "string"], title="Profile", description=ABOUT["profile"]),
-    "prompt_set": Param(None, type=["null", "string"], title="Prompt set", description=ABOUT["prompt_set"]),
+    "prompt_set": Param(
+        None, type=["null", "string"], title="Prompt set", description=ABOUT["prompt_set"], examples=PROMPT_SETS
+    ),
     "review_threshold": Param(
         None,
         type=["null", "number"],

@@ -51,7 +51,7 @@ class Settings(BaseModel):
         [], description="Hosts (name or name:port) that may be fetched although their address is not public."
     )
 
-    profile: str = Field("lite", description="Which encoders and model set are used.")
+    profile: str = Field("lite", description="Which encoders and model set are used; `medsift profile list` names all.")
     clip_model: str = Field(
         "ViT-B-32-quickgelu", description="CLIP model of profile clip, in open_clip's or OpenAI's spelling."
     )
