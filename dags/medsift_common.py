@@ -9,13 +9,11 @@ from typing import Any, Literal
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from medsift.prompts import list_prompt_sets
 from medsift.settings import Settings
 
 log = logging.getLogger(__name__)
 
 ABOUT = {name: str(field.description) for name, field in Settings.model_fields.items()}
-PROMPT_SETS = list_prompt_sets(Settings.load().prompts_dir)
 NIGHTS = 14  # how far back a nightly run may still be at work
 
 
