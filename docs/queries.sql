@@ -1,8 +1,25 @@
 -- Queries that people ask of medsift's database. Run them with `medsift db psql`, DBeaver, pandas or a notebook; the
 -- role medsift_reader may run all of them and change nothing. Each begins with a line "-- name:". Words like :source
--- are psql variables: set them with \set source '''/data/papers/a.pdf''' or write the value in their place.
+-- are psql variables: give them as -v source="'/data/papers/a.pdf'", or change the values below; elsewhere write the
+-- value in their place.
 -- The view picture_labels has what each picture is, a person's label before the model's verdict; current_verdicts has
 -- the newest verdict of the current model set. Both have one row a picture.
+
+\if :{?source} \else
+\set source '''/data/papers/a.pdf'''
+\endif
+\if :{?run} \else
+\set run '''the id of a run'''
+\endif
+\if :{?word} \else
+\set word '''CT'''
+\endif
+\if :{?sha256} \else
+\set sha256 '''the sha256 of a picture'''
+\endif
+\if :{?encoder} \else
+\set encoder '''lite'''
+\endif
 
 -- name: medical_by_modality
 -- How many medical pictures are there of each modality, and how sure are we of them?

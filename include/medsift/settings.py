@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from medsift.errors import SettingError
 
 PREFIX = "MEDSIFT_"
+MARKER = "MEDSIFT_STACK"  # no setting: every process of an embedded stack carries its folder under this name
 LEAST_IMAGE_SIZE = 96  # below it networks trained at 224 see nothing they know
 OPENAI_SPELLINGS = {
     "ViT-B/32": "ViT-B-32-quickgelu",
@@ -51,7 +52,7 @@ class Settings(BaseModel):
         [], description="Hosts (name or name:port) that may be fetched although their address is not public."
     )
 
-    profile: str = Field("lite", description="Which encoders and model set are used.")
+    profile: str = Field("lite", description="Which encoders and model set are used; `medsift profile list` names all.")
     clip_model: str = Field(
         "ViT-B-32-quickgelu", description="CLIP model of profile clip, in open_clip's or OpenAI's spelling."
     )
@@ -168,9 +169,9 @@ class Settings(BaseModel):
             raise ValueError("a file of certificates in PEM form")
         return value.expanduser().absolute() if value else None
 
-    @field_validator("weights_proxy")
+    @field_validator("weights_proxy", "webhook_url")
     @classmethod
-    def _proxy_address(cls, value: str) -> str:
+    def _web_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("an address that begins with http:// or https://")
         return value
@@ -196,11 +197,7 @@ class Settings(BaseModel):
         """Settings from options or Params (`overrides`), environment and file; raises `SettingError`."""
         environment = os.environ if environment is None else environment
         given = dict(overrides or {})
-        from_environment = {
-            name: environment[PREFIX + name.upper()]
-            for name in cls.model_fields
-            if environment.get(PREFIX + name.upper(), "") != ""
-        }
+        from_environment = cls._of_environment(environment)
         volume = given.get("volume") or from_environment.get("volume") or cls.model_fields["volume"].default
         from_file = _read_file(Path(volume).expanduser() / "medsift.toml")
         layers = {"medsift.toml": from_file, "environment": from_environment, "option": given}
@@ -214,6 +211,23 @@ class Settings(BaseModel):
         standing = from_file | from_environment
         settings._standing_profile = str(standing.get("profile", cls.model_fields["profile"].default))
         return settings
+
+    @classmethod
+    def _of_environment(cls, environment: Mapping[str, str]) -> dict[str, str]:
+        """Values of variables that are not empty; one that names no setting raises, its value may be a secret."""
+        named = {PREFIX + name.upper(): name for name in cls.model_fields}
+        found = {name: value for name, value in environment.items() if name.startswith(PREFIX) and value}
+        for name in found.keys() - named.keys() - {MARKER}:
+            raise SettingError(name, "***", "one of " + ", ".join(sorted(named)))
+        return {named[name]: value for name, value in found.items() if name != MARKER}
+
+    def options_as_environment(self) -> dict[str, str]:
+        """Variables by which another process gets the values that were given as options."""
+        return {
+            PREFIX + name.upper(): as_text(getattr(self, name))
+            for name in type(self).model_fields
+            if self.origin(name) == "option"
+        }
 
     def of_run(self, saved: Path) -> Self:
         """Settings of a run as its plan saved them, with the secrets of this process."""
@@ -256,6 +270,15 @@ class Settings(BaseModel):
     def origin(self, name: str) -> str:
         """Where a value comes from: default, medsift.toml, environment or option."""
         return self._origins.get(name, "default")
+
+
+def as_text(value: object) -> str:
+    """A setting's value as it may be typed; empty for none."""
+    if isinstance(value, dict):
+        return ",".join(f"{key}={number}" for key, number in value.items())
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _range(name: str) -> str:

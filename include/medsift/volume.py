@@ -169,10 +169,6 @@ class Volume:
         """Where its thumbnail is stored."""
         return self._addressed("thumbnails", sha256, "webp")
 
-    def document(self, sha256: str, extension: str) -> Path:
-        """Where a source document is kept under its digest."""
-        return self._addressed("documents", sha256, extension)
-
     def _addressed(self, room: str, sha256: str, extension: str) -> Path:
         return self.root / room / sha256[:2] / f"{sha256}.{extension}"
 

@@ -1,6 +1,7 @@
 """docs/queries.sql: every query runs as the read-only role, and says what it promises."""
 
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,6 +53,21 @@ def ask(store, database, make_batch, identity, days_later):
 @pytest.mark.parametrize("name", QUERIES)
 def test_query_runs_as_the_reader(ask, name):
     ask(name)
+
+
+def test_whole_file_runs_through_psql(ask, database, postgres):
+    address = database.reader.replace("+psycopg2", "")
+    command = [postgres.bin("psql"), address, "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--file", FILE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+def test_variables_may_be_given_on_the_command_line_of_psql(ask, database, postgres):
+    address = database.reader.replace("+psycopg2", "")
+    command = [postgres.bin("psql"), address, "--no-psqlrc", "--set", "source='/in/a.pdf'", "--file", FILE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Figure 2" in done.stdout
 
 
 def test_medical_pictures_are_counted_by_modality(ask):

@@ -23,6 +23,12 @@ Examples:
   medsift weights import ViT-L-14 ViT-L-14.pt --tag openai --sha256 DIGEST
   medsift weights verify
 """
+IMPORT_EPILOG = """\b
+Examples:
+  medsift weights import downloads/
+  medsift weights import resnet50 resnet50-0676ba61.pth
+  medsift weights import ViT-L-14 ViT-L-14.pt --tag openai --sha256 DIGEST
+"""
 MEGABYTE = 1_000_000
 
 
@@ -78,7 +84,7 @@ def fetch_command(names: tuple[str, ...], settings: Settings) -> None:
         _show_brought(fetch_weights(settings, wanted, progress), settings)
 
 
-@command.command("import")
+@command.command("import", epilog=IMPORT_EPILOG)
 @click.argument("arguments", nargs=-1, required=True, metavar="[NAME] FILE_OR_FOLDER")
 @click.option("--sha256", default="", help="The file's SHA-256 as its author states it, for weights medsift has not.")
 @click.option("--tag", default="", help="Whose training it is, as open_clip names it (openai, laion2b_s32b_b82k ...).")

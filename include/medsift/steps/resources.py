@@ -16,7 +16,7 @@ from medsift.settings import Settings
 def decoding_workers(settings: Settings) -> Workers:
     """Warm child processes in which files are opened, one a core unless a setting says otherwise."""
     count = settings.num_workers or len(os.sched_getaffinity(0))
-    return Workers(count, Limits(timeout_s=settings.child_timeout_s, memory_mb=settings.child_memory_mb))
+    return Workers(count, Limits.of(settings))
 
 
 def peak_memory_mb() -> float:

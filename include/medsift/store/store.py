@@ -174,7 +174,10 @@ class Store:
             return search.nearest(connection, encoder_digest, vector, limit)
 
     def add_labels(self, rows: Iterable[LabelRow]) -> LabelsAdded:
-        """Add people's labels; those of pictures that are not stored are left out and named in the answer."""
+        """Add people's labels; those of pictures that are not stored are left out and named in the answer.
+
+        `sha256` of a row is the identity of a picture or the digest of its stored file.
+        """
         with self._transaction() as connection:
             return labels.add_labels(connection, rows)
 

@@ -12,7 +12,7 @@ from typing import Any
 from medsift.errors import MedsiftError, StackError, UsageError
 from medsift.settings import Settings
 from medsift.steps import break_off, new_run_id
-from medsift.steps.expand import is_address
+from medsift.steps.expand import expand, is_address
 from medsift.topology.airflow_client import AirflowClient
 from medsift.topology.layout import StackLayout
 from medsift.topology.permit import grant
@@ -103,7 +103,7 @@ def run_sources(settings: Settings, typed: Sequence[str], tell: Callable[[str], 
     """
     volume = Volume(settings.volume)
     volume.prepare()
-    sources = [_absolute(source) for source in typed] or _inbox(volume)
+    sources = [_absolute(source) for source in typed] or waiting(settings, volume)
     with running_stack(settings, tell) as airflow, _sample_unless(bool(sources), settings) as sample:
         if sample is not None:
             tell("the inbox is empty: sorting the sample")
@@ -131,11 +131,10 @@ def _absolute(source: str) -> str:
     return source if is_address(source) else str(Path(source).expanduser().absolute())
 
 
-def _inbox(volume: Volume) -> list[str]:
-    """Inbox and watchlist as named sources, so that they are reported even where nothing changed."""
-    has_files = any(path.is_file() for path in volume.inbox.rglob("*"))
-    has_addresses = volume.watchlist.is_file() and volume.watchlist.stat().st_size > 0
-    return [str(volume.inbox)] * has_files + [str(volume.watchlist)] * has_addresses
+def waiting(settings: Settings, volume: Volume) -> list[str]:
+    """Inbox and watchlist, each if there is a source in it, as named ones: reported even where nothing changed."""
+    places = [str(place) for place in (volume.inbox, volume.watchlist) if place.exists()]
+    return [place for place in places if any(leaf.state != "empty" for leaf in expand(place, settings).leaves)]
 
 
 @contextmanager
