@@ -148,6 +148,26 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Portion:
+    """Pictures of a run that are judged and published together, so many as fit into memory: `pictures` of them.
+
+    Its `name` begins the names of its tables; that of a portion to be embedded is the shard's.
+    """
+
+    name: str
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What stands around a picture: captions and nearby words of all its places, tags of the first that has any."""
+
+    sha256: str
+    words: str
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Vector:
     """A picture's vector by one encoder: float32, unit length."""
 

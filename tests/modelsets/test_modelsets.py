@@ -8,7 +8,7 @@ import pytest
 from medsift.errors import WeightsError
 from medsift.modelsets import Alignment, Calibration, assign, current, load, save, shipped_set
 from medsift.modelsets.alignment import read_alignment, write_alignment
-from medsift.modelsets.clusters import fit_clusters, nearest, read_clusters, write_clusters
+from medsift.modelsets.clusters import MANY, fit_clusters, nearest, read_clusters, write_clusters
 from medsift.prompts import load_prompts
 from medsift.settings import shipped
 from medsift.volume import Volume
@@ -133,6 +133,19 @@ def test_clusters_find_the_heaps_and_take_the_mean_score_of_their_members():
 def test_clusters_are_the_same_each_time():
     one, two = (fit_clusters(three_heaps(), np.full(60, 0.5, np.float32), 5) for _ in range(2))
     assert np.array_equal(one.centres, two.centres)
+
+
+def test_more_vectors_than_k_means_takes_whole_give_the_same_clusters():
+    generator = np.random.default_rng(3)
+    members = generator.integers(0, 3, MANY + 1)
+    vectors = np.eye(3, dtype=np.float32)[members] + generator.normal(0, 0.05, (MANY + 1, 3)).astype(np.float32)
+    scores = np.array([0.9, 0.2, 0.6], np.float32)[members]
+    whole, batches = fit_clusters(vectors[:MANY], scores[:MANY], 3), fit_clusters(vectors, scores, 3)
+    numbers = nearest(whole.centres, batches)
+    assert batches.centres[numbers] == pytest.approx(whole.centres, abs=0.01)
+    assert batches.probability[numbers] == pytest.approx(whole.probability, abs=1e-3)
+    assert batches.size.sum() == MANY + 1
+    assert np.array_equal(batches.size, fit_clusters(vectors, scores, 3).size)
 
 
 def test_identical_pictures_make_one_cluster():

@@ -1,5 +1,7 @@
 """Records survive the way through Parquet unchanged."""
 
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medsift.contracts import Leaf, Occurrence, Picture, SourceOutcome, Verdict, Vote
-from medsift.steps.tables import read_rows, read_vectors, write_rows, write_vectors
+from medsift.steps.tables import ROWS_A_PIECE, iter_rows, read_rows, read_vectors, write_rows, write_vectors
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -44,6 +46,30 @@ def test_every_record_of_the_contracts_can_be_a_table(tmp_path: Path) -> None:
 
 def test_table_that_is_not_there_holds_no_rows(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "none.parquet", Leaf) == []
+
+
+def test_of_many_rows_few_are_in_memory_while_they_are_written_and_read(tmp_path: Path) -> None:
+    path, count = tmp_path / "votes.parquet", 10 * ROWS_A_PIECE
+    alive: weakref.WeakSet[Vote] = weakref.WeakSet()
+    most = 0
+
+    def made() -> Iterator[Vote]:
+        nonlocal most
+        for number in range(count):
+            vote = Vote(f"{number:064x}", "zero_shot", number / count)
+            alive.add(vote)
+            most = max(most, len(alive))
+            yield vote
+
+    write_rows(path, Vote, made())
+    assert most <= 2 * ROWS_A_PIECE
+    most, read = 0, 0
+    for vote in iter_rows(path, Vote):
+        assert vote == Vote(f"{read:064x}", "zero_shot", read / count)
+        alive.add(vote)
+        most, read = max(most, len(alive)), read + 1
+    assert read == count
+    assert most <= 2 * ROWS_A_PIECE
 
 
 def test_vectors_are_read_bit_for_bit(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from medsift.contracts import Occurrence, SourceOutcome
 from medsift.store import EncodedVectors, LabelRow
-from medsift.store.bulk import clean
+from medsift.store.bulk import clean, copy
 
 pytestmark = pytest.mark.postgres
 WILD = st.text(st.characters(codec=None), max_size=40)
@@ -29,6 +29,28 @@ def test_any_text_is_stored_as_it_was_save_what_postgres_cannot_hold(store, make
     expected = replace(row, reason=clean(caption), caption=clean(caption), tags=cleaned)
     assert store.occurrences_of([source]) == [expected]
     assert store.known_sources([source])[source].state == "done"
+
+
+def test_odd_texts_among_thousands_of_plain_ones_are_stored_as_they_were(store, make_batch):
+    run = make_batch()
+    store.begin_run(run.record)
+    odd = {7: "tab\tand \\N", 1003: "two\nlines\r", 2500: "größer", 2501: "", 2999: "\\."}
+    rows = [Occurrence("s", "pdf", n, "failed", odd.get(n, "plain"), page=n or None) for n in range(3000)]
+    store.publish_sources(run.run_id, [SourceOutcome("s", "pdf", "done")], rows, "code")
+    assert store.occurrences_of(["s"]) == rows
+
+
+def test_what_raises_while_rows_are_made_is_raised_and_nothing_is_written(store, batch):
+    store.begin_run(batch.record)
+
+    def rows():
+        yield ("model", "name", 3)
+        raise KeyError("a fault of ours")
+
+    with pytest.raises(KeyError, match="a fault of ours"), store.engine.begin() as connection:
+        copy(connection, "models", ("digest", "name", "width"), rows())
+    with store.engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM models")) == 0
 
 
 @given(WILD)

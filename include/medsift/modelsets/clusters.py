@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 RANDOM_STATE = 42
 STARTS = 4  # k-means++ starts, the best of which is kept
+# More vectors than this go through K-Means in batches: 100,000 of 1280 floats in 64 clusters took 8 s instead of 54 on
+# two cores and lay 0.2 % farther from their centres. Fewer are not worth even that.
+MANY = 100_000
+BATCH = 4096
 
 
 @dataclass(frozen=True)
@@ -29,21 +33,23 @@ class Clusters:
 def fit_clusters(vectors: Floats, zero_shot: Floats, count: int) -> Clusters:
     """K-Means over unit vectors (n, d), labelled by the zero-shot P(medical) (n,) of the members.
 
-    At most as many clusters as there are distinct vectors; raises `ValueError` where there is none.
+    At most as many clusters as there are distinct vectors, all with members; raises `ValueError` where there is none.
     """
-    from sklearn.cluster import KMeans
+    from sklearn.cluster import KMeans, MiniBatchKMeans
 
     distinct = len(np.unique(vectors, axis=0))
     if not distinct:
         raise ValueError("clusters need at least one vector")
-    means = KMeans(min(count, distinct), n_init=STARTS, random_state=RANDOM_STATE).fit(vectors)
-    members = means.labels_
-    size = np.bincount(members, minlength=means.n_clusters)
-    probability = np.bincount(members, weights=zero_shot, minlength=means.n_clusters) / size
-    is_medical = np.bincount(members, weights=zero_shot > 0.5, minlength=means.n_clusters) / size
+    how = {"n_init": STARTS, "random_state": RANDOM_STATE}
+    count = min(count, distinct)
+    means = KMeans(count, **how) if len(vectors) <= MANY else MiniBatchKMeans(count, batch_size=BATCH, **how)
+    taken, members = np.unique(means.fit(vectors).labels_, return_inverse=True)  # batches may leave a cluster empty
+    size = np.bincount(members)
+    probability = np.bincount(members, weights=zero_shot) / size
+    is_medical = np.bincount(members, weights=zero_shot > 0.5) / size
     purity = np.where(probability > 0.5, is_medical, 1 - is_medical)
     return Clusters(
-        means.cluster_centers_.astype(np.float32),
+        means.cluster_centers_[taken].astype(np.float32),
         probability.astype(np.float32),
         purity.astype(np.float32),
         size.astype(np.int64),

@@ -1,19 +1,24 @@
 """Step `cluster`: the voters that use the clusters of the model set."""
 
-from medsift.contracts import Assignment
+from functools import partial
+
+from medsift.contracts import Assignment, Portion
 from medsift.modelsets import assign
 from medsift.steps.context import Context, Summary
 from medsift.steps.profile import usable_model_set
 from medsift.steps.tables import write_rows
-from medsift.steps.voting import gather, vote_with
+from medsift.steps.voting import vote_with
+from medsift.voters import Evidence
 
 STEP = "cluster"
 
 
 def run(context: Context) -> Summary:
-    """Leaves `votes` of the voters that use clusters, and `assignments`: each picture's cluster by encoder."""
-    evidence, without = gather(context)
-    summary = vote_with(context, STEP, evidence, without, uses_clusters=True)
+    """Leaves `<portion>.votes` of the voters that use clusters, and `.assignments`: a picture's cluster by encoder."""
+    return vote_with(context, STEP, uses_clusters=True, also=partial(_assign, context))
+
+
+def _assign(context: Context, portion: Portion, evidence: Evidence) -> None:
     model_set = usable_model_set(context.settings)
     clusters = assign(evidence.vectors, model_set) if model_set and evidence.sha256s else {}
     assignments = [
@@ -21,5 +26,5 @@ def run(context: Context) -> Summary:
         for encoder, members in clusters.items()
         for sha256, cluster in zip(evidence.sha256s, members, strict=True)
     ]
-    write_rows(context.volume.table(context.run_id, STEP, "assignments"), Assignment, assignments)
-    return summary
+    path = context.volume.table(context.run_id, STEP, f"{portion.name}.assignments")
+    write_rows(path, Assignment, assignments)

@@ -7,11 +7,12 @@ import logging
 import shutil
 import tempfile
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from medsift.encoders import Profile
+from medsift.encoders import Floats, Profile
 from medsift.errors import UsageError
 from medsift.modelsets import ALIGNMENT, CARD, Calibration, ModelSet, clusters_file, promote, save
 from medsift.modelsets.clusters import fit_clusters, write_clusters
@@ -23,7 +24,6 @@ from medsift.steps.plan import check_encoders
 from medsift.steps.profile import current_model_set, current_profile, encoder_digests, prompt_set, prompted
 from medsift.steps.voting import gather
 from medsift.volume import Volume
-from medsift.voters import Evidence
 from medsift.voters.zero_shot import zero_shot_log_odds
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,8 @@ def fit_model_set(context: Context, folder: Path) -> ModelSet:
     check_encoders(context.settings)
     for shard in find_pictures(context, [str(folder)]):
         embed.run(context, shard)
-    evidence, _ = gather(context)
-    count = len(evidence.sha256s)
+    vectors = _all_vectors(context)
+    count = min(map(len, vectors.values()), default=0)
     if count < LEAST_PICTURES:
         raise UsageError(f"There are {count} usable pictures in {folder}; a model set needs {LEAST_PICTURES} or more.")
     settings = context.settings
@@ -56,7 +56,7 @@ def fit_model_set(context: Context, folder: Path) -> ModelSet:
         built = Path(scratch) / "set"
         built.mkdir()
         previous = current_model_set(settings)
-        _write_clusters(context, built, evidence)
+        _write_clusters(context, built, vectors)
         if previous and ALIGNMENT in previous.pins:
             shutil.copyfile(previous.file(ALIGNMENT), built / ALIGNMENT)
         (built / CARD).write_text(_card(settings, count, previous), encoding="utf-8")
@@ -72,14 +72,23 @@ def fit_model_set(context: Context, folder: Path) -> ModelSet:
         return promote(Volume(settings.volume), built)
 
 
-def _write_clusters(context: Context, built: Path, evidence: Evidence) -> None:
+def _all_vectors(context: Context) -> dict[str, Floats]:
+    """Vectors by encoder, float32 (n, d), of all pictures that every encoder has embedded: some 6 kB a picture."""
+    parts: dict[str, list[Floats]] = defaultdict(list)
+    for _, evidence, _ in gather(context):
+        for name, rows in evidence.vectors.items():
+            parts[name].append(rows)
+    return {name: np.concatenate(rows) for name, rows in parts.items()}
+
+
+def _write_clusters(context: Context, built: Path, vectors_of: Mapping[str, Floats]) -> None:
     words = prompted(context.settings)
-    odds = zero_shot_log_odds(evidence.vectors[words.encoder], words)
+    odds = zero_shot_log_odds(vectors_of[words.encoder], words)
     zero_shot = (1 / (1 + np.exp(-odds))).astype(np.float32)
     count = max(2, min(context.settings.cluster_count, len(zero_shot) // LEAST_MEMBERS))
-    for number, (name, vectors) in enumerate(evidence.vectors.items(), start=1):
+    for number, (name, vectors) in enumerate(vectors_of.items(), start=1):
         write_clusters(built / clusters_file(name), fit_clusters(vectors, zero_shot, count))
-        context.progress(STEP, number, len(evidence.vectors))
+        context.progress(STEP, number, len(vectors_of))
         log.info("fit: %d clusters of %d vectors of %s", count, len(vectors), name)
 
 

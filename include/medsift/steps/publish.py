@@ -1,49 +1,70 @@
 """Step `publish`: what the run found and decided becomes rows in Postgres; safe to repeat."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import TypeVar
 
+from medsift.contracts import Occurrence, Picture, Portion, SourceOutcome, Verdict, Vote
 from medsift.errors import StoreError
 from medsift.steps.context import Context, Summary
+from medsift.steps.counts import Counts
+from medsift.steps.header import RunHeader
 from medsift.steps.mirror import mirror_model_set, record_of
 from medsift.steps.plan import extraction_digest
+from medsift.steps.portions import pictures_of, portions_of, rows_of
 from medsift.steps.profile import current_model_set, encoder_digests
 from medsift.steps.resources import log_rate
-from medsift.steps.result import RunResult
-from medsift.steps.vectors import Vectors, made_in_run
+from medsift.steps.tables import iter_rows
+from medsift.steps.vectors import made_in_run
 from medsift.store import EncodedVectors, Store
 
 log = logging.getLogger(__name__)
 STEP = "publish"
-PICTURES_A_TRANSACTION = 4096
 SOURCES_A_TRANSACTION = 1000
+OCCURRENCES_A_TRANSACTION = 10_000
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A portion with all that is published of it."""
+
+    pictures: list[Picture]
+    vectors: list[EncodedVectors]
+    votes: list[Vote]
+    verdicts: list[Verdict]
+
+
 def run(context: Context) -> Summary:
-    """Write the run's rows, one transaction a shard of pictures and then of sources; runs side by side wait in line.
+    """Write the run's rows, one transaction a portion of pictures and then of sources; runs side by side wait in line.
 
     Sources come after pictures: a run killed between is repeated whole, since no source counts as read before its
     rows are there. Raises `StoreError` without a store or where it is lost.
     """
     if context.store is None:
         raise StoreError("There is no database to publish to.")
-    result = RunResult.of(context)
-    with context.store.exclusive(), log_rate(log, STEP, "pictures", len(result.pictures)) as rate:
+    portions, header = portions_of(context), RunHeader.read(context.volume.run_header(context.run_id))
+    total, counts = sum(portion.pictures for portion in portions), Counts()
+    with context.store.exclusive(), log_rate(log, STEP, "pictures", total) as rate:
         _name_model_sets(context, context.store)
-        made = {name: made_in_run(context, name) for name in encoder_digests(context.settings)}
-        for shard in _chunks(result.pictures, PICTURES_A_TRANSACTION):
-            _publish_pictures(context, context.store, result, [picture.sha256 for picture in shard], made)
-            context.progress(STEP, rate.step(len(shard)), len(result.pictures))
-        for outcomes in _chunks(result.sources, SOURCES_A_TRANSACTION):
-            names = {outcome.source for outcome in outcomes}
-            places = [occurrence for occurrence in result.occurrences if occurrence.source in names]
+        for judged in _one_ahead(_judged(context, portion) for portion in portions):
+            context.store.publish_pictures(
+                context.run_id, judged.pictures, judged.vectors, judged.votes, judged.verdicts,
+                header.model_set, header.prompt_set_digest,
+            )  # fmt: skip
+            context.progress(STEP, rate.step(len(judged.pictures)), total)
+        for outcomes, places in _one_ahead(_sources(context)):
             context.store.publish_sources(context.run_id, outcomes, places, extraction_digest(context))
+            counts.add_sources(outcomes, places)
+        counted = counts.public()
         for name, digest in encoder_digests(context.settings).items():
             context.store.build_search_index(digest)
             log.info("search index of %s is up to date", name)
-    return {"pictures": len(result.pictures), "occurrences": len(result.occurrences), "sources": len(result.sources)}
+    return {"pictures": total, "occurrences": counted["pictures"]["found"], "sources": counted["sources"]["given"]}
 
 
 def _name_model_sets(context: Context, store: Store) -> None:
@@ -53,25 +74,48 @@ def _name_model_sets(context: Context, store: Store) -> None:
     mirror_model_set(context.settings, store)
 
 
-def _publish_pictures(
-    context: Context, store: Store, result: RunResult, sha256s: list[str], made: dict[str, Vectors]
-) -> None:
-    chosen = set(sha256s)
-    store.publish_pictures(
-        context.run_id,
-        [picture for picture in result.pictures if picture.sha256 in chosen],
-        [_encoded(context, name, vectors, sha256s) for name, vectors in made.items()],
-        [vote for vote in result.votes if vote.sha256 in chosen],
-        [verdict for sha256, verdict in result.verdicts.items() if sha256 in chosen],
-        result.header.model_set,
-        result.header.prompt_set_digest,
+def _judged(context: Context, portion: Portion) -> Judged:
+    pictures = pictures_of(context, portion)
+    encoded = [_encoded(context, name, portion, pictures) for name in encoder_digests(context.settings)]
+    return Judged(
+        pictures,
+        encoded,
+        [vote for step in ("cluster", "score") for vote in rows_of(context, portion, step, "votes", Vote)],
+        rows_of(context, portion, "ensemble", "verdicts", Verdict),
     )
 
 
-def _encoded(context: Context, encoder: str, vectors: Vectors, sha256s: list[str]) -> EncodedVectors:
-    new = [sha256 for sha256 in sha256s if sha256 in vectors.row_of]
-    return EncodedVectors(encoder, encoder_digests(context.settings)[encoder], new, vectors.of(new))
+def _encoded(context: Context, encoder: str, portion: Portion, pictures: list[Picture]) -> EncodedVectors:
+    made = made_in_run(context, encoder, portion)
+    new = [picture.sha256 for picture in pictures if picture.sha256 in made.row_of]
+    return EncodedVectors(encoder, encoder_digests(context.settings)[encoder], new, made.of(new))
 
 
-def _chunks(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    return (rows[start : start + size] for start in range(0, len(rows), size))
+def _sources(context: Context) -> Iterator[tuple[list[SourceOutcome], list[Occurrence]]]:
+    """Sources with all their occurrences, as many as fit a transaction: `shard` left both in the same order."""
+    outcomes: list[SourceOutcome] = []
+    places: list[Occurrence] = []
+    occurrences = iter_rows(context.volume.table(context.run_id, "shard", "occurrences"), Occurrence)
+    groups = groupby(occurrences, attrgetter("source"))
+    source, found = next(groups, (None, iter(())))
+    for outcome in iter_rows(context.volume.table(context.run_id, "shard", "sources"), SourceOutcome):
+        outcomes.append(outcome)
+        if source == outcome.source:
+            places += found
+            source, found = next(groups, (None, iter(())))
+        if len(outcomes) == SOURCES_A_TRANSACTION or len(places) >= OCCURRENCES_A_TRANSACTION:
+            yield outcomes, places
+            outcomes, places = [], []
+    if source is not None:
+        raise ValueError(f"the occurrences of {source} are not in the order of the sources")
+    if outcomes:
+        yield outcomes, places
+
+
+def _one_ahead(made: Iterator[T]) -> Iterator[T]:
+    """The same, each read in a thread while the one before it is published."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read") as reader:
+        coming = reader.submit(next, made, None)
+        while (item := coming.result()) is not None:
+            coming = reader.submit(next, made, None)
+            yield item

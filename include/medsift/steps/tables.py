@@ -1,9 +1,10 @@
 """Records of contracts.py as Parquet, and vectors beside them: what the steps leave for one another."""
 
-import dataclasses
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,38 +17,37 @@ if TYPE_CHECKING:
     import pyarrow
 
 R = TypeVar("R")
+ROWS_A_PIECE = 4096
 
 
 def write_rows(path: Path, record: type[R], rows: Iterable[R]) -> None:
-    """Write records of one dataclass, whole or not at all."""
+    """Write records of one dataclass, whole or not at all; of rows that are made as they are written, few are held."""
     import pyarrow
     import pyarrow.parquet
 
-    names = [field.name for field in dataclasses.fields(record)]  # type: ignore[arg-type]  # R is a dataclass
-    columns: dict[str, list[Any]] = {name: [] for name in names}
-    for row in rows:
-        for name in names:
-            value = getattr(row, name)
-            columns[name].append(list(value.items()) if isinstance(value, dict) else value)
-    with atomic_path(path) as temporary:
-        pyarrow.parquet.write_table(pyarrow.table(columns, schema=_schema(record)), temporary)
+    schema, rest = _schema(record), iter(rows)
+    with atomic_path(path) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as writer:
+        while some := list(islice(rest, ROWS_A_PIECE)):
+            columns = {name: _plain(list(map(attrgetter(name), some))) for name in schema.names}
+            writer.write_table(pyarrow.table(columns, schema=schema))
 
 
 def read_rows(path: Path, record: type[R]) -> list[R]:
     """Read records written by `write_rows`; a table that is not there holds none."""
+    return list(iter_rows(path, record))
+
+
+def iter_rows(path: Path, record: type[R]) -> Iterator[R]:
+    """The same one after the other: a table may hold more than fits into memory."""
     import pyarrow.parquet
 
     if not path.exists():
-        return []
+        return
     hints = typing.get_type_hints(record)
-    tuples = {name for name, hint in hints.items() if _is_kind(hint, tuple)}
-    maps = {name for name, hint in hints.items() if _is_kind(hint, dict)}
     # ParquetFile, not read_table: a dataset reader would take folders named key=value for partitions.
-    rows = pyarrow.parquet.ParquetFile(path).read().to_pylist()
-    for row in rows:
-        row.update({name: tuple(row[name]) for name in tuples if row[name] is not None})
-        row.update({name: dict(row[name] or []) for name in maps})
-    return [record(**row) for row in rows]
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for piece in file.iter_batches(ROWS_A_PIECE):
+            yield from map(record, *(_as_hinted(piece.column(name).to_pylist(), hints[name]) for name in hints))
 
 
 def write_vectors(path: Path, sha256s: Sequence[str], vectors: NDArray[np.float32]) -> None:
@@ -88,6 +88,18 @@ def _arrow_type(hint: Any) -> "pyarrow.DataType":
         return pyarrow.map_(pyarrow.string(), pyarrow.string())
     plain = {bool: pyarrow.bool_(), int: pyarrow.int64(), float: pyarrow.float64()}
     return next((arrow for kind, arrow in plain.items() if _is_kind(hint, kind)), pyarrow.string())
+
+
+def _plain(values: list[Any]) -> list[Any]:
+    return [list(value.items()) if isinstance(value, dict) else value for value in values]
+
+
+def _as_hinted(values: list[Any], hint: Any) -> list[Any]:
+    if _is_kind(hint, tuple):
+        return [None if value is None else tuple(value) for value in values]
+    if _is_kind(hint, dict):
+        return [dict(value or []) for value in values]
+    return values
 
 
 def _is_kind(hint: Any, kind: type) -> bool:

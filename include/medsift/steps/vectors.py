@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medsift.contracts import Portion
 from medsift.steps.context import Context
 from medsift.steps.tables import read_vectors
 
@@ -30,15 +31,15 @@ class Vectors:
         return self.rows[[self.row_of[sha256] for sha256 in sha256s]]
 
 
-def made_in_run(context: Context, encoder: str) -> Vectors:
-    """What the step `embed` of this run made."""
-    folder = context.volume.run(context.run_id) / "embed"
-    return Vectors.joined([read_vectors(path) for path in sorted(folder.glob(f"*.{encoder}.parquet"))])
+def made_in_run(context: Context, encoder: str, portion: Portion) -> Vectors:
+    """What the step `embed` of this run made of a portion: nothing where it had been embedded before."""
+    path = context.volume.table(context.run_id, "embed", f"{portion.name}.{encoder}")
+    return Vectors.joined([read_vectors(path)] if path.exists() else [])
 
 
-def of_run(context: Context, encoder: str, digest: str, wanted: Sequence[str]) -> Vectors:
+def of_portion(context: Context, encoder: str, digest: str, portion: Portion, wanted: Sequence[str]) -> Vectors:
     """Made in this run, or in the store under the encoder's digest."""
-    made = made_in_run(context, encoder)
+    made = made_in_run(context, encoder, portion)
     missing = sorted(set(wanted) - set(made.row_of))
     if context.store is None or not missing:
         return made

@@ -6,15 +6,21 @@ that numpy lays out and reads thousands of vectors at once. pgvector casts to an
 
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from operator import attrgetter
 from typing import Any, cast
 
 import numpy as np
+import psycopg2
 from numpy.typing import NDArray
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, named as one
 from sqlalchemy import Connection, text
 
 ESCAPES = {ord("\\"): "\\\\", ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}
+SPECIAL = ("\0", *map(chr, ESCAPES))
+ROWS_A_PIECE = 1000
+BUFFER = 1 << 16
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 REAL_OID = 700
@@ -23,11 +29,30 @@ SHA256_LENGTH = 64
 
 def stage(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Copy rows into the new temporary table `staged_<table>`, with these columns of `table` and their types."""
-    names = ", ".join(columns)
-    _make_staged(connection, table, f"SELECT {names} FROM {table}")  # noqa: S608 - names of ours
-    buffer = io.BytesIO("".join(_line(row) for row in rows).encode())
-    cursor_of(connection).copy_expert(f"COPY staged_{table} ({names}) FROM STDIN", buffer)
+    _make_staged(connection, table, f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608 - names of ours
+    copy(connection, f"staged_{table}", columns, rows)
     connection.execute(text(f"ANALYZE staged_{table}"))
+
+
+def copy(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Copy rows straight into these columns of a table, where none of them may be yet.
+
+    The server stores one piece while the next is laid out. What raises while rows are made is raised.
+    """
+    source = _Pieces(_pieces(rows))
+    try:
+        cursor_of(connection).copy_expert(
+            f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.BufferedReader(source, BUFFER), BUFFER
+        )
+    except psycopg2.Error:
+        if source.failure is not None:  # else it would look as if the server had broken off
+            raise source.failure from None
+        raise
+
+
+def values_of(columns: Sequence[str]) -> Callable[[object], tuple[Any, ...]]:
+    """What makes a row of a record."""
+    return attrgetter(*columns)
 
 
 def stage_vectors(connection: Connection, sha256s: Sequence[str], values: NDArray[np.float32]) -> None:
@@ -85,8 +110,45 @@ def _make_staged(connection: Connection, table: str, query: str) -> None:
     connection.execute(text(f"CREATE TEMPORARY TABLE staged_{table} ON COMMIT DROP AS {query} WITH NO DATA"))
 
 
-def _line(row: Sequence[Any]) -> str:
-    return "\t".join(map(_field, row)) + "\n"
+class _Pieces(io.RawIOBase):
+    """Pieces of bytes as a file, made when they are read; `failure` is what making one raised."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._rest = pieces, memoryview(b"")
+        self.failure: Exception | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        try:
+            self._rest = self._rest or memoryview(next(self._pieces, b""))
+        except Exception as error:
+            self.failure = error
+            raise
+        size = min(len(into), len(self._rest))
+        into[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
+def _pieces(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+    """Rows in COPY's text form, made by columns: whether anything has to be escaped, which is rare, is seen at once."""
+    rest = iter(rows)
+    while some := list(islice(rest, ROWS_A_PIECE)):
+        fields = [_fields(values) for values in zip(*some, strict=True)]
+        yield "".join(f"{line}\n" for line in map("\t".join, zip(*fields, strict=True))).encode()
+
+
+def _fields(values: Sequence[Any]) -> list[str]:
+    """One column in COPY's text form."""
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds <= {bool, int, float} or (kinds == {str} and _is_plain("".join(filter(None, values)))):
+        return ["\\N" if value is None else str(value) for value in values]
+    return list(map(_field, values))
+
+
+def _is_plain(value: str) -> bool:
+    return value.isascii() and not any(special in value for special in SPECIAL)
 
 
 def _field(value: Any) -> str:

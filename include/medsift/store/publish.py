@@ -6,35 +6,24 @@ counts, first sights are the earliest and last sights the latest.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from medsift.contracts import Occurrence, Picture, SourceOutcome, Verdict, Vote
 from medsift.errors import StoreError
-from medsift.store.bulk import clean, clean_json, stage, stage_vectors
+from medsift.store.bulk import clean, clean_json, stage, stage_vectors, values_of
 from medsift.store.records import EncodedVectors, ModelSetRecord, RunRecord, RunState
 from medsift.store.schema import LOCK
+from medsift.store.verdicts import VerdictKeys, publish_verdicts
 
 PICTURE_COLUMNS = tuple(field.name for field in fields(Picture))
-VERDICT_COLUMNS = tuple(field.name for field in fields(Verdict))
-VOTE_COLUMNS = tuple(field.name for field in fields(Vote))
 SOURCE_COLUMNS = (
-    "id",
-    "source",
-    "kind",
-    "state",
-    "reason",
-    "found",
-    "document",
-    "etag",
-    "last_modified",
-    "failed_digest",
-)
+    "id", "source", "kind", "state", "reason", "found", "document", "etag", "last_modified", "failed_digest",
+)  # fmt: skip
 OCCURRENCE_COLUMNS = tuple(field.name for field in fields(Occurrence) if field.name not in ("source", "candidate"))
 
 UPSERT_PICTURES = """
@@ -52,41 +41,21 @@ ON CONFLICT (sha256) DO UPDATE SET
     last_seen = greatest(p.last_seen, EXCLUDED.last_seen)
 """
 
-# Two runs may have linked the same two pictures each the other way round: one of them has to stand for both.
+# Two runs may have linked the same two pictures each the other way round: one of them has to stand for both. A circle
+# is closed by a link that comes now: to look at others would read the whole table for every shard.
 BREAK_CIRCLES = """
 UPDATE pictures SET near_duplicate_of = NULL
 WHERE sha256 IN (
     SELECT least(a.sha256, b.sha256)
     FROM staged_pictures s JOIN pictures a USING (sha256)
-    JOIN pictures b ON b.sha256 = a.near_duplicate_of AND b.near_duplicate_of = a.sha256)
+    JOIN pictures b ON b.sha256 = a.near_duplicate_of AND b.near_duplicate_of = a.sha256
+    WHERE s.near_duplicate_of IS NOT NULL)
 """
 
-UPSERT_VERDICTS = """
-INSERT INTO verdicts AS v (sha256, verdict, probability, confidence, kind, agreement, needs_review, review_reason,
-                           model_set, prompt_set, run_id, decided_at)
-SELECT sha256, verdict, probability, confidence, kind, agreement, needs_review, review_reason,
-       :model_set, :prompt_set, :run_id, :started_at
-FROM staged_verdicts ORDER BY sha256
-ON CONFLICT (sha256, model_set, prompt_set) DO UPDATE SET
-    verdict = EXCLUDED.verdict, probability = EXCLUDED.probability, confidence = EXCLUDED.confidence,
-    kind = EXCLUDED.kind, agreement = EXCLUDED.agreement, needs_review = EXCLUDED.needs_review,
-    review_reason = EXCLUDED.review_reason, run_id = EXCLUDED.run_id, decided_at = EXCLUDED.decided_at
-WHERE (v.decided_at, coalesce(v.run_id, '')) <= (EXCLUDED.decided_at, EXCLUDED.run_id)
-"""
-
-# Votes belong to the verdict they led to: where this run's verdict stands, its votes replace all earlier ones.
-DROP_VOTES = """
-DELETE FROM votes USING verdicts v JOIN staged_verdicts s USING (sha256)
-WHERE (votes.sha256, votes.model_set, votes.prompt_set) = (v.sha256, v.model_set, v.prompt_set)
-  AND (v.model_set, v.prompt_set, v.run_id) = (:model_set, :prompt_set, :run_id)
-"""
-
-INSERT_VOTES = """
-INSERT INTO votes (sha256, model_set, prompt_set, voter, probability, kind, cluster, reason, kind_otherwise)
-SELECT s.sha256, v.model_set, v.prompt_set, s.voter, s.probability, s.kind, s.cluster, s.reason,
-       s.kind_otherwise
-FROM staged_votes s JOIN verdicts v USING (sha256)
-WHERE (v.model_set, v.prompt_set, v.run_id) = (:model_set, :prompt_set, :run_id)
+# Here and not with the sources, whose pictures lie all over the index.
+INSERT_RUN_PICTURES = """
+INSERT INTO run_pictures (run_id, sha256) SELECT :run_id, sha256 FROM staged_pictures ORDER BY sha256
+ON CONFLICT DO NOTHING
 """
 
 # A failed source of which pictures were found was read: none of them can be decoded any more.
@@ -152,20 +121,6 @@ SOURCE_STEPS = (
     FROM staged_occurrences o JOIN staged_sources s ON s.id = o.source_id
     JOIN sources ON sources.id = s.id
     WHERE sources.run_id = :run_id AND NOT {unread}
-    """,
-    """
-    INSERT INTO run_pictures (run_id, sha256)
-    SELECT :run_id, sha256 FROM staged_occurrences WHERE sha256 IS NOT NULL
-    UNION
-    SELECT :run_id, sha256 FROM occurrences JOIN staged_sources s ON s.id = source_id
-    WHERE s.state = 'unchanged' AND sha256 IS NOT NULL
-    ON CONFLICT DO NOTHING
-    """,
-    """
-    UPDATE pictures SET last_seen = :started_at
-    WHERE last_seen < :started_at AND sha256 IN (
-        SELECT sha256 FROM staged_occurrences
-        UNION SELECT sha256 FROM occurrences JOIN staged_sources s ON s.id = source_id WHERE s.state = 'unchanged')
     """,
 )
 
@@ -258,16 +213,17 @@ def publish_pictures(
     model_set: str,
     prompt_set: str,
 ) -> None:
-    """Upsert pictures with their vectors, verdicts and votes; every vote must be of a picture with a verdict."""
+    """Upsert pictures of the run with vectors, verdicts and votes; every vote must be of a picture with a verdict."""
     begun = _begin(connection, run_id)
     distinct = {picture.sha256: picture for picture in pictures}
-    stage(connection, "pictures", PICTURE_COLUMNS, map(_values(PICTURE_COLUMNS), distinct.values()))
+    stage(connection, "pictures", PICTURE_COLUMNS, map(values_of(PICTURE_COLUMNS), distinct.values()))
     connection.execute(text(UPSERT_PICTURES), {"started_at": begun})
+    connection.execute(text(INSERT_RUN_PICTURES), {"run_id": run_id})
     connection.execute(text(BREAK_CIRCLES))
     for encoded in vectors:
         _publish_vectors(connection, encoded)
-    keys = {"model_set": model_set, "prompt_set": prompt_set, "run_id": run_id, "started_at": begun}
-    _publish_verdicts(connection, votes, verdicts, keys)
+    keys = VerdictKeys(model_set, prompt_set, run_id, begun)
+    publish_verdicts(connection, votes, verdicts, keys)
 
 
 def publish_sources(
@@ -277,7 +233,7 @@ def publish_sources(
     occurrences: Sequence[Occurrence],
     extraction: str,
 ) -> None:
-    """Upsert sources and replace the occurrences of those that were read; pictures must be there already.
+    """Upsert sources and replace the occurrences of those that were read; the run's pictures must be there already.
 
     A source that is unchanged, or failed before any picture was found, keeps its stored occurrences and digest.
     """
@@ -292,7 +248,7 @@ def publish_sources(
         ((digest, row.kind, row.title, row.pages) for digest, row in documents.items()),
     )
     stage(connection, "sources", SOURCE_COLUMNS, map(_source_row, distinct))
-    in_place = _values(OCCURRENCE_COLUMNS)
+    in_place = values_of(OCCURRENCE_COLUMNS)
     rows = ((source_id(row.source), *in_place(row)) for row in occurrences)
     stage(connection, "occurrences", ("source_id", *OCCURRENCE_COLUMNS), rows)
     keys = {"run_id": run_id, "started_at": begun, "extraction": extraction}
@@ -329,23 +285,6 @@ def _publish_vectors(connection: Connection, encoded: EncodedVectors) -> None:
         ),
         model,
     )
-
-
-def _publish_verdicts(
-    connection: Connection, votes: Sequence[Vote], verdicts: Sequence[Verdict], keys: dict[str, Any]
-) -> None:
-    decided = {verdict.sha256: verdict for verdict in verdicts}
-    orphans = {vote.sha256 for vote in votes} - decided.keys()
-    if orphans:
-        raise ValueError(f"{len(orphans)} pictures have votes and no verdict, {min(orphans)} among them")
-    stage(connection, "verdicts", VERDICT_COLUMNS, map(_values(VERDICT_COLUMNS), decided.values()))
-    stage(connection, "votes", VOTE_COLUMNS, map(_values(VOTE_COLUMNS), votes))
-    for step in (UPSERT_VERDICTS, DROP_VOTES, INSERT_VOTES):
-        connection.execute(text(step), keys)
-
-
-def _values(columns: Sequence[str]) -> Callable[[object], tuple[Any, ...]]:
-    return attrgetter(*columns)
 
 
 def _document(outcome: SourceOutcome) -> str | None:

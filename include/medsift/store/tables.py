@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-IS_SHA256 = "{} ~ '^[0-9a-f]{{64}}$'"
+IS_SHA256 = "length({0}) = 64 AND {0} !~ '[^0-9a-f]'"  # one pattern for both takes ten times as long
 IS_PROBABILITY = "{} BETWEEN 0 AND 1"
 
 
@@ -249,7 +249,6 @@ class Verdict(Base):
         CheckConstraint("verdict IN ('medical', 'non-medical')", name="verdict"),
         CheckConstraint(IS_PROBABILITY.format("probability"), name="probability"),
         CheckConstraint(IS_PROBABILITY.format("confidence"), name="confidence"),
-        Index(None, "model_set", "prompt_set"),
         Index(None, "decided_at"),
     )
 

@@ -37,7 +37,7 @@ class Prompted:
 
 
 class Voter(Protocol):
-    """A voter gives one `Vote` a picture, in the order of the evidence."""
+    """A voter gives one `Vote` a picture, in the order of the evidence, whatever else is in the evidence."""
 
     name: ClassVar[str]
     uses_clusters: ClassVar[bool]  # voters of the step `cluster`; all others vote in `score`
