@@ -9,7 +9,7 @@ import numpy as np
 
 from medsift.encoders import CNN_ENCODERS, PROFILES, WEIGHTS, Floats, Pixels, Profile, unit_rows
 from medsift.encoders._open_clip import configuration, load_network, preprocessing
-from medsift.encoders._torch import choose_device
+from medsift.encoders._torch import device_name
 from medsift.encoders._tower import NetworkTower
 from medsift.encoders.torchvision_cnns import MOBILENET
 from medsift.modelsets import ModelSet
@@ -46,8 +46,7 @@ class ClipEncoder:
             mean=own.mean,
             deviation=own.deviation,
             width=self.dimension,
-            device=settings.device,
-            batch_size=settings.batch_size,
+            settings=settings,
             self_test=partial(Volume(settings.volume).self_test, weights_digest),
         )
 
@@ -74,7 +73,7 @@ class ClipEncoder:
         import open_clip
         import torch
 
-        device = choose_device(self._device_name)
+        device = device_name(self._device_name)
         network, tokenizer = self._network.to(device), open_clip.get_tokenizer(self._model_name)
         parts = [np.zeros((0, self.dimension), np.float32)]
         for start in range(0, len(texts), TEXT_BATCH_SIZE):
