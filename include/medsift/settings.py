@@ -58,6 +58,10 @@ class Settings(BaseModel):
     )
     cnn_model: str = Field("auto", description="CNN encoder; auto takes the profile's own.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models run; auto takes a GPU if any.")
+    engine: str = Field(
+        "auto",
+        description="What runs the networks; auto takes a GPU's half precision, else measures once what is fastest.",
+    )
     batch_size: int = Field(32, ge=1, le=4096, description="Pictures a model sees at once.")
     image_size: int = Field(0, ge=0, le=1024, description="Side in pixels of a model's input; 0 takes the model's own.")
     num_workers: int = Field(0, ge=0, le=256, description="Child processes that decode; 0 takes one a core.")

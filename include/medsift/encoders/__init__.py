@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from medsift.encoders._arrays import Floats, Pixels, unit_rows
 from medsift.modelsets import ModelSet
 from medsift.registry import Registry
 from medsift.settings import Settings
 from medsift.weights import manifest
 
-Pixels = NDArray[np.uint8]  # (n, views, size, size, 3), RGB
-Floats = NDArray[np.float32]
+__all__ = [
+    "CNN_ENCODERS", "PROFILES", "WEIGHTS", "Encoder", "Floats", "Pixels", "Profile", "Tower", "View",
+    "load_profile", "needed_weights", "unit_rows",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,18 @@ class Tower(Protocol):
     def views(self) -> tuple[View, ...]:
         """What it wants to see of a picture; all of one size."""
 
+    @property
+    def engine(self) -> str:
+        """What runs the network here, by the name of its kind; loads it."""
+
     def prepare(self) -> None:
         """Load the network before its first use; raises `WeightsError` where it cannot be used."""
+
+    def trial(self) -> tuple[Floats, Floats]:
+        """Features of the self-test's pictures by the reference and by the engine in use: float32 (64, width) each."""
+
+    def do_without(self, engine: str) -> None:
+        """Use another engine from now on: this one turned out to be too coarse."""
 
     def features(self, pixels: Pixels) -> Floats:
         """Pooled features: uint8 (n, views, size, size, 3) -> float32 (n, width)."""
@@ -141,10 +151,3 @@ def needed_weights(settings: Settings) -> list[str]:
     Those that come in packages are none of them.
     """
     return [name for name in WEIGHTS.get(settings.profile)(settings) if name not in manifest()]
-
-
-def unit_rows(vectors: NDArray[np.floating]) -> Floats:
-    """Rows scaled to length one (a row of zeros stays): float32 (n, d)."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: Floats = (vectors / np.maximum(length, np.finfo(np.float32).tiny)).astype(np.float32)
-    return scaled

@@ -21,7 +21,7 @@ from medsift.encoders._model_files import (
     needs_tokenizer,
 )
 from medsift.encoders._open_clip import configuration, load_network, load_tokenizer, preprocessing
-from medsift.encoders._torch import choose_device
+from medsift.encoders._torch import device_name
 from medsift.encoders._tower import NetworkTower
 from medsift.encoders.torchvision_cnns import MOBILENET
 from medsift.errors import SettingError, UsageError, WeightsError
@@ -63,8 +63,7 @@ class ClipEncoder:
             mean=own.mean,
             deviation=own.deviation,
             width=self.dimension,
-            device=settings.device,
-            batch_size=settings.batch_size,
+            settings=settings,
             self_test=partial(Volume(settings.volume).self_test, weights_digest),
         )
 
@@ -93,7 +92,7 @@ class ClipEncoder:
         """float32 (n, dimension), rows of unit length; raises `WeightsError` for a tokenizer of another model."""
         import torch
 
-        device = choose_device(self._device_name)
+        device = device_name(self._device_name)
         network = self._network.to(device)
         parts = [np.zeros((0, self.dimension), np.float32)]
         for start in range(0, len(texts), TEXT_BATCH_SIZE):
