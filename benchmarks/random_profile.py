@@ -40,11 +40,11 @@ def random_cnn(name: str) -> Any:
 @PROFILES.register(NAME)
 def random_clip_profile(settings: Settings, _model_set: ModelSet | None) -> Profile:
     """As profile clip, without weights."""
-    words = ClipEncoder(settings, lambda: random_clip(settings.clip_model), "random", "openai")
+    words = ClipEncoder(settings, lambda: random_clip(settings.clip_model), f"random {settings.clip_model}", "openai")
     return Profile(NAME, words, CNN_ENCODERS.get(f"random-{MOBILENET}")(settings))
 
 
 @CNN_ENCODERS.register(f"random-{MOBILENET}")
 def random_mobilenet(settings: Settings) -> CnnEncoder:
     """As mobilenet_v2, without weights."""
-    return torchvision_encoder(RECIPES[MOBILENET], settings, lambda: random_cnn(MOBILENET), "random")
+    return torchvision_encoder(RECIPES[MOBILENET], settings, lambda: random_cnn(MOBILENET), f"random {MOBILENET}")

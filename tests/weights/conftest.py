@@ -135,7 +135,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(volume=tmp_path / "volume", http_timeout_s=2)
+    return Settings(volume=tmp_path / "volume", http_timeout_s=2, engine="torch_fp32")
 
 
 @pytest.fixture(scope="session")

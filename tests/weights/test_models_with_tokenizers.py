@@ -162,7 +162,7 @@ def small(tmp_path_factory) -> tuple[Path, str]:
 
 @pytest.fixture
 def chosen(tmp_path) -> Settings:
-    return Settings(volume=tmp_path / "volume", device="cpu", clip_model="BiomedCLIP")
+    return Settings(volume=tmp_path / "volume", device="cpu", engine="torch_fp32", clip_model="BiomedCLIP")
 
 
 def test_siglip_by_its_name_in_open_clip_gives_the_vectors_of_plain_open_clip(

@@ -52,12 +52,6 @@ class Tower(Protocol):
     def prepare(self) -> None:
         """Load the network before its first use; raises `WeightsError` where it cannot be used."""
 
-    def trial(self) -> tuple[Floats, Floats]:
-        """Features of the self-test's pictures by the reference and by the engine in use: float32 (64, width) each."""
-
-    def do_without(self, engine: str) -> None:
-        """Use another engine from now on: this one turned out to be too coarse."""
-
     def features(self, pixels: Pixels) -> Floats:
         """Pooled features: uint8 (n, views, size, size, 3) -> float32 (n, width)."""
 

@@ -25,11 +25,10 @@ TRIAL_BATCH = 16  # the 64 pictures of the self-test in four parts: the first wa
 
 @dataclass(frozen=True)
 class Running:
-    """A network on an engine; `trial` has its features of the self-test's pictures, None where it is the reference."""
+    """A network on an engine; `pictures_per_second` as its self-test ran, 0 where it needed none."""
 
     name: str
     engine: Engine
-    trial: Floats | None
     pictures_per_second: float = 0.0
 
 
@@ -44,8 +43,8 @@ class Chooser:
         self._self_test = SelfTest(self_test) if self_test else None
         self._device = device_name(settings.device)
 
-    def choose(self, without: frozenset[str]) -> Running:
-        """The engine of the settings; for `auto` the fastest that passes its self-test and is not in `without`.
+    def choose(self) -> Running:
+        """The engine of the settings; for `auto` the fastest that passes its self-test.
 
         Raises `SettingError` for one that cannot run here, `WeightsError` where it fails.
         """
@@ -54,30 +53,24 @@ class Chooser:
             if wanted not in ENGINES.names() or not ENGINES.get(wanted).runs_on(self._device):
                 raise SettingError("engine", wanted, f"auto, or one of {', '.join(self._possible())} on this machine")
             return self._run(wanted)
-        for name in self._by_speed(without):
+        for name in self._by_speed():
             try:
                 return self._run(name)
             except WeightsError as error:
                 log.warning("%s is not used: %s", name, error)
         return self._run(REFERENCE)
 
-    def reference(self) -> Floats:
-        """Features of the self-test's pictures by the reference, made now if nobody made them before."""
-        if self._self_test is None or not self._self_test.path.exists():
-            return self._by_reference()
-        return self._self_test.reference()
-
     def _possible(self) -> list[str]:
         return [name for name in ENGINES.names() if ENGINES.get(name).runs_on(self._device)]
 
-    def _by_speed(self, without: frozenset[str]) -> list[str]:
+    def _by_speed(self) -> list[str]:
         names = [name for name in self._possible() if ENGINES.get(name).is_tried_on(self._device)]
         if self._device == "cpu" and self._folder is None:
             return []
         if len(names) > 1:
             rates = self._rates(names)
             names = sorted((name for name in names if name in rates), key=lambda name: -rates[name])
-        return [name for name in names if name not in without]
+        return names
 
     def _rates(self, names: list[str]) -> dict[str, float]:
         """Pictures a second of each engine that works, as measured on this machine once."""
@@ -108,10 +101,10 @@ class Chooser:
             self._network, device=self._device, batch_size=self._settings.batch_size, folder=self._folder
         )
         if self._self_test is None or (is_reference and self._self_test.is_made_by(maker)):
-            return Running(name, engine, None)
+            return Running(name, engine)
         features, rate = _tried(engine, self._network.side)
         self._self_test.require(features, self._network.name, maker, is_lower=kind.precision != "fp32")
-        return Running(name, engine, features, rate)
+        return Running(name, engine, rate)
 
     def _by_reference(self) -> Floats:
         engine = ENGINES.get(REFERENCE).make(self._network, device="cpu", batch_size=TRIAL_BATCH, folder=None)

@@ -47,7 +47,6 @@ class NetworkTower:
         self._mean, self._deviation = mean, deviation
         self._settings = settings
         self._self_test = self_test
-        self._without: frozenset[str] = frozenset()
 
     @cached_property
     def digest(self) -> str:
@@ -76,21 +75,10 @@ class NetworkTower:
         """Load the network and let it pass its self-test now; raises `WeightsError` where it cannot."""
         _ = self._running
 
-    def trial(self) -> tuple[Floats, Floats]:
-        """Features of the self-test's pictures by the reference and by the engine in use: float32 (64, width) each."""
-        reference = self._chooser.reference()
-        return reference, reference if self._running.trial is None else self._running.trial
-
-    def do_without(self, engine: str) -> None:
-        """Use another engine from now on: this one turned out to be too coarse."""
-        self._without |= {engine}
-        self.__dict__.pop("_running", None)
-
     @cached_property
     def _running(self) -> Running:
-        return self._chooser.choose(self._without)
+        return self._chooser().choose()
 
-    @cached_property
     def _chooser(self) -> Chooser:
         network = Network(
             self.name, self.digest, self._load, self.views[0].size, self._mean, self._deviation, self.width

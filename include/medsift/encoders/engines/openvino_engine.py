@@ -37,12 +37,20 @@ class OpenVinoKind:
         return device == "cpu" and self.precision in _capabilities()
 
     def is_tried_on(self, device: str) -> bool:
-        """In every precision: which is fastest differs by processor and network."""
-        return self.runs_on(device)
+        """But for int8: whether it changes verdicts depends on trained weights and is for a person to measure."""
+        return self.precision != "int8" and self.runs_on(device)
 
     def make(self, network: Network, *, device: str, batch_size: int, folder: Path | None) -> "OpenVinoEngine":
-        """The kept export, or a new one that is kept where there is a `folder`."""
-        return OpenVinoEngine(_model(network, self.precision, folder), self.precision, batch_size, network.width)
+        """The kept export, or a new one that is kept where there is a `folder`.
+
+        Raises `WeightsError` where OpenVINO cannot use the network or what is kept of it.
+        """
+        try:
+            return OpenVinoEngine(_model(network, self.precision, folder), self.precision, batch_size, network.width)
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1][:200]
+            where = f" as kept in {folder}; remove that folder and it is made anew" if folder else ""
+            raise WeightsError(f"{network.name} cannot be run by {self.name}{where} ({reason}).") from None
 
 
 for _precision in ("fp32", "bf16", "int8"):
