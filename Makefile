@@ -25,8 +25,8 @@ up: setup ## Start Postgres and Airflow and leave them running
 down: ## Stop them; nothing is left running
 	@if [ -x $(MEDSIFT) ]; then $(MEDSIFT) stack down; else echo "Nothing is set up."; fi
 
-status: setup ## Say how they are
-	@$(MEDSIFT) stack status || true
+status: ## Say how they are
+	@if [ -x $(MEDSIFT) ]; then $(MEDSIFT) stack status || true; else echo "Nothing is set up."; fi
 
 setup: $(VENV)/.ready ## Make .venv with all that is needed (again only when requirements change)
 	@:

@@ -11,9 +11,10 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
+
+from processes import PeakMemory, parents, pss_mb, with_children
 
 from medsift.settings import Settings
 from medsift.topology.layout import StackLayout
@@ -21,7 +22,6 @@ from medsift.topology.stack import status
 from medsift.volume import Volume
 
 IDLE_S = 20.0
-EVERY_S = 0.5
 
 
 def main() -> None:
@@ -48,58 +48,29 @@ def main() -> None:
 
 def peak_while_sorting(layout: StackLayout) -> float:
     """The most the stack held while `medsift stack run` sorted the sample, in MB."""
-    peak, done = 0.0, threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.is_set():
-            peak = max(peak, stack_mb(layout))
-            done.wait(EVERY_S)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    subprocess.run([sys.executable, "-m", "medsift.cli", "stack", "run"], check=True, capture_output=True)
-    done.set()
-    watcher.join()
-    return peak
+    with PeakMemory(lambda: stack_mb(layout)) as peak:
+        subprocess.run([sys.executable, "-m", "medsift.cli", "stack", "run"], check=True, capture_output=True)
+    return peak.mb
 
 
 def stack_mb(layout: StackLayout) -> float:
     """PSS of all processes of the stack now, in MB."""
-    return sum(pss_kb(pid) for pid in stack_pids(layout)) / 1024
+    return pss_mb(stack_pids(layout))
 
 
-def stack_pids(layout: StackLayout) -> list[int]:
+def stack_pids(layout: StackLayout) -> set[int]:
     """Processes that carry the stack's mark, PostgreSQL's processes, and all their children."""
-    parents: dict[int, int] = {}
-    members: set[int] = set()
     marks = (f"MEDSIFT_STACK={layout.root}".encode(), str(layout.postgres).encode())
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            pid = int(entry.name)
-            parents[pid] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            told = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if any(mark in told for mark in marks):
-            members.add(pid)
-    grown = True
-    while grown:
-        children = {pid for pid, parent in parents.items() if parent in members} - members
-        members |= children
-        grown = bool(children)
-    return [pid for pid in members if pid != os.getpid()]
+    parent_of = parents()
+    members = {pid for pid in parent_of if any(mark in _told_of(pid) for mark in marks)}
+    return with_children(members, parent_of) - {os.getpid()}
 
 
-def pss_kb(pid: int) -> int:
-    """PSS of one process in kB; 0 if it is gone."""
+def _told_of(pid: int) -> bytes:
     try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        return Path(f"/proc/{pid}/environ").read_bytes() + Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)
+        return b""
 
 
 def disk_mb(folder: Path) -> float:

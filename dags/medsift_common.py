@@ -70,16 +70,16 @@ def all_of_group(pulled: object) -> list[Any]:
 
 @contextmanager
 def mended_by_retry_or_failed() -> Iterator[None]:
-    """Let through what a retry may mend: a busy server, a lost database, the machine (volume, memory, network).
+    """Let through what a retry may mend: a lost database, the machine (volume, memory, network).
 
     Everything else would fail the same way again: it fails the task at once, with its sentence.
     """
-    from medsift.errors import MedsiftError, StoreLostError, TemporaryError
+    from medsift.errors import MedsiftError, StoreLostError
     from medsift.volume import VolumeError
 
     try:
         yield
-    except (TemporaryError, StoreLostError, VolumeError, OSError, MemoryError):
+    except (StoreLostError, VolumeError, OSError, MemoryError):
         raise
     except MedsiftError as error:
         raise AirflowFailException(str(error)) from error
@@ -108,7 +108,8 @@ def give_way_to_other_night() -> None:
 
 
 def tell_of_failure(context: Mapping[str, Any]) -> None:
-    """After a task's last try: a line in the log, and the webhook where one is set."""
+    """After a task's last try: a line in the log, the run's row, and the webhook where one is set."""
+    from medsift.steps import break_off
     from medsift.topology.webhook import post_failure
 
     instance = context["ti"]
@@ -121,6 +122,7 @@ def tell_of_failure(context: Mapping[str, Any]) -> None:
         "log": instance.log_url,
     }
     log.error("failed for good: %s", failure)
+    break_off(Settings.load(), run_id_of(context), "failed")
     post_failure(Settings.load(), failure)
 
 

@@ -15,22 +15,22 @@ from airflow.sdk import (
 )
 from medsift_common import ABOUT, DEFAULTS, MAPPED, all_of_group, do_mapped, do_plan, do_step
 
+from medsift.prompts import list_prompt_sets
 from medsift.settings import Settings
 
 VERDICTS = Asset(name="medsift_verdicts", uri="medsift://verdicts")
+PROMPT_SETS = list_prompt_sets(Settings.load().prompts_dir)
 FORM = {
     "sources": Param("", type="string", format="multiline", title="Sources", description="One a line."),
     "profile": Param(None, type=["null", "string"], title="Profile", description=ABOUT["profile"]),
-    "prompt_set": Param(None, type=["null", "string"], title="Prompt set", description=ABOUT["prompt_set"]),
-    "review_threshold": Param(
-        None,
-        type=["null", "number"],
-        minimum=0.5,
-        maximum=1,
-        title="Review below",
-        description=ABOUT["review_threshold"],
+    "prompt_set": Param(
+        None, type=["null", "string"], title="Prompt set", description=ABOUT["prompt_set"], examples=PROMPT_SETS
     ),
-}
+    "review_threshold": Param(
+        None, type=["null", "number"], minimum=0.5, maximum=1,
+        title="Review below", description=ABOUT["review_threshold"],
+    ),
+}  # fmt: skip
 DOC = """
 Takes documents, web pages, folders and DICOM files, pulls every picture out and decides: medical or not.
 

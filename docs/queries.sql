@@ -1,6 +1,25 @@
 -- Queries that people ask of medsift's database. Run them with `medsift db psql`, DBeaver, pandas or a notebook; the
 -- role medsift_reader may run all of them and change nothing. Each begins with a line "-- name:". Words like :source
--- are psql variables: set them with \set source '''/data/papers/a.pdf''' or write the value in their place.
+-- are psql variables: give them as -v source="'/data/papers/a.pdf'", or change the values below; elsewhere write the
+-- value in their place.
+-- The view picture_labels has what each picture is, a person's label before the model's verdict; current_verdicts has
+-- the newest verdict of the current model set. Both have one row a picture.
+
+\if :{?source} \else
+\set source '''/data/papers/a.pdf'''
+\endif
+\if :{?run} \else
+\set run '''the id of a run'''
+\endif
+\if :{?word} \else
+\set word '''CT'''
+\endif
+\if :{?sha256} \else
+\set sha256 '''the sha256 of a picture'''
+\endif
+\if :{?encoder} \else
+\set encoder '''lite'''
+\endif
 
 -- name: medical_by_modality
 -- How many medical pictures are there of each modality, and how sure are we of them?
@@ -17,8 +36,7 @@ ORDER BY pictures DESC, modality;
 -- Which pictures should a person look at first? The least sure come first.
 SELECT l.sha256, l.label, l.kind, l.confidence, v.review_reason
 FROM picture_labels l
-JOIN verdicts v USING (sha256)
-JOIN model_sets m ON m.digest = v.model_set AND m.is_current
+LEFT JOIN current_verdicts v USING (sha256)
 WHERE l.needs_review
 ORDER BY l.confidence, l.sha256
 LIMIT 100;
@@ -53,7 +71,7 @@ UNION ALL
 SELECT s.source, o.page, o.state, o.reason
 FROM occurrences o
 JOIN sources s ON s.id = o.source_id
-WHERE o.sha256 IS NULL
+WHERE o.sha256 IS NULL AND NOT (s.state = 'failed' AND s.reason = o.reason)
 ORDER BY source, page NULLS FIRST;
 
 -- name: duplicates_across_sources
@@ -101,8 +119,7 @@ ORDER BY changes.at DESC, l.sha256, changes.what;
 -- Which pictures did a person label differently from the current model set?
 SELECT l.sha256, l.labelled_by, l.label AS person, v.verdict AS model, v.probability, v.kind AS model_kind
 FROM picture_labels l
-JOIN verdicts v USING (sha256)
-JOIN model_sets m ON m.digest = v.model_set AND m.is_current
+JOIN current_verdicts v USING (sha256)
 WHERE l.decided_by = 'person' AND l.label <> v.verdict
 ORDER BY v.confidence DESC, l.sha256;
 
@@ -113,7 +130,7 @@ SELECT l.labelled_by,
        count(*) FILTER (WHERE l.label = 'unsure') AS unsure,
        round(avg((l.label = v.verdict)::int) FILTER (WHERE l.label <> 'unsure'), 3) AS agreement
 FROM labels l
-LEFT JOIN (verdicts v JOIN model_sets m ON m.digest = v.model_set AND m.is_current) ON v.sha256 = l.sha256
+LEFT JOIN current_verdicts v ON v.sha256 = l.sha256
 GROUP BY l.labelled_by
 ORDER BY labels DESC, l.labelled_by;
 
@@ -140,8 +157,7 @@ SELECT voter,
        round(avg((votes.probability IS NOT NULL)::int), 3) AS answered,
        round(avg(((votes.probability >= 0.5) = (verdict = 'medical'))::int), 3) AS agrees_with_verdict
 FROM votes
-JOIN verdicts USING (sha256, model_set, prompt_set)
-JOIN model_sets m ON m.digest = model_set AND m.is_current
+JOIN current_verdicts USING (sha256, model_set, prompt_set)
 GROUP BY voter
 ORDER BY voter;
 
@@ -150,21 +166,26 @@ ORDER BY voter;
 SELECT sha256, max(votes.probability) - min(votes.probability) AS spread,
        jsonb_object_agg(voter, round(votes.probability::numeric, 3)) AS votes
 FROM votes
-JOIN model_sets m ON m.digest = model_set AND m.is_current
+JOIN current_verdicts USING (sha256, model_set, prompt_set)
 WHERE votes.probability IS NOT NULL
-GROUP BY sha256, prompt_set
+GROUP BY sha256
 HAVING count(*) > 1
 ORDER BY spread DESC, sha256
 LIMIT 50;
 
 -- name: model_sets_compared
--- Which pictures does the current model set see differently from an earlier one?
-SELECT new.sha256, old.model_set AS earlier, old.verdict AS was, new.verdict AS now_is, new.probability
-FROM verdicts new
-JOIN model_sets m ON m.digest = new.model_set AND m.is_current
-JOIN verdicts old ON old.sha256 = new.sha256 AND old.prompt_set = new.prompt_set AND old.model_set <> new.model_set
-WHERE old.verdict <> new.verdict
-ORDER BY new.sha256, earlier;
+-- Which pictures does the current model set see differently from an earlier one, with the prompts both last had?
+SELECT *
+FROM (
+    SELECT DISTINCT ON (new.sha256, old.model_set)
+           new.sha256, old.model_set AS earlier, old.verdict AS was, new.verdict AS now_is, new.probability
+    FROM verdicts new
+    JOIN model_sets m ON m.digest = new.model_set AND m.is_current
+    JOIN verdicts old ON old.sha256 = new.sha256 AND old.prompt_set = new.prompt_set AND old.model_set <> new.model_set
+    ORDER BY new.sha256, old.model_set, new.decided_at DESC
+) compared
+WHERE was <> now_is
+ORDER BY sha256, earlier;
 
 -- name: captions_that_mention
 -- Which pictures have a caption with a word in it?

@@ -31,6 +31,7 @@ def test_option_beats_environment_beats_file_beats_default(tmp_path: Path) -> No
         ("timezone", "Mars/Olympus", "Europe/Berlin"),
         ("min_image_size", "big", "kind=number"),
         ("database_url", "mysql://x", "postgresql://"),
+        ("webhook_url", "foo", "http:// or https://"),
         ("colour", "red", "review_threshold"),
     ],
 )
@@ -42,6 +43,31 @@ def test_wrong_value_is_one_sentence_with_name_value_and_what_is_allowed(name: s
     assert allowed in sentence
     assert "\n" not in sentence
     assert caught.value.exit_status == 2
+
+
+def test_options_reach_another_process_by_its_environment() -> None:
+    given = {"volume": "/data", "min_image_size": "web=50", "allowed_hosts": "wiki,pacs:8443", "batch_size": "8"}
+    variables = Settings.load(given, {"MEDSIFT_DEVICE": "cpu"}).options_as_environment()
+    assert variables == {
+        "MEDSIFT_VOLUME": "/data", "MEDSIFT_MIN_IMAGE_SIZE": "web=50,pdf=64,folder=16,dicom=16",
+        "MEDSIFT_ALLOWED_HOSTS": "wiki,pacs:8443", "MEDSIFT_BATCH_SIZE": "8",
+    }  # fmt: skip
+    again = Settings.load({}, variables)
+    assert again.min_image_size["web"] == 50
+    assert again.allowed_hosts == ["wiki", "pacs:8443"]
+
+
+def test_a_name_in_the_environment_that_is_no_setting_is_refused_and_its_value_not_shown() -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.load({}, {"MEDSIFT_DATABASE": "postgresql://anna:hush@host/db"})
+    sentence = str(caught.value)
+    assert sentence.startswith("Setting MEDSIFT_DATABASE = '***': allowed is one of MEDSIFT_ALLOWED_EXTENSIONS, ")
+    assert "MEDSIFT_DATABASE_URL" in sentence
+
+
+def test_what_a_stack_or_another_program_sets_and_what_is_empty_is_let_be() -> None:
+    environment = {"MEDSIFT_STACK": "/var/stack", "MEDSIFTER": "1", "MEDSIFT_COLOUR": ""}
+    assert Settings.load({}, environment).origin("profile") == "default"
 
 
 def test_wrong_secret_is_not_shown_in_its_sentence() -> None:
@@ -84,3 +110,14 @@ def test_broken_settings_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "medsift.toml").write_text("batch_size = = 8")
     with pytest.raises(SettingError, match=r"medsift\.toml"):
         Settings.load({}, {"MEDSIFT_VOLUME": str(tmp_path)})
+
+
+def test_an_option_for_one_run_does_not_change_the_standing_profile(tmp_path: Path) -> None:
+    (tmp_path / "medsift.toml").write_text('profile = "clip"\n')
+    settings = Settings.load({"volume": str(tmp_path), "profile": "lite"}, {})
+    assert (settings.profile, settings.standing_profile) == ("lite", "clip")
+    saved = tmp_path / "settings.json"
+    saved.write_text(json.dumps(settings.public()))
+    worker = Settings.load({"volume": str(tmp_path)}, {})
+    assert (worker.of_run(saved).profile, worker.of_run(saved).standing_profile) == ("lite", "clip")
+    assert Settings.load({"volume": str(tmp_path)}, {"MEDSIFT_PROFILE": "lite"}).standing_profile == "lite"

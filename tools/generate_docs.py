@@ -22,7 +22,8 @@ def settings_page() -> str:
         "# Settings\n",
         "Each setting can be given, strongest first: as a run's Param or as an option (`--set name=value`), in the",
         "environment, or in `medsift.toml` on the volume. `medsift settings` shows the values in force and where they",
-        "come from. Secrets are never written to a run's files or logs.\n",
+        "come from. A name that is no setting is refused, wherever it stands. Secrets are never written to a run's",
+        "files or logs.\n",
         "| setting | environment | default | meaning |",
         "| --- | --- | --- | --- |",
     ]

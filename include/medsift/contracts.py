@@ -21,7 +21,8 @@ class Leaf:
     `source` is its one name everywhere (absolute path or address); `kind` a registered source kind, empty where
     nothing can read it. `state` is `new`, `unchanged` (its pictures come from the store), or `empty` or `failed` with a
     reason.
-    `digest` is the SHA-256 of a file's bytes; `etag` and `last_modified` are what a server said the last time.
+    `digest` is the SHA-256 of a file's bytes, or of what an address gave the last time; `etag` and `last_modified` are
+    what its server said then.
     """
 
     source: str

@@ -51,7 +51,7 @@ class EmptySourceError(SourceError):
 
 
 class TemporaryError(SourceError):
-    """What a later try may mend: a server that is busy, a name that does not resolve just now."""
+    """What a later run may mend: a server that stays busy, a name that does not resolve just now."""
 
     code = "temporary"
 

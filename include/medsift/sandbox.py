@@ -17,15 +17,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from medsift.errors import EmptySourceError, MedsiftError, PictureError, SandboxError, SourceError, StackError
+
+if TYPE_CHECKING:
+    from medsift.settings import Settings  # the child, which starts often, does without it
 
 log = logging.getLogger(__name__)
 
 FRAME = struct.Struct(">IQ")  # length of the JSON header, length of the bytes that follow it
 MAX_HEADER_BYTES = 16 * 2**20
 START_TIMEOUT_S = 60.0
+OPEN_FILES = 64
 CALLS_OF_A_CHILD = 1000  # then a fresh one: decoders leak, and the last file must not pay for all before it
 GARBAGE = "The process that read it sent garbage."
 TOO_LONG = "It took longer than the time allowed and was stopped."
@@ -42,6 +46,18 @@ class Limits:
     timeout_s: float = 120.0
     memory_mb: int = 3072
     output_mb: int = 2048
+
+    @classmethod
+    def of(cls, settings: "Settings") -> Self:
+        """Those that the settings say."""
+        return cls(timeout_s=settings.child_timeout_s, memory_mb=settings.child_memory_mb)
+
+    def guards(self) -> str:
+        """All that a child is held by, in words."""
+        return (
+            f"{self.timeout_s:g} s and {self.output_mb} MB of answers a call, {self.memory_mb} MB of memory, "
+            f"{OPEN_FILES} open files, no file grows, no core dump, an empty environment, a process group of its own"
+        )
 
 
 class Sandbox:
@@ -140,6 +156,7 @@ class Sandbox:
         except SandboxError as error:
             self.close()
             raise StackError(f"The child process in which files are read cannot be started: {error}") from None
+        log.info("sandbox child %d started: %s", self._child.pid, self.limits.guards())
         return self._child
 
     def _started(self) -> subprocess.Popen[bytes]:

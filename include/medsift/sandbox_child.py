@@ -9,7 +9,7 @@ import sys
 from typing import Any, BinaryIO
 
 from medsift.errors import MedsiftError
-from medsift.sandbox import FRAME
+from medsift.sandbox import FRAME, OPEN_FILES
 
 
 def limit_resources(memory_mb: int) -> None:
@@ -18,7 +18,7 @@ def limit_resources(memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
 
 
 def _send(out: BinaryIO, header: dict[str, Any], data: bytes = b"") -> None:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from medsift.errors import SettingError
 
 PREFIX = "MEDSIFT_"
+MARKER = "MEDSIFT_STACK"  # no setting: every process of an embedded stack carries its folder under this name
 LEAST_IMAGE_SIZE = 96  # below it networks trained at 224 see nothing they know
 OPENAI_SPELLINGS = {
     "ViT-B/32": "ViT-B-32-quickgelu",
@@ -38,6 +39,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _standing_profile: str = PrivateAttr("")
 
     volume: Path = Field(Path("var"), description="Folder of all files: inbox, pictures, model sets, runs.")
     database_url: str = Field(
@@ -50,12 +52,16 @@ class Settings(BaseModel):
         [], description="Hosts (name or name:port) that may be fetched although their address is not public."
     )
 
-    profile: str = Field("lite", description="Which encoders and model set are used.")
+    profile: str = Field("lite", description="Which encoders and model set are used; `medsift profile list` names all.")
     clip_model: str = Field(
         "ViT-B-32-quickgelu", description="CLIP model of profile clip, in open_clip's or OpenAI's spelling."
     )
     cnn_model: str = Field("auto", description="CNN encoder; auto takes the profile's own.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models run; auto takes a GPU if any.")
+    engine: str = Field(
+        "auto",
+        description="What runs the networks; auto takes a GPU's half precision, else measures once what is fastest.",
+    )
     batch_size: int = Field(32, ge=1, le=4096, description="Pictures a model sees at once.")
     image_size: int = Field(0, ge=0, le=1024, description="Side in pixels of a model's input; 0 takes the model's own.")
     num_workers: int = Field(0, ge=0, le=256, description="Child processes that decode; 0 takes one a core.")
@@ -167,9 +173,9 @@ class Settings(BaseModel):
             raise ValueError("a file of certificates in PEM form")
         return value.expanduser().absolute() if value else None
 
-    @field_validator("weights_proxy")
+    @field_validator("weights_proxy", "webhook_url")
     @classmethod
-    def _proxy_address(cls, value: str) -> str:
+    def _web_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("an address that begins with http:// or https://")
         return value
@@ -195,11 +201,7 @@ class Settings(BaseModel):
         """Settings from options or Params (`overrides`), environment and file; raises `SettingError`."""
         environment = os.environ if environment is None else environment
         given = dict(overrides or {})
-        from_environment = {
-            name: environment[PREFIX + name.upper()]
-            for name in cls.model_fields
-            if environment.get(PREFIX + name.upper(), "") != ""
-        }
+        from_environment = cls._of_environment(environment)
         volume = given.get("volume") or from_environment.get("volume") or cls.model_fields["volume"].default
         from_file = _read_file(Path(volume).expanduser() / "medsift.toml")
         layers = {"medsift.toml": from_file, "environment": from_environment, "option": given}
@@ -210,12 +212,33 @@ class Settings(BaseModel):
             origins.update(dict.fromkeys(layer, origin))
         settings = cls._validated(values)
         settings._origins.update(origins)
+        standing = from_file | from_environment
+        settings._standing_profile = str(standing.get("profile", cls.model_fields["profile"].default))
         return settings
+
+    @classmethod
+    def _of_environment(cls, environment: Mapping[str, str]) -> dict[str, str]:
+        """Values of variables that are not empty; one that names no setting raises, its value may be a secret."""
+        named = {PREFIX + name.upper(): name for name in cls.model_fields}
+        found = {name: value for name, value in environment.items() if name.startswith(PREFIX) and value}
+        for name in found.keys() - named.keys() - {MARKER}:
+            raise SettingError(name, "***", "one of " + ", ".join(sorted(named)))
+        return {named[name]: value for name, value in found.items() if name != MARKER}
+
+    def options_as_environment(self) -> dict[str, str]:
+        """Variables by which another process gets the values that were given as options."""
+        return {
+            PREFIX + name.upper(): as_text(getattr(self, name))
+            for name in type(self).model_fields
+            if self.origin(name) == "option"
+        }
 
     def of_run(self, saved: Path) -> Self:
         """Settings of a run as its plan saved them, with the secrets of this process."""
         values = json.loads(saved.read_text(encoding="utf-8"))
-        return self._validated(values | {name: getattr(self, name) for name in self.secret_names()})
+        settings = self._validated(values | {name: getattr(self, name) for name in self.secret_names()})
+        settings._standing_profile = self.standing_profile
+        return settings
 
     @classmethod
     def secret_names(cls) -> list[str]:
@@ -243,9 +266,23 @@ class Settings(BaseModel):
         """All values but the secrets, ready for JSON."""
         return self.model_dump(mode="json", exclude=set(self.secret_names()))
 
+    @property
+    def standing_profile(self) -> str:
+        """The profile of all runs that name none: that of environment, file or default, whatever option was given."""
+        return self._standing_profile or self.profile
+
     def origin(self, name: str) -> str:
         """Where a value comes from: default, medsift.toml, environment or option."""
         return self._origins.get(name, "default")
+
+
+def as_text(value: object) -> str:
+    """A setting's value as it may be typed; empty for none."""
+    if isinstance(value, dict):
+        return ",".join(f"{key}={number}" for key, number in value.items())
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _range(name: str) -> str:

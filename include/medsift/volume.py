@@ -6,7 +6,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from medsift.errors import MedsiftError
@@ -45,6 +45,23 @@ def atomic_path(target: Path, folder: Path | None = None) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder that becomes `target` when the block ends well, and vanishes otherwise.
+
+    Where another process was faster, its folder stays: both hold the same.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=PART, dir=target.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        with suppress(FileExistsError, OSError) if target.exists() else nullcontext():
+            temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def remove_abandoned(folder: Path) -> int:
@@ -114,6 +131,10 @@ class Volume:
         """Reference vectors of a tower, beside its weights."""
         return self.weights / sha256 / f"selftest-{tower_digest[:32]}.safetensors"
 
+    def engines(self, network_digest: str) -> Path:
+        """Folder of what was exported of a network, and of which engine was chosen for it on which machine."""
+        return self.root / "engines" / network_digest[:32]
+
     @property
     def model_sets(self) -> Path:
         """Folder of fitted model sets; `current.json` in it names the one in use."""
@@ -168,10 +189,6 @@ class Volume:
     def thumbnail(self, sha256: str) -> Path:
         """Where its thumbnail is stored."""
         return self._addressed("thumbnails", sha256, "webp")
-
-    def document(self, sha256: str, extension: str) -> Path:
-        """Where a source document is kept under its digest."""
-        return self._addressed("documents", sha256, extension)
 
     def _addressed(self, room: str, sha256: str, extension: str) -> Path:
         return self.root / room / sha256[:2] / f"{sha256}.{extension}"

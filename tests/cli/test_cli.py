@@ -7,11 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 import medsift
+from medsift.cli import root
+from medsift.topology.postgres import Urls
 
 
 def medsift_command(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -45,11 +49,42 @@ def test_version_is_the_packages(tmp_path: Path) -> None:
     assert medsift_command("--version", cwd=tmp_path).stdout.strip() == f"medsift, version {medsift.__version__}"
 
 
-@pytest.mark.parametrize("name", ["sort", "extract", "classify", "evaluate", "export", "labels", "weights", "db"])
-def test_help_of_every_command_has_examples(name: str, tmp_path: Path) -> None:
-    done = medsift_command(name, "--help", cwd=tmp_path)
-    assert done.returncode == 0
-    assert "Examples:" in done.stdout
+def all_commands(command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
+    yield context.command_path, command, context
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from all_commands(inner, click.Context(inner, parent=context, info_name=name))
+
+
+COMMANDS = {path: rest for path, *rest in all_commands(root, click.Context(root, info_name="medsift"))}
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_help_of_every_command_has_examples_of_it(path: str) -> None:
+    command, context = COMMANDS[path]
+    _, _, examples = command.get_help(context).partition("Examples:\n")
+    lines = [line.strip() for line in examples.splitlines() if line.strip()]
+    assert any(line.startswith(path) for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    "path", [path for path, (command, _) in COMMANDS.items() if not isinstance(command, click.Group)]
+)
+def test_every_command_takes_any_setting(path: str) -> None:
+    assert "--set" in {name for option in COMMANDS[path][0].params for name in option.opts}
+
+
+def test_help_is_printed_by_the_command_itself(tmp_path: Path) -> None:
+    assert "Examples:" in medsift_command("sort", "--help", cwd=tmp_path).stdout
+
+
+def test_a_setting_given_to_status_says_which_stack_is_meant(tmp_path: Path) -> None:
+    done = medsift_command("stack", "status", "--set", "volume=there", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "The stack is down. `make up` starts it.\n")
+    wrong = medsift_command("stack", "status", "--set", "volumes=there", cwd=tmp_path)
+    assert (wrong.returncode, wrong.stderr[:24]) == (2, "medsift: Setting volumes")
 
 
 def test_classify_writes_one_row_a_file_with_paths_as_in_the_folder(photographs: Path, tmp_path: Path) -> None:
@@ -69,6 +104,17 @@ def test_classify_writes_one_row_a_file_with_paths_as_in_the_folder(photographs:
     ]  # fmt: skip
     assert [name for name in columns[11:] if name.startswith("cluster_")]
     assert columns[-3:] == ["vote_clusters", "vote_dicom", "vote_zero_shot"]
+
+
+def test_classify_has_a_row_for_a_link_out_of_the_folder(photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "one.jpg").symlink_to(photographs / "one.jpg")
+    done = medsift_command("classify", "links", "--csv", "rows.csv", cwd=tmp_path)
+    assert done.returncode == 1
+    (row,) = rows_of(tmp_path / "rows.csv")
+    assert (row["path"], row["state"], row["reason"]) == (
+        "one.jpg", "rejected", "It is a link out of the folder, which is not followed.",
+    )  # fmt: skip
 
 
 def test_extract_writes_pictures_and_a_manifest(photographs: Path, tmp_path: Path) -> None:
@@ -118,6 +164,9 @@ def test_sort_leaves_nothing_behind_but_what_was_asked_for(photographs: Path, tm
         (["sort", "x.pdf", "--profile", "huge"], 2, "Setting profile = 'huge': allowed is one of clip, lite."),
         (["sort", "x.pdf", "--prompt-set", "huge"], 2, "Setting prompt_set = 'huge': allowed is one of"),
         (["sort"], 2, "Missing argument"),
+        (["sort", " "], 2, "A source is empty."),
+        (["extract", "", "--out", "x"], 2, "A source is empty."),
+        (["stack", "run", ""], 2, "A source is empty."),
         (["classify", "nowhere", "--csv", "x.csv"], 2, "nowhere is not a folder."),
         (["export", "--csv", "x.csv"], 1, "No database is up. Start the embedded stack with `make up`"),
         (["db", "url"], 1, "No database is up. Start the embedded stack with `make up`"),
@@ -131,6 +180,99 @@ def test_what_is_wrong_is_one_sentence_and_an_exit_status(
     assert done.returncode == status, done.stderr
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def bad_pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    (folder / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut")
+    (folder / "empty.png").touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["sort", "bad/empty.png"], "empty.png: The file is empty."),
+        (["sort", "bad"], "cut.jpg: "),
+        (["sort", "nothing"], "nothing: There is no picture or document in this folder."),
+        (["extract", "bad", "--out", "out"], "cut.jpg: "),
+        (["classify", "bad", "--csv", "out.csv"], "cut.jpg: "),
+        (["evaluate", "--manifest", "m.csv", "--root", "bad", "--out", "out"], "gone.jpg: There is no such file."),
+    ],
+)
+def test_where_no_picture_could_be_had_the_status_is_1_and_a_reason_is_told(
+    arguments: list[str], reason: str, bad_pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "m.csv").write_text("file,label\ngone.jpg,medical\nempty.png,medical\n")
+    done = medsift_command(*arguments, cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("medsift: Nothing could be done: ")
+    assert reason in said
+
+
+def test_evaluate_says_that_its_root_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("file,label\none.jpg,medical\n")
+    done = medsift_command("evaluate", "--manifest", "m.csv", "--root", "nodir", "--out", "out", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "medsift: nodir is not a folder.\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_document_in_which_no_picture_stands_was_read(tmp_path: Path) -> None:
+    import pymupdf
+
+    with pymupdf.open() as document:
+        document.new_page()
+        document.save(tmp_path / "words.pdf")
+    assert medsift_command("sort", "words.pdf", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.postgres
+def test_labels_may_name_the_files_that_extract_wrote(database: Urls, tmp_path: Path) -> None:
+    import pydicom.data
+
+    shutil.copy(str(pydicom.data.get_testdata_file("CT_small.dcm", download=False)), tmp_path)
+    environment = {"MEDSIFT_DATABASE_URL": database.task}
+    for arguments in (["sort", "CT_small.dcm", "--store"], ["extract", "CT_small.dcm", "--out", "out"]):
+        assert medsift_command(*arguments, cwd=tmp_path, **environment).returncode == 0
+    (tmp_path / "labels.csv").write_text("path,label\nout/CT_small_1.png,medical\n")
+    done = medsift_command("labels", "import", "labels.csv", "--by", "anna", cwd=tmp_path, **environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1 labels added, 0 were there, 0 of unknown pictures.\n"
+
+
+@pytest.mark.postgres
+def test_labels_of_unknown_pictures_are_told_by_row_and_none_added_is_status_1(
+    database: Urls, photographs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "labels.csv").write_text(f"path,label\n{photographs}/one.jpg,medical\n")
+    arguments = ("labels", "import", "labels.csv", "--by", "anna")
+    done = medsift_command(*arguments, cwd=tmp_path, MEDSIFT_DATABASE_URL=database.task)
+    assert done.returncode == 1
+    assert f"row 1: {photographs}/one.jpg is not known" in done.stderr
+    assert "medsift: Nothing could be done: no picture of labels.csv is known." in done.stderr
+
+
+def test_settings_that_are_not_given_are_blank(tmp_path: Path) -> None:
+    rows = [line.split("\t") for line in medsift_command("settings", cwd=tmp_path).stdout.splitlines()]
+    values = {row[0]: row[1] for row in rows}
+    assert [values[name] for name in ("weights_ca_file", "database_url", "source_roots")] == ["", "", ""]
+    assert values["min_image_size"] == "web=200, pdf=64, folder=16, dicom=16"
+
+
+@pytest.mark.parametrize(("names", "is_told"), [(["one.jpg", "deep"], True), (["one.jpg", "=two.jpg"], False)])
+def test_table_says_so_where_a_picture_is_counted_in_several_sources(
+    names: list[str], is_told: bool, photographs: Path, tmp_path: Path
+) -> None:
+    shutil.copy(photographs / "one.jpg", tmp_path / "one.jpg")
+    shutil.copy(photographs / "=two.jpg", tmp_path / "=two.jpg")
+    (tmp_path / "deep").mkdir()
+    shutil.copy(photographs / "one.jpg", tmp_path / "deep" / "twin.jpg")
+    done = medsift_command("sort", *names, cwd=tmp_path)
+    assert ("A picture that stands in several sources is counted in each of them." in done.stdout) is is_told
 
 
 def test_interrupted_sort_keeps_what_was_done_and_the_same_command_goes_on(tmp_path: Path) -> None:

@@ -8,15 +8,10 @@ from pathlib import Path
 import pytest
 
 
-def medsift_command(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def medsift_command(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "medsift.cli", *map(str, arguments)]
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), "MEDSIFT_VOLUME": str(cwd / "var")}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), "MEDSIFT_VOLUME": str(cwd / "var")} | variables
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
-
-
-@pytest.mark.parametrize("name", ["weights", "profile", "modelset"])
-def test_help_has_examples(name: str, tmp_path: Path) -> None:
-    assert "Examples:" in medsift_command(name, "--help", cwd=tmp_path).stdout
 
 
 def test_list_says_where_weights_lie_and_which_are_not_here(tmp_path: Path) -> None:
@@ -31,6 +26,13 @@ def test_verify_is_content_with_profile_lite_and_not_with_missing_weights(tmp_pa
     done = medsift_command("weights", "verify", "--profile", "clip", cwd=tmp_path)
     assert done.returncode == 1
     assert "failed  mobilenet_v2 The weights mobilenet_v2 are not here." in done.stdout
+
+
+def test_a_profile_that_the_environment_overrules_is_switched_and_that_is_told(tmp_path: Path) -> None:
+    done = medsift_command("profile", "use", "lite", cwd=tmp_path, MEDSIFT_PROFILE="clip")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "But MEDSIFT_PROFILE is set in the environment, which is stronger.\n"
+    assert (tmp_path / "var" / "medsift.toml").read_text() == 'profile = "lite"\n'
 
 
 def test_an_imported_cnn_is_listed_and_an_altered_one_is_found(tmp_path: Path) -> None:

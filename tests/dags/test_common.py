@@ -28,7 +28,6 @@ def outcome(error):
 print(json.dumps({error: outcome(eval(error)) for error in sys.argv[2:]}))
 """
 MENDED = (
-    "errors.TemporaryError('busy')",
     "errors.StoreLostError('gone')",
     "VolumeError('full')",
     "ConnectionError('reset')",

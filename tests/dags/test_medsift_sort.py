@@ -85,6 +85,12 @@ def test_the_form_asks_for_sources_profile_prompts_and_threshold_and_may_stay_em
     assert (params["review_threshold"]["minimum"], params["review_threshold"]["maximum"]) == (0.5, 1)
 
 
+def test_the_form_proposes_the_prompt_sets_that_are_there(describe: Any, tmp_path: Path) -> None:
+    (tmp_path / "teeth" / "medical").mkdir(parents=True)
+    params = describe(MEDSIFT_PROMPTS_DIR=str(tmp_path))["dags"]["medsift_sort"]["params"]
+    assert params["prompt_set"]["examples"] == ["teeth"]
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
 def test_the_first_night_is_the_next_two_o_clock_of_the_time_zone(describe: Any, zone: str) -> None:
     dag = describe(MEDSIFT_TIMEZONE=zone)["dags"]["medsift_sort"]

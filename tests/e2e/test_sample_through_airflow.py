@@ -20,6 +20,11 @@ from medsift.topology.postgres import EmbeddedPostgres
 pytestmark = pytest.mark.stack
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "examples" / "sample"
+FOUND_KINDS = {"ct", "fundus", "mri", "pathology", "ultrasound"}
+WEAK_KINDS = {
+    "nuclear"
+}  # one bone scan: scintigrams, which training has hardly seen, are among the limits in the README
+KIND_AT_LEAST = 0.75
 RIGHT_AT_LEAST = 0.85  # of the sample's labelled pictures; what the model says beyond that is the evaluation's business
 
 
@@ -86,10 +91,9 @@ def test_sample_is_sorted_right_and_every_kind_is_found(sample_run: SampleRun) -
     for row in read_expected(SAMPLE / "expected.csv"):
         if row.label == "medical":
             kinds[row.kind].append((row.where, row.title) not in wrong)
+    assert set(kinds) == FOUND_KINDS | WEAK_KINDS
     recall = {kind: sum(found) / len(found) for kind, found in kinds.items()}
-    assert all(recall[kind] >= 0.75 for kind in ("ct", "mri", "ultrasound", "pathology", "fundus") if kind in recall), (
-        recall
-    )
+    assert all(recall[kind] >= KIND_AT_LEAST for kind in FOUND_KINDS), recall
 
 
 def test_sample_run_says_how_many_it_got_right(sample_run: SampleRun) -> None:

@@ -11,7 +11,7 @@ SIZE = 224
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory) -> Settings:
-    return Settings(volume=tmp_path_factory.mktemp("volume"), device="cpu", batch_size=4)
+    return Settings(volume=tmp_path_factory.mktemp("volume"), device="cpu", engine="torch_fp32", batch_size=4)
 
 
 @pytest.fixture(scope="session")

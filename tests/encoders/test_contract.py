@@ -32,7 +32,9 @@ def random_cnn(name):
 
 
 def cnn_maker(recipe):
-    return lambda settings: torchvision_encoder(recipe, settings, partial(random_cnn, recipe.name), "random")
+    return lambda settings: torchvision_encoder(
+        recipe, settings, partial(random_cnn, recipe.name), f"random {recipe.name}"
+    )
 
 
 # The networks whose weights no package carries run here with random ones, of the true shapes.

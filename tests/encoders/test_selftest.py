@@ -8,6 +8,7 @@ from medsift.encoders import View
 from medsift.encoders._selftest import SelfTest, drawn_pictures
 from medsift.encoders._tower import NetworkTower
 from medsift.errors import WeightsError
+from medsift.settings import Settings
 from medsift.volume import Volume
 
 WEIGHTS = "ab" * 32
@@ -33,7 +34,7 @@ def tower(volume, *, spoilt=0.0, digest=WEIGHTS):
         mean=(0.5, 0.5, 0.5),
         deviation=(0.5, 0.5, 0.5),
         width=16,
-        device="cpu",
+        settings=Settings(volume=volume.root, device="cpu", engine="torch_fp32"),
         self_test=partial(volume.self_test, digest),
     )
 
@@ -47,7 +48,7 @@ def made_elsewhere(path):
     """The same reference, as if another machine's torch had written it."""
     from safetensors.numpy import load_file, save_file
 
-    save_file(load_file(path), path, {"maker": "torch 1.7 float32 on cpu"})
+    save_file(load_file(path), path, {"maker": "torch_fp32 on cpu, torch 1.7"})
 
 
 def test_the_drawn_pictures_are_always_the_same_and_all_different():
@@ -63,10 +64,10 @@ def test_the_reference_is_written_beside_the_weights_at_the_first_load(volume):
     first.prepare()
     path = volume.self_test(WEIGHTS, first.digest)
     assert path.parent == volume.weights / WEIGHTS
-    vectors, maker = SelfTest(path)._read()
-    assert vectors.shape == (64, 16)
-    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
-    assert maker.startswith("torch ") and maker.endswith("float32 on cpu")
+    features, maker = SelfTest(path)._read()
+    assert features.shape == (64, 16)
+    assert features == pytest.approx(first.features(drawn_pictures(48)[:, None]), abs=1e-5)
+    assert maker.startswith("torch_fp32 on cpu, torch ")
 
 
 def test_who_reproduces_the_reference_is_used(volume):
@@ -82,7 +83,7 @@ def test_who_computes_wrongly_is_refused_in_a_sentence(volume, spoilt):
     first = tower(volume)
     first.prepare()
     made_elsewhere(volume.self_test(WEIGHTS, first.digest))
-    with pytest.raises(WeightsError, match=r"small failed its self-test: torch .* on cpu is off .* of torch 1.7"):
+    with pytest.raises(WeightsError, match=r"small failed .*torch_fp32 on cpu.* does not give .* torch 1.7"):
         tower(volume, spoilt=spoilt).prepare()
 
 

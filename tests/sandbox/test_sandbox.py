@@ -1,6 +1,7 @@
 import contextlib
 import io
 import json
+import logging
 import os
 import signal
 import sys
@@ -185,6 +186,18 @@ def test_the_child_is_limited_by_the_kernel(sandbox):
     limits = {line[:26].strip(): line[26:].split()[:2] for line in lines[1:]}
     assert limits["Max address space"] == [str(2048 * 2**20)] * 2
     assert limits["Max file size"] == limits["Max core file size"] == ["0", "0"]
+
+
+def test_the_guards_in_force_are_logged_when_a_child_starts(caplog):
+    caplog.set_level(logging.INFO)
+    with Sandbox(Limits(timeout_s=7, memory_mb=2048, output_mb=5)) as one:
+        prepared(one, picture())
+        prepared(one, picture())
+        child = child_of(one)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"sandbox child {child} started: 7 s and 5 MB of answers a call, 2048 MB of memory, 64 open files, no file "
+        "grows, no core dump, an empty environment, a process group of its own"
+    ]
 
 
 def test_the_child_ends_with_its_sandbox(stack_of_pages):

@@ -11,7 +11,7 @@ from medsift.errors import SourceError
 from medsift.sandbox import Limits, Sandbox
 from medsift.settings import Settings
 from medsift.sources import Tools
-from medsift.sources.folder import FolderSource, is_picture, leaf_files, read_head, regular_files
+from medsift.sources.folder import FolderSource, is_picture, leaf_files, links_out, read_head, regular_files
 from medsift.sources.http import Door
 
 EXTENSIONS = ["jpg", "png", "tif", "dcm"]
@@ -142,6 +142,7 @@ def test_links_out_of_the_folder_pipes_and_circles_are_passed_over(tmp_path):
     (folder / "outside").symlink_to(outside)
     os.mkfifo(folder / "pipe.png")
     assert [path.name for path in leaf_files(folder, EXTENSIONS)] == ["link.png", "real.png"]
+    assert [path.name for path in links_out(folder)] == ["outside", "secret.png", "up"]
 
 
 def test_a_folder_that_is_itself_a_link_is_read(tmp_path):

@@ -1,12 +1,21 @@
 """A small world of real pictures that installed packages carry."""
 
+import json
+import os
 import shutil
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from medsift.settings import Settings
+from medsift.steps import Trigger, new_run_id, plan_run, run_step
+from medsift.volume import Volume
+
+AN_HOUR_S = 3600
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +42,53 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plain_settings(tmp_path: Path) -> Settings:
     """Settings of a volume of its own, without a database."""
     return Settings.load({"volume": str(tmp_path / "var")}, {})
+
+
+@pytest.fixture
+def load(tmp_path: Path, database) -> Callable[..., Settings]:
+    """Settings as a worker loads them, with a form's values."""
+    return lambda **form: Settings.load({"volume": str(tmp_path / "var"), "database_url": database.task, **form}, {})
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """The inbox with two drawn pictures, `0.png` and `1.png`, that are old enough for the night."""
+    from medsift.encoders._selftest import drawn_pictures
+
+    folder = tmp_path / "var" / "inbox"
+    folder.mkdir(parents=True)
+    for number, picture in enumerate(drawn_pictures(96)[:2]):
+        Image.fromarray(picture).save(folder / f"{number}.png")
+        make_older(folder / f"{number}.png")
+    return folder
+
+
+def make_older(path: Path) -> None:
+    """As if it had lain there for an hour."""
+    os.utime(path, (time.time() - AN_HOUR_S,) * 2)
+
+
+@pytest.fixture
+def age() -> Callable[[Path], None]:
+    """Makes a file an hour old."""
+    return make_older
+
+
+@pytest.fixture
+def do_run(load: Callable[..., Settings]) -> Callable[..., dict[str, Any]]:
+    """A whole run as Airflow's tasks do it, on demand over the inbox or a night; its document as `report` leaves it."""
+
+    def do(name: str, sources: Iterable[str] = (".",), trigger: Trigger = "on_demand", **form: Any) -> dict[str, Any]:
+        run_id = new_run_id(name)
+        batches = plan_run(load(**form), run_id, list(sources), trigger)["batches"]
+        for entry in batches:
+            run_step(load(), run_id, "extract", batch=entry["batch"])
+            run_step(load(), run_id, "preprocess", batch=entry["batch"])
+        for entry in run_step(load(), run_id, "shard", batches=[entry["batch"] for entry in batches])["shards"]:
+            run_step(load(), run_id, "embed", shard=entry["shard"])
+        for step in ("cluster", "score", "ensemble", "publish", "report"):
+            run_step(load(), run_id, step)
+        document = json.loads((Volume(load().volume).report(run_id) / "result.json").read_text())
+        return dict(document)
+
+    return do

@@ -57,6 +57,19 @@ def test_list_that_names_itself_ends(folder: Path) -> None:
     assert states(listed) == {"list.txt": "failed", "a.png": "new"}
 
 
+def test_list_that_names_nothing_is_an_empty_leaf(folder: Path) -> None:
+    (folder / "list.txt").write_text("# nothing yet\n\n")
+    (leaf,) = expand(str(folder / "list.txt"), SETTINGS).leaves
+    assert (leaf.state, leaf.reason) == ("empty", "This list names no source.")
+
+
+def test_watchlist_of_comments_is_nothing_for_the_night(folder: Path) -> None:
+    volume = Volume(folder / "var")
+    volume.prepare()
+    volume.watchlist.write_text("# nothing yet\n")
+    assert inbox_sources(SETTINGS, volume).leaves == []
+
+
 def test_same_source_typed_twice_is_one_leaf(folder: Path) -> None:
     listed = folder / "list.txt"
     listed.write_text(f"a.png\n{folder}/deep/../a.png\n*.png\n")
@@ -83,6 +96,17 @@ def test_what_cannot_be_read_is_a_failed_leaf_with_its_reason(folder: Path, name
 def test_empty_folder_is_an_empty_leaf(tmp_path: Path) -> None:
     (leaf,) = expand(str(tmp_path), SETTINGS).leaves
     assert leaf.state == "empty"
+
+
+def test_links_out_of_a_folder_are_counted_in_a_row_of_the_folder(folder: Path, tmp_path_factory) -> None:
+    linked = tmp_path_factory.mktemp("linked")
+    for name in ("a.png", "b.png"):
+        (linked / name).symlink_to(folder / name)
+    (leaf,) = expand(str(linked), SETTINGS).leaves
+    assert (leaf.source, leaf.state) == (str(linked), "failed")
+    assert leaf.reason == "Links that lead out of this folder are not followed (2 of them); name what they lead to."
+    (linked / "c.png").write_bytes((folder / "a.png").read_bytes())
+    assert states(linked) == {"c.png": "new", linked.name: "failed"}
 
 
 def test_pipe_is_refused_and_never_opened(tmp_path: Path) -> None:

@@ -15,7 +15,27 @@ SHA = "ab" * 32
 def test_exported_labels_are_read_with_the_time_they_were_given(tmp_path: Path) -> None:
     labels = [LabelRow(SHA, "medical", "anna", "ct", datetime(2026, 1, 31, 12, tzinfo=UTC))]
     (tmp_path / "labels.csv").write_bytes(labels_csv(labels))
-    assert read_labels(tmp_path / "labels.csv", "somebody else") == labels
+    assert [row.label for row in read_labels(tmp_path / "labels.csv", "somebody else")] == labels
+
+
+def test_rows_know_their_number_and_how_they_name_their_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "labels.csv").write_text(f"sha256,path,label\n{SHA},,medical\n,a.png,medical\n")
+    rows = read_labels(tmp_path / "labels.csv", "anna")
+    assert [(row.number, row.name) for row in rows] == [(1, SHA), (2, "a.png")]
+    assert rows[1].label.sha256 == "4c4b6a3be1314ab86138bef4314dde022e600960d8689a2c8f8631802d20dab6"
+
+
+def test_a_dicom_file_is_refused_since_its_bytes_are_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "slice.dcm").write_bytes(bytes(128) + b"DICM")
+    (tmp_path / "labels.csv").write_text("path,label\nslice.dcm,medical\n")
+    with pytest.raises(UsageError, match=r"row 1: .*slice\.dcm is no picture file \(dicom\).* sha256"):
+        read_labels(tmp_path / "labels.csv", "anna")
+
+
+def test_file_that_is_not_there_is_named_without_a_number_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"nofile\.csv cannot be read as CSV: No such file or directory\.$"):
+        read_labels(tmp_path / "nofile.csv", "anna")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Whole runs in this process: counts that add up, verdicts that are right, nothing lost by a kill."""
 
 import json
+import logging
+import re
 import signal
 import subprocess
 import sys
@@ -118,3 +120,17 @@ def test_killed_run_started_again_ends_with_the_rows_of_an_undisturbed_one(
     again = json.loads((tmp_path / "result.json").read_text())
     assert without_time(again) == without_time(sorted_world)
     assert not list(out.rglob("*.part"))  # what was half-written when it was killed
+
+
+STEPS = ("plan", "extract", "preprocess", "shard", "embed", "cluster", "score", "ensemble", "report")
+
+
+def test_every_step_logs_what_came_in_how_fast_it_was_done_and_with_how_much_memory(
+    small_world: Path, plain_settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "medsift.steps")
+    sort(plain_settings, small_world)
+    for step in STEPS:
+        assert re.search(rf"^.*{step}: \d+ \w+ to do$", caplog.text, re.MULTILINE), step
+        ended = rf"{step}: \d+ \w+ in \d+\.\d s \(\d+\.\d a second\), peak memory \d+ MB$"
+        assert re.search(ended, caplog.text, re.MULTILINE), step

@@ -57,6 +57,22 @@ def test_unsure_decides_nothing_and_takes_back_an_earlier_label(store, batch, id
     assert store.newest_labels()[identity(1)].label == "unsure"
 
 
+def test_a_picture_may_be_named_by_the_digest_of_its_stored_file(store, batch, identity):
+    batch.publish(store)
+    done = store.add_labels([LabelRow(identity("file 1"), "non-medical", "vera")])
+    assert (done.added, done.repeated, done.unknown) == (1, 0, ())
+    assert _row(store, identity(1)).labelled_by == "vera"
+
+
+def test_a_name_that_is_one_pictures_identity_and_anothers_file_means_the_identity(store, batch, identity):
+    batch.publish(store)
+    with store.engine.begin() as connection:
+        query = text("UPDATE pictures SET stored_sha256 = :other WHERE sha256 = :sha256")
+        connection.execute(query, {"other": identity(2), "sha256": identity(1)})
+    assert store.add_labels([LabelRow(identity(2), "medical", "vera")]).added == 1
+    assert list(store.newest_labels()) == [identity(2)]
+
+
 def test_an_older_label_brought_later_does_not_win(store, batch, identity):
     batch.publish(store)
     store.add_labels([LabelRow(identity(1), "non-medical", "vera")])

@@ -189,3 +189,14 @@ def test_publishers_wait_for_each_other(store, batch, everything, database):
         order.append("first")
     other.join(10)
     assert order == ["first", "second"]
+
+
+def test_what_a_source_failed_on_is_known_until_it_is_read(store, batch, make_batch, days_later):
+    batch.publish(store)
+    make_batch("run-2", {"/in/a.pdf": []}, days_later(1), state="failed", digest="broken").publish(store)
+    make_batch("run-3", {"/in/a.pdf": []}, days_later(2), state="unchanged", extraction="code-2").publish(store)
+    row = store.known_sources(["/in/a.pdf"])["/in/a.pdf"]
+    assert (row.failed_digest, row.failed_extraction, row.state) == ("broken /in/a.pdf", "code-1", "failed")
+    make_batch("run-4", {"/in/a.pdf": [1]}, days_later(3)).publish(store)
+    row = store.known_sources(["/in/a.pdf"])["/in/a.pdf"]
+    assert (row.failed_digest, row.failed_extraction, row.state) == ("", "", "done")

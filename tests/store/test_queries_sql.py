@@ -1,12 +1,15 @@
 """docs/queries.sql: every query runs as the read-only role, and says what it promises."""
 
 import re
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg2
 import pytest
 
-from medsift.store import LabelRow
+from medsift.contracts import Occurrence, Vote
+from medsift.store import LabelRow, ModelSetRecord
 
 pytestmark = pytest.mark.postgres
 FILE = Path(__file__).parents[2] / "docs" / "queries.sql"
@@ -50,6 +53,21 @@ def ask(store, database, make_batch, identity, days_later):
 @pytest.mark.parametrize("name", QUERIES)
 def test_query_runs_as_the_reader(ask, name):
     ask(name)
+
+
+def test_whole_file_runs_through_psql(ask, database, postgres):
+    address = database.reader.replace("+psycopg2", "")
+    command = [postgres.bin("psql"), address, "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--file", FILE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+def test_variables_may_be_given_on_the_command_line_of_psql(ask, database, postgres):
+    address = database.reader.replace("+psycopg2", "")
+    command = [postgres.bin("psql"), address, "--no-psqlrc", "--set", "source='/in/a.pdf'", "--file", FILE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Figure 2" in done.stdout
 
 
 def test_medical_pictures_are_counted_by_modality(ask):
@@ -118,3 +136,52 @@ def test_neighbours_leave_out_the_picture_itself(ask, identity):
     found = ask("nearest_neighbours")
     assert {row[0] for row in found} == {identity(2), identity(3)}
     assert found[0][1] >= found[1][1]
+
+
+@pytest.fixture
+def ask_after_second_prompt_set(ask, store, make_batch, days_later):
+    """The same questions once the pictures were also scored with another prompt set, with the same answers."""
+    again = {"sources": {"/in/a.pdf": [1, 2, 3]}, "prompt_set": "prompts-2"}
+    make_batch("run-3", began=days_later(3), **again).publish(store)
+    make_batch("run-4", began=days_later(4), model_set="set-0", probability=0.4, **again).publish(store)
+    return ask
+
+
+def test_two_prompt_sets_change_no_answer_about_pictures(ask_after_second_prompt_set, identity):
+    ask = ask_after_second_prompt_set
+    assert [(row[0], row[4]) for row in ask("doubtful")] == [(identity(3), "close")]
+    assert [row[:4] for row in ask("people_against_model")] == [(identity(1), "vera", "non-medical", "medical")]
+    assert ask("labels_by_person") == [("otto", 1, 1, None), ("vera", 1, 0, 0)]
+    assert ask("voter_agreement") == [("cluster_cnn", 3, 0, None), ("zero_shot", 3, 1, 1)]
+    assert sorted(row[0] for row in ask("model_sets_compared")) == sorted(identity(word) for word in (1, 2, 3))
+
+
+def test_voters_that_differ_are_given_once_with_two_prompt_sets(ask, store, make_batch, days_later, identity):
+    for day, prompt_set in enumerate(("prompts-1", "prompts-2"), start=3):
+        run = make_batch(f"run-{day}", {"/in/a.pdf": [1]}, days_later(day), prompt_set=prompt_set)
+        store.begin_run(run.record)
+        votes = [Vote(identity(1), "zero_shot", 0.9), Vote(identity(1), "clusters", 0.9 - day / 10)]
+        store.publish_pictures(run.run_id, run.pictures, [], votes, run.verdicts, "set-1", prompt_set)
+    assert [(row[0], round(row[1], 6)) for row in ask("voters_against_each_other")] == [(identity(1), 0.4)]
+
+
+def test_the_newest_verdict_of_the_current_set_is_asked_about(ask, store, make_batch, days_later, identity):
+    run = make_batch("run-3", {"/in/a.pdf": [1, 2, 3]}, days_later(3), prompt_set="prompts-2", probability=0.2)
+    run.publish(store)
+    assert ask("people_against_model") == []
+    assert ask("labels_by_person")[1] == ("vera", 1, 0, 1)
+
+
+def test_pictures_that_the_current_set_has_not_judged_are_doubtful_all_the_same(ask, store, identity):
+    store.register_model_set(ModelSetRecord("", "clip"))
+    store.set_current_model_set("")
+    assert [(row[0], row[4]) for row in ask("doubtful")] == [(identity(3), None)]
+
+
+def test_a_broken_picture_file_is_listed_once(ask, store, make_batch, days_later):
+    run = make_batch("run-3", {"/in/cut.jpg": []}, days_later(3), state="failed")
+    store.begin_run(run.record)
+    (outcome,) = run.outcomes
+    broken = Occurrence("/in/cut.jpg", "folder", 0, "failed", outcome.reason, path="/in/cut.jpg")
+    store.publish_sources("run-3", [replace(outcome, found=1)], [broken], "code-1")
+    assert [row[2:] for row in ask("not_read") if row[0] == "/in/cut.jpg"] == [("failed", "It is failed.")]

@@ -80,6 +80,16 @@ def test_up_ends_with_the_lines_that_say_where_everything_is(stack: Settings) ->
         assert cursor.fetchone() == (0,)
 
 
+def test_status_tells_state_processes_guards_and_addresses(stack: Settings) -> None:
+    done = medsift(stack, "stack", "status", "--set", "child_memory_mb=1024")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "state: ready"
+    assert [line.split(":")[0] for line in lines[1:4]] == ["scheduler", "dag-processor", "api-server"]
+    assert lines[4].startswith("guards of processes that open files: 120 s and 2048 MB of answers a call, 1024 MB of")
+    assert [line.split(":")[0] for line in lines[5:]] == ["address", "user", "password file", "database"]
+
+
 def test_the_dag_is_there_unpaused_and_the_gpu_pool_has_one_slot(stack: Settings) -> None:
     airflow = client(stack)
     assert airflow.import_errors() == []

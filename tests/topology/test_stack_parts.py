@@ -16,14 +16,16 @@ from typing import Any
 import pytest
 
 from medsift.errors import StackError
-from medsift.settings import Settings
-from medsift.topology.environment import MARKER, airflow_environment
+from medsift.settings import MARKER, Settings
+from medsift.topology.environment import airflow_environment
 from medsift.topology.layout import StackLayout, ensure_secrets
 from medsift.topology.permit import grant, permitted
 from medsift.topology.processes import Process, free_port, processes_of, sweep
+from medsift.topology.run import waiting
 from medsift.topology.stack import check_room, down, status, up
 from medsift.topology.state import StackState, choose_ports, is_supervised, locked, read_state, write_state
 from medsift.topology.webhook import post_failure
+from medsift.volume import Volume
 
 SLEEPER = "import time; time.sleep(600)"
 PARENT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); time.sleep(600)"
@@ -178,6 +180,19 @@ def test_a_volume_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
 def test_a_disk_without_room_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"^There are \d+ MB free at .*; the stack needs \d+ MB\. Free some"):
         check_room(tmp_path, needed=2**60)
+
+
+def test_inbox_and_watchlist_without_a_source_count_as_empty(tmp_path: Path) -> None:
+    settings = Settings.load({"volume": str(tmp_path)}, environment={})
+    volume = Volume(tmp_path)
+    volume.prepare()
+    (volume.inbox / ".gitkeep").touch()
+    volume.watchlist.write_text("# addresses, one a line\n")
+    assert waiting(settings, volume) == []
+    volume.watchlist.write_text("https://example.org/atlas\n")
+    assert waiting(settings, volume) == [str(volume.watchlist)]
+    (volume.inbox / "scan.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert waiting(settings, volume) == [str(volume.inbox), str(volume.watchlist)]
 
 
 def test_a_permit_gives_one_run_its_paths_hosts_and_settings_of_the_terminal(tmp_path: Path) -> None:

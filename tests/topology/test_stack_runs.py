@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -109,6 +110,21 @@ def result(settings: Settings, run: str) -> dict[str, Any]:
     return document
 
 
+def rows(settings: Settings, query: str, **values: str) -> list[tuple[Any, ...]]:
+    url = EmbeddedPostgres(Volume(settings.volume).stack / "postgres").urls().reader.replace("+psycopg2", "")
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchall()
+
+
+def state_of(settings: Settings, run_id: str) -> tuple[str, bool]:
+    """What the row of a run says: its state, and whether it has ended."""
+    ((state, has_ended),) = rows(
+        settings, "SELECT state, finished_at IS NOT NULL FROM runs WHERE id = %(run)s", run=run_id
+    )
+    return state, has_ended
+
+
 def make_pictures(folder: Path, count: int) -> None:
     folder.mkdir(parents=True)
     for number in range(count):
@@ -164,10 +180,32 @@ def test_a_lost_batch_leaves_the_others_published_and_the_run_red(settings: Sett
     assert "0000.png and 104 more" in names
     sources = result(settings, run)["counts"]["sources"]
     assert (sources["given"], sources["done"], sources["failed"]) == (210, 105, 105)
-    url = EmbeddedPostgres(Volume(settings.volume).stack / "postgres").urls().reader.replace("+psycopg2", "")
-    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM run_pictures WHERE run_id = %s", (new_run_id(run),))
-        assert cursor.fetchone() == (105,)
+    assert rows(settings, "SELECT count(*) FROM run_pictures WHERE run_id = %(run)s", run=new_run_id(run)) == [(105,)]
+    assert state_of(settings, new_run_id(run)) == ("failed", True)
+
+
+def test_a_run_whose_task_fails_for_good_is_recorded_as_failed(settings: Settings, airflow: AirflowClient) -> None:
+    run = "broken-step"
+    damaged = Volume(settings.volume).table(new_run_id(run), "embed", "9999.lite")
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"no vectors")
+    airflow.trigger(DAG, run, {"sources": "nothing.pdf"})
+    assert ended(airflow, run) == "failed"
+    assert states(airflow, run)["score"] == "failed"
+    assert wait_until(lambda: state_of(settings, new_run_id(run)) == ("failed", True), 30.0)
+
+
+def test_a_run_that_is_interrupted_at_the_terminal_is_recorded_so(
+    settings: Settings, environment: dict[str, str], slow_server: SlowServer
+) -> None:
+    command = [MEDSIFT, "stack", "run", f"http://{slow_server.address}/"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        assert slow_server.asked.wait(120)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60) == 130
+    slow_server.asked.clear()
+    newest = "SELECT state, finished_at IS NOT NULL FROM runs ORDER BY started_at DESC LIMIT 1"
+    assert rows(settings, newest) == [("interrupted", True)]
 
 
 def nights_of(airflow: AirflowClient) -> list[str]:

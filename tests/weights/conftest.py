@@ -1,4 +1,4 @@
-"""A server of weights on loopback that can be told to misbehave."""
+"""A server of weights on loopback that can be told to misbehave; pictures, and vectors of them by plain calls."""
 
 import hashlib
 import re
@@ -6,12 +6,15 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from medsift.pictures.views import views as render_views
 from medsift.settings import Settings
 from medsift.weights.published import Published
 
@@ -132,4 +135,48 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(volume=tmp_path / "volume", http_timeout_s=2)
+    return Settings(volume=tmp_path / "volume", http_timeout_s=2, engine="torch_fp32")
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory) -> list[Path]:
+    """Photographs and noise, wide, tall, small and grey, without loss."""
+    import sklearn.datasets
+
+    folder = tmp_path_factory.mktemp("pictures")
+    photograph = Image.open(Path(sklearn.datasets.__file__).parent / "images" / "china.jpg").convert("RGB")
+    noise = np.random.default_rng(5).integers(0, 256, (90, 60, 3), np.uint8)
+    made = [photograph, photograph.rotate(90, expand=True), Image.fromarray(noise), photograph.convert("L")]
+    paths = [folder / f"{number}.png" for number in range(len(made))]
+    for image, path in zip(made, paths, strict=True):
+        image.save(path)
+    return paths
+
+
+@pytest.fixture
+def seen():
+    return _seen
+
+
+@pytest.fixture
+def reference():
+    return _reference
+
+
+def _seen(encoder, paths):
+    """Pixels of the encoder's views as the sandbox child makes them: (n, views, side, side, 3)."""
+    wanted = encoder.tower.views
+    arguments = {"max_pixels": 10**7, "views": [asdict(view) for view in wanted]}
+    data = [next(render_views(arguments, path.read_bytes()))[1] for path in paths]
+    side = wanted[0].size
+    return np.stack([np.frombuffer(row, np.uint8).reshape(len(wanted), side, side, 3) for row in data])
+
+
+def _reference(forward, transform, paths):
+    """Unit vectors of a plain call, pictures one at a time."""
+    import torch
+
+    with torch.inference_mode():
+        rows = [forward(transform(Image.open(path).convert("RGB"))[None]).flatten(1) for path in paths]
+    vectors = torch.cat(rows)
+    return (vectors / vectors.norm(dim=1, keepdim=True)).numpy()

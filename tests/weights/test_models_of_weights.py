@@ -5,12 +5,10 @@ Their vectors are those of plain open_clip and torchvision calls on the same fil
 
 import hashlib
 import zipfile
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from medsift.encoders import Profile, load_profile
 from medsift.encoders._checkpoint import is_torchscript, torchscript_state
@@ -19,7 +17,6 @@ from medsift.encoders._torch import declare_torchvision_operators
 from medsift.encoders.clip import ClipEncoder
 from medsift.encoders.torchvision_cnns import RECIPES, torchvision_encoder
 from medsift.errors import SettingError, WeightsError
-from medsift.pictures.views import views as render_views
 from medsift.settings import Settings
 from medsift.steps.bring_weights import import_weights, self_test
 from medsift.steps.switch_profile import switch_profile
@@ -66,46 +63,12 @@ def scripted(state, tmp_path_factory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory) -> list[Path]:
-    """Photographs and noise, wide, tall, small and grey, without loss."""
-    import sklearn.datasets
-
-    folder = tmp_path_factory.mktemp("pictures")
-    photograph = Image.open(Path(sklearn.datasets.__file__).parent / "images" / "china.jpg").convert("RGB")
-    noise = np.random.default_rng(5).integers(0, 256, (90, 60, 3), np.uint8)
-    made = [photograph, photograph.rotate(90, expand=True), Image.fromarray(noise), photograph.convert("L")]
-    paths = [folder / f"{number}.png" for number in range(len(made))]
-    for image, path in zip(made, paths, strict=True):
-        image.save(path)
-    return paths
-
-
-def seen(encoder, paths):
-    """Pixels of the encoder's views as the sandbox child makes them: (n, views, side, side, 3)."""
-    wanted = encoder.tower.views
-    arguments = {"max_pixels": 10**7, "views": [asdict(view) for view in wanted]}
-    data = [next(render_views(arguments, path.read_bytes()))[1] for path in paths]
-    side = wanted[0].size
-    return np.stack([np.frombuffer(row, np.uint8).reshape(len(wanted), side, side, 3) for row in data])
-
-
-def reference(forward, transform, paths):
-    """Unit vectors of a plain call, pictures one at a time."""
-    import torch
-
-    with torch.inference_mode():
-        rows = [forward(transform(Image.open(path).convert("RGB"))[None]).flatten(1) for path in paths]
-    vectors = torch.cat(rows)
-    return (vectors / vectors.norm(dim=1, keepdim=True)).numpy()
-
-
 def digest_of(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_openais_archive_fetched_over_a_broken_line_gives_the_vectors_of_plain_open_clip(
-    mirror, scripted, settings, pictures
+    mirror, scripted, settings, pictures, seen, reference
 ):
     import open_clip
     import torch
@@ -127,7 +90,9 @@ def test_openais_archive_fetched_over_a_broken_line_gives_the_vectors_of_plain_o
     assert encoder.scale == pytest.approx(plain.logit_scale.exp().item())
 
 
-def test_another_model_imported_under_its_digest_runs_as_profile_clip(state, settings, pictures, tmp_path):
+def test_another_model_imported_under_its_digest_runs_as_profile_clip(
+    state, settings, pictures, seen, reference, tmp_path
+):
     import open_clip
     import torch
 
@@ -156,7 +121,7 @@ def test_another_model_imported_under_its_digest_runs_as_profile_clip(state, set
         ("efficientnet_b0", "EfficientNet_B0_Weights.IMAGENET1K_V1"),
     ],
 )
-def test_cnn_encoders_give_the_pooled_features_of_plain_torchvision(name, theirs, settings, pictures):
+def test_cnn_encoders_give_the_pooled_features_of_plain_torchvision(name, theirs, settings, pictures, seen, reference):
     declare_torchvision_operators()
     import torch
     import torchvision
@@ -177,7 +142,7 @@ def test_cnn_encoders_give_the_pooled_features_of_plain_torchvision(name, theirs
     assert encoder.dimension == expected.shape[1]
 
 
-def test_encoders_of_different_sides_share_one_decoding(settings, pictures):
+def test_encoders_of_different_sides_share_one_decoding(settings, pictures, seen):
     declare_torchvision_operators()
     import torchvision
 
@@ -273,7 +238,7 @@ def test_preprocessing_is_the_models_own(settings):
         ("ViT-L-14", "", WeightsError, "with --tag, one of openai, laion400m_e31"),
         ("ViT-L-14", "openai", WeightsError, "it is one of ViT-L-14-quickgelu"),
         ("ViT-B-32", "nobody", WeightsError, "knows no training 'nobody' of ViT-B-32"),
-        ("ViT-B-16-SigLIP", "", SettingError, "would have to be downloaded"),
+        ("coca_ViT-B-32", "", SettingError, "that writes no texts"),
         ("hf-hub:someone/model", "", SettingError, "a model that open_clip knows"),
         ("ViT-Z-99", "", SettingError, "a model that open_clip knows"),
     ],

@@ -16,11 +16,13 @@ from medsift.contracts import Verdict, Vote
 from medsift.encoders._efficientnet import efficientnet_tower
 from medsift.encoders._minilm import TextTower
 from medsift.encoders.cnn import CnnEncoder
+from medsift.encoders.engines import REFERENCE
 from medsift.encoders.lite import LiteEncoder
 from medsift.modelsets import ALIGNMENT, Alignment, Calibration, ModelSet, clusters_file, save
 from medsift.modelsets.alignment import read_alignment, write_alignment
 from medsift.modelsets.clusters import fit_clusters, write_clusters
 from medsift.prompts import PromptSet
+from medsift.settings import Settings
 from medsift.strategies import STRATEGIES, Tally
 from medsift.volume import sha256_of_file
 from medsift.voters import VOTERS, Evidence, Prompted
@@ -37,7 +39,7 @@ class Lite:
     """Both encoders of profile lite over features that are there already."""
 
     def __init__(self, alignment: Alignment, text_tower: TextTower, prompts: PromptSet) -> None:
-        tower = efficientnet_tower()
+        tower = efficientnet_tower(Settings(engine=REFERENCE))
         self.words = LiteEncoder(tower, text_tower, alignment)
         self.cnn = CnnEncoder(tower)
         self.prompted = Prompted(

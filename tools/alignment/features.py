@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from medsift.encoders import Tower
 from medsift.encoders._efficientnet import efficientnet_tower
+from medsift.encoders.engines import REFERENCE
+from medsift.settings import Settings
 
 CHUNK = 64
 
@@ -19,7 +21,7 @@ def load_features(corpus: Path, manifest: pd.DataFrame, cache: Path) -> tuple[ND
 
     The second value is how many views, from the first, are those that a product run averages.
     """
-    tower = efficientnet_tower()
+    tower = efficientnet_tower(Settings(engine=REFERENCE))
     files = [corpus / file for file in manifest["file"]]
     scored = _cached(
         cache / f"scored-{tower.digest[:12]}.npy", files, lambda file, _: scored_views(file, tower.views), tower

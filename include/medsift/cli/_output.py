@@ -41,6 +41,8 @@ def show_verdicts(document: dict[str, Any]) -> None:
         table.add_row(group + many, str(sum(file["found"] for file in files)), *map(str, numbers))
     console = Console(highlight=False, markup=False)
     console.print(table)
+    if any(len(_sources_of(picture)) > 1 for picture in document["pictures"]):
+        console.print("A picture that stands in several sources is counted in each of them.", soft_wrap=True)
     for source in document["sources"]:
         if source["reason"]:
             console.print(f"{source['state']}: {_shown(source['source'])}: {source['reason']}", soft_wrap=True)
@@ -83,19 +85,30 @@ def require_writable(*paths: Path | None) -> None:
             raise UsageError(f"Cannot write {path}: the folder {folder} may not be written.")
 
 
-def require_something_done(document: dict[str, Any]) -> None:
-    """Raise `NothingDoneError` where every source failed."""
-    sources = document["counts"]["sources"]
-    if sources["given"] and sources["failed"] == sources["given"]:
-        first = document["sources"][0]
-        raise NothingDoneError(f"Nothing could be done: {first['source']}: {first['reason']}")
+def require_something_done(
+    pictures: dict[str, int], sources: list[dict[str, Any]], rejected: list[dict[str, Any]]
+) -> None:
+    """Raise `NothingDoneError` where no picture was kept although one was there, or where there was nothing to read.
+
+    The arguments are the parts `counts.pictures`, `sources` and `rejected` of a run's document.
+    """
+    failed = [source for source in sources if source["state"] == "failed"]
+    is_anything_read = any(source["kind"] for source in sources)
+    if pictures["kept"] or (is_anything_read and not failed and not rejected):
+        return
+    first = next(iter([*failed, *rejected, *sources]))
+    raise NothingDoneError(f"Nothing could be done: {_shown(first['source'])}: {first['reason']}")
 
 
 def _tallies(document: dict[str, Any]) -> dict[str, dict[str, int]]:
     """Distinct pictures of each source by verdict."""
     tallies: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for picture in document["pictures"]:
-        for source in {occurrence["source"] for occurrence in picture["occurrences"]}:
+        for source in _sources_of(picture):
             tallies[source][picture["verdict"]] += 1
             tallies[source]["review"] += picture["needs_review"]
     return tallies
+
+
+def _sources_of(picture: dict[str, Any]) -> set[str]:
+    return {occurrence["source"] for occurrence in picture["occurrences"]}

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from medsift.cli._options import settings_options
-from medsift.cli._output import require_writable, write_output
+from medsift.cli._output import require_something_done, require_writable, write_output
 from medsift.cli._progress import StepProgress
 from medsift.settings import Settings
 from medsift.steps import local_context
@@ -23,9 +23,11 @@ def command(folder: Path, csv_file: Path, settings: Settings) -> None:
     with StepProgress() as progress, local_context(settings, [str(folder)], progress=progress) as context:
         columns, rows, result = classify_folder(context, folder)
     write_output(csv_file, csv_bytes(columns, rows))
+    pictures = result.counts()["pictures"]
     if str(csv_file) != "-":
-        pictures = result.counts()["pictures"]
         click.echo(
             f"{len(rows)} rows in {csv_file}: {pictures['medical']} medical and {pictures['non_medical']} non-medical "
             f"pictures, {pictures['to_review']} of them to review."
         )
+    not_kept = [{"source": row["path"], **row} for row in rows if row["state"] in ("rejected", "failed")]
+    require_something_done(pictures, [], not_kept)

@@ -8,7 +8,7 @@ import click
 from sqlalchemy import make_url
 
 from medsift.cli._database import Role, database_url
-from medsift.cli._options import settings_options
+from medsift.cli._options import set_option, settings_options
 from medsift.errors import StoreError
 from medsift.settings import Settings
 from medsift.store import migrate
@@ -29,7 +29,7 @@ Examples:
 PSQL_EPILOG = """\b
 Examples:
   medsift db psql
-  medsift db psql -f docs/queries.sql
+  medsift db psql -f docs/queries.sql -v source="'/data/papers/a.pdf'"
 """
 
 
@@ -61,9 +61,9 @@ def migrate_command(settings: Settings) -> None:
 @command.command("psql", context_settings={"ignore_unknown_options": True}, epilog=PSQL_EPILOG)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("--role", type=ROLES, default="reader", show_default=True, help="Whose rights, in the embedded database.")
-def psql_command(arguments: tuple[str, ...], role: Role) -> None:
-    """Open psql on the database; ARGUMENTS go to psql."""
-    settings = Settings.load()
+@set_option
+def psql_command(arguments: tuple[str, ...], role: Role, settings: Settings) -> None:
+    """Open psql on the database; ARGUMENTS go to psql (its variables as -v, since --set is for settings)."""
     url = make_url(database_url(settings, role))
     program = _psql(settings)
     environment = {**os.environ, "PGPASSWORD": url.password or ""}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from medsift.cli._options import settings_options
+from medsift.cli._options import require_named, settings_options
 from medsift.cli._output import require_something_done
 from medsift.cli._progress import StepProgress
 from medsift.settings import Settings
@@ -18,7 +18,7 @@ from medsift.steps.save_pictures import save_pictures
 @settings_options
 def command(sources: tuple[str, ...], out: Path, settings: Settings) -> None:
     """Pull every picture out of SOURCES into a folder, with manifest.csv saying where each one stood."""
-    typed = list(sources)
+    typed = require_named(sources)
     with StepProgress() as progress, local_context(settings, typed, progress=progress) as context:
         find_pictures(context, typed)
         result = RunResult.of(context)
@@ -29,4 +29,4 @@ def command(sources: tuple[str, ...], out: Path, settings: Settings) -> None:
         f"{saved} pictures in {out}, from {counts['sources']['given']} sources; {pictures['exact_duplicates']} exact "
         f"duplicates, {pictures['rejected']} rejected, {pictures['failed']} failed: see {out / 'manifest.csv'}."
     )
-    require_something_done({"counts": counts, "sources": [vars(outcome) for outcome in result.sources]})
+    require_something_done(pictures, result.sources_json(), result.rejected_json())

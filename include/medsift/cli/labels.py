@@ -7,8 +7,11 @@ import click
 from medsift.cli._database import open_store
 from medsift.cli._options import settings_options
 from medsift.cli._output import write_output
+from medsift.errors import NothingDoneError
 from medsift.settings import Settings
 from medsift.steps.label_files import labels_csv, read_labels
+
+SHOWN_UNKNOWN = 10
 
 
 @click.group(
@@ -25,16 +28,23 @@ def command() -> None:
 def import_command(file: Path, labelled_by: str, settings: Settings) -> None:
     """Add labels from a CSV with columns sha256 (or path, a picture file), label and, if known, kind, labelled_by.
 
-    label is medical, non-medical or unsure.
+    label is medical, non-medical or unsure. A path is relative to the CSV; pictures of PDFs and DICOM files are named
+    by their sha256, or by the path of a file that `medsift extract` or `export` wrote.
     """
     rows = read_labels(file, labelled_by)
     with open_store(settings) as store:
-        outcome = store.add_labels(rows)
+        outcome = store.add_labels([row.label for row in rows])
     click.echo(
         f"{outcome.added} labels added, {outcome.repeated} were there, {len(outcome.unknown)} of unknown pictures."
     )
-    for sha256 in outcome.unknown[:10]:
-        click.echo(f"unknown picture: {sha256}", err=True)
+    strangers = set(outcome.unknown)
+    unknown = [row for row in rows if row.label.sha256 in strangers]
+    for row in unknown[:SHOWN_UNKNOWN]:
+        click.echo(f"row {row.number}: {row.name} is not known", err=True)
+    if len(unknown) > SHOWN_UNKNOWN:
+        click.echo(f"and {len(unknown) - SHOWN_UNKNOWN} more", err=True)
+    if not outcome.added and not outcome.repeated:
+        raise NothingDoneError(f"Nothing could be done: no picture of {file} is known.")
 
 
 @command.command("export", epilog="\b\nExamples:\n  medsift labels export --csv labels.csv\n")

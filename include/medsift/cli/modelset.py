@@ -23,7 +23,7 @@ def command() -> None:
     """Model sets: clusters, weights of voters, temperature."""
 
 
-@command.command("show")
+@command.command("show", epilog="\b\nExamples:\n  medsift modelset show\n  medsift modelset show --profile clip\n")
 @settings_options
 def show_command(settings: Settings) -> None:
     """Show the card of the model set in use."""
@@ -34,7 +34,7 @@ def show_command(settings: Settings) -> None:
         click.echo(f"{model_set.name} {model_set.digest}\n\n{model_set.card.read_text(encoding='utf-8')}")
 
 
-@command.command("fit")
+@command.command("fit", epilog="\b\nExamples:\n  medsift modelset fit pictures/ --profile clip\n")
 @click.argument("folder", type=click.Path(path_type=Path))
 @settings_options
 def fit_command(folder: Path, settings: Settings) -> None:

@@ -1,14 +1,13 @@
 """`medsift profile`: which encoders all runs to come use."""
 
-import os
-
 import click
 
 from medsift.cli._database import open_store
-from medsift.cli._options import load_settings
+from medsift.cli._options import set_option
 from medsift.encoders import PROFILES
 from medsift.errors import StoreError
-from medsift.settings import PREFIX
+from medsift.settings import PREFIX, Settings
+from medsift.steps.mirror import mirror_model_set
 from medsift.steps.switch_profile import switch_profile
 
 
@@ -17,25 +16,27 @@ def command() -> None:
     """Profiles: which encoders and model set are used. No run ever changes it by itself."""
 
 
-@command.command("list")
-def list_command() -> None:
+@command.command("list", epilog="\b\nExamples:\n  medsift profile list\n")
+@set_option
+def list_command(settings: Settings) -> None:
     """All profiles; a star marks the one in use."""
-    current = load_settings().profile
     for name in PROFILES.names():
-        click.echo(f"{'*' if name == current else ' '} {name}")
+        click.echo(f"{'*' if name == settings.profile else ' '} {name}")
 
 
-@command.command("use")
+@command.command("use", epilog="\b\nExamples:\n  medsift profile use clip\n  medsift profile use lite\n")
 @click.argument("name")
-def use_command(name: str) -> None:
+@set_option
+def use_command(name: str, settings: Settings) -> None:
     """Use profile NAME from now on: verify and test its weights, write medsift.toml, say what is embedded anew."""
-    settings = load_settings(overrides={"profile": name})
+    switched = settings.model_copy(update={"profile": name})
     try:
-        with open_store(settings) as store:
-            told = switch_profile(settings, store)
+        with open_store(switched) as store:
+            told = switch_profile(switched, store)
+            mirror_model_set(Settings.load({"volume": settings.volume}), store)
     except StoreError:
-        told = switch_profile(settings, None)
+        told = switch_profile(switched, None)
     for sentence in told:
         click.echo(sentence)
-    if os.environ.get(f"{PREFIX}PROFILE", name) != name:
+    if settings.origin("profile") == "environment" and settings.profile != name:
         click.echo(f"But {PREFIX}PROFILE is set in the environment, which is stronger.", err=True)

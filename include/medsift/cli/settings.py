@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from medsift.cli._options import settings_options
-from medsift.settings import Settings
+from medsift.settings import Settings, as_text
 
 
 @click.command(epilog="\b\nExamples:\n  medsift settings\n  MEDSIFT_DEVICE=cpu medsift settings\n")
@@ -38,6 +38,5 @@ def _rows(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key}={number}" for key, number in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = as_text(value)
+    return text.replace(",", ", ") if isinstance(value, dict | list) else text

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from medsift.cli._database import with_database
-from medsift.cli._options import settings_options
+from medsift.cli._options import require_named, settings_options
 from medsift.cli._output import require_something_done, require_writable, show_verdicts, write_output
 from medsift.cli._progress import StepProgress
 from medsift.settings import Settings
@@ -43,7 +43,7 @@ def command(
     Without --store nothing is kept but what --csv, --json and --out name.
     """
     require_writable(csv_file, json_file)
-    typed = list(sources)
+    typed = require_named(sources)
     if is_stored:
         settings = with_database(settings)
     with (
@@ -58,4 +58,4 @@ def command(
         write_output(json_file, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
     if "-" not in (str(csv_file), str(json_file)):
         show_verdicts(document)
-    require_something_done(document)
+    require_something_done(document["counts"]["pictures"], document["sources"], document["rejected"])

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from medsift.cli._options import settings_options
+from medsift.cli._options import require_named, set_option, settings_options
 from medsift.cli._output import require_something_done, show_verdicts
 from medsift.cli._run_progress import RunProgress
 from medsift.evaluation.expected import score_expected
+from medsift.sandbox import Limits
 from medsift.settings import Settings
 from medsift.store.first_queries import FIRST_QUERIES
 from medsift.topology.layout import ADMIN, StackLayout
@@ -26,30 +27,31 @@ Examples:
 """
 
 
-@click.group()
+@click.group(epilog="\b\nExamples:\n  medsift stack up\n  medsift stack run paper.pdf\n  medsift stack down\n")
 def command() -> None:
     """Start, stop and use the embedded stack: PostgreSQL and Airflow on this machine."""
 
 
-@command.command("up", epilog="\b\nExamples:\n  medsift stack up\n  MEDSIFT_VOLUME=/data/medsift medsift stack up\n")
-def up_command() -> None:
-    """Start the stack and leave it running."""
-    settings = Settings.load()
+@command.command("up", epilog="\b\nExamples:\n  medsift stack up\n  medsift stack up --set volume=/data/medsift\n")
+@set_option
+def up_command(settings: Settings) -> None:
+    """Start the stack and leave it running; what is set here holds for it until it is stopped."""
     state = up(settings, lambda what: click.echo(f"starting: {what}", err=True))
     _show_addresses(settings, state)
 
 
-@command.command("down")
-def down_command() -> None:
+@command.command("down", epilog="\b\nExamples:\n  medsift stack down\n")
+@set_option
+def down_command(settings: Settings) -> None:
     """Stop the stack; nothing is left running."""
-    click.echo("The stack is down." if down(Settings.load()) else "The stack was not up.")
+    click.echo("The stack is down." if down(settings) else "The stack was not up.")
 
 
-@command.command("status")
+@command.command("status", epilog="\b\nExamples:\n  medsift stack status\n")
+@set_option
 @click.pass_context
-def status_command(context: click.Context) -> None:
+def status_command(context: click.Context, settings: Settings) -> None:
     """Say how the stack is; exit status 1 where it is down."""
-    settings = Settings.load()
     state = status(settings)
     if state is None:
         click.echo("The stack is down. `make up` starts it.")
@@ -58,6 +60,7 @@ def status_command(context: click.Context) -> None:
     for name, pid in state.pids.items():
         times = state.restarts.get(name, 0)
         click.echo(f"{name}: {f'pid {pid}' if pid else 'down'}" + (f", started again {times} times" if times else ""))
+    click.echo(f"guards of processes that open files: {Limits.of(settings).guards()}")
     if state.phase in ("ready", "recovering"):
         _show_addresses(settings, state)
 
@@ -71,12 +74,14 @@ def run_command(sources: tuple[str, ...], settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what was started is stopped
         signal.signal(number, signal.default_int_handler)
+    typed = require_named(sources)
     with RunProgress() as progress:
-        finished = run_sources(settings, sources, progress.tell, progress.show)
+        finished = run_sources(settings, typed, progress.tell, progress.show)
     _show_result(finished)
     if finished.failure:
         raise RunFailedError(finished.failure)
-    require_something_done(finished.document)
+    document = finished.document
+    require_something_done(document["counts"]["pictures"], document["sources"], document["rejected"])
 
 
 def _show_result(finished: "Finished") -> None:

@@ -12,7 +12,7 @@ from medsift.errors import UsageError, WeightsError
 from medsift.settings import Settings
 from medsift.steps.bring_weights import fetch_weights, import_known_weights, import_weights, model_name
 from medsift.volume import Volume
-from medsift.weights.local import Pin, find, locate, pins
+from medsift.weights.local import Pin, find, pins, verify
 from medsift.weights.published import published
 
 EPILOG = """\b
@@ -21,7 +21,14 @@ Examples:
   medsift weights fetch --profile clip
   medsift weights import downloads/
   medsift weights import ViT-L-14 ViT-L-14.pt --tag openai --sha256 DIGEST
+  medsift weights import ViT-B-16-SigLIP downloads/siglip/ --sha256 DIGEST
   medsift weights verify
+"""
+IMPORT_EPILOG = """\b
+Examples:
+  medsift weights import downloads/
+  medsift weights import resnet50 resnet50-0676ba61.pth
+  medsift weights import ViT-L-14 ViT-L-14.pt --tag openai --sha256 DIGEST
 """
 MEGABYTE = 1_000_000
 
@@ -42,7 +49,8 @@ def list_command(settings: Settings) -> None:
     for name, pin in pins(volume).items():
         entry = published().get(name)
         licence = f"licence: {entry.licence}" if entry else "imported"
-        _show(name, pin.bytes, licence, entry.about if entry else f"SHA-256 {pin.sha256}", _place(volume, name))
+        size = sum(file.bytes for file in pin.files)
+        _show(name, size, licence, entry.about if entry else _imported(pin), _place(volume, name))
 
 
 @command.command(
@@ -78,16 +86,18 @@ def fetch_command(names: tuple[str, ...], settings: Settings) -> None:
         _show_brought(fetch_weights(settings, wanted, progress), settings)
 
 
-@command.command("import")
+@command.command("import", epilog=IMPORT_EPILOG)
 @click.argument("arguments", nargs=-1, required=True, metavar="[NAME] FILE_OR_FOLDER")
-@click.option("--sha256", default="", help="The file's SHA-256 as its author states it, for weights medsift has not.")
+@click.option("--sha256", default="", help="The weights' SHA-256 as their author states it, if medsift has none.")
 @click.option("--tag", default="", help="Whose training it is, as open_clip names it (openai, laion2b_s32b_b82k ...).")
 @settings_options
 def import_command(arguments: tuple[str, ...], sha256: str, tag: str, settings: Settings) -> None:
     """Bring weights by hand, for a machine without a way out.
 
-    Without NAME the file, or each file of the folder, is known by its name or digest. With NAME and --sha256 it may
-    be any model that open_clip knows.
+    Without NAME the file, or each file of the folder, is known by its name or digest. With NAME and --sha256 (of the
+    weights) it may be any model that open_clip knows, or under a name of your choice a folder with weights and their
+    open_clip_config.json. A model with a tokenizer of its own needs the folder: tokenizer.json and
+    tokenizer_config.json lie beside the weights.
     """
     path = Path(arguments[-1])
     match arguments:
@@ -96,7 +106,7 @@ def import_command(arguments: tuple[str, ...], sha256: str, tag: str, settings: 
         case [name, _]:
             imported = [import_weights(settings, model_name(name), path, sha256=sha256, tag=tag)]
         case _:
-            raise UsageError("Say it as: medsift weights import [NAME] FILE [--sha256 DIGEST]")
+            raise UsageError("Say it as: medsift weights import [NAME] FILE_OR_FOLDER [--sha256 DIGEST]")
     _show_brought(imported, settings)
 
 
@@ -107,6 +117,11 @@ def _show_brought(pins: list[Pin], settings: Settings) -> None:
 
 def _show(name: str, size: int, licence: str, about: str, place: str) -> None:
     click.echo(f"{name}  {size / MEGABYTE:.1f} MB  {licence}\n    {about}\n    {place}")
+
+
+def _imported(pin: Pin) -> str:
+    beside = ", ".join(file.name for file in pin.companions)
+    return f"SHA-256 {pin.sha256}" + (f", with {beside}" if beside else "")
 
 
 def _packaged_place(packaged: weights.Weights) -> str:
@@ -131,9 +146,9 @@ def _all_names(settings: Settings, volume: Volume) -> list[str]:
 
 def _problems(volume: Volume, name: str) -> list[tuple[str, str]]:
     """Files of the weights, each with what is wrong with it, or nothing."""
-    if name not in pins(volume) and name in weights.manifest():
-        return [(f"{check.name}/{check.file}", check.problem) for check in weights.verify(name)]
     try:
-        return [(f"{name}/{locate(volume, name).name}", "")]
+        is_packaged = name not in pins(volume) and name in weights.manifest()
+        checks = weights.verify(name) if is_packaged else verify(volume, name)
     except WeightsError as error:
         return [(name, str(error))]
+    return [(f"{check.name}/{check.file}", check.problem) for check in checks]

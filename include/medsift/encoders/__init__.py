@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from medsift.encoders._arrays import Floats, Pixels, unit_rows
 from medsift.modelsets import ModelSet
 from medsift.registry import Registry
 from medsift.settings import Settings
 from medsift.weights import manifest
 
-Pixels = NDArray[np.uint8]  # (n, views, size, size, 3), RGB
-Floats = NDArray[np.float32]
+__all__ = [
+    "CNN_ENCODERS", "PROFILES", "WEIGHTS", "Encoder", "Floats", "Pixels", "Profile", "Tower", "View",
+    "load_profile", "needed_weights", "unit_rows",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,10 @@ class Tower(Protocol):
     @property
     def views(self) -> tuple[View, ...]:
         """What it wants to see of a picture; all of one size."""
+
+    @property
+    def engine(self) -> str:
+        """What runs the network here, by the name of its kind; loads it."""
 
     def prepare(self) -> None:
         """Load the network before its first use; raises `WeightsError` where it cannot be used."""
@@ -141,10 +145,3 @@ def needed_weights(settings: Settings) -> list[str]:
     Those that come in packages are none of them.
     """
     return [name for name in WEIGHTS.get(settings.profile)(settings) if name not in manifest()]
-
-
-def unit_rows(vectors: NDArray[np.floating]) -> Floats:
-    """Rows scaled to length one (a row of zeros stays): float32 (n, d)."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: Floats = (vectors / np.maximum(length, np.finfo(np.float32).tiny)).astype(np.float32)
-    return scaled

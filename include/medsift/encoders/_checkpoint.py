@@ -47,13 +47,18 @@ def torchscript_state(path: Path) -> State:
 
 
 @contextmanager
-def read_for(model_name: str, path: Path) -> Iterator[None]:
-    """Turn what can go wrong while a network takes its tensors from a file into a `WeightsError`."""
+def read_for(model_name: str, path: Path, hint: str = "") -> Iterator[None]:
+    """Turn what can go wrong while a network takes its tensors from a file into a `WeightsError`.
+
+    `hint` is added where they do not fit.
+    """
+    from safetensors import SafetensorError
+
     try:
         yield
-    except RuntimeError as error:
-        raise WeightsError(f"The tensors of {path} do not fit {model_name}: {str(error)[:300]}") from None
-    except pickle.UnpicklingError as error:
+    except (RuntimeError, AttributeError) as error:
+        raise WeightsError(f"The tensors of {path} do not fit {model_name}: {str(error)[:300]}", hint) from None
+    except (pickle.UnpicklingError, SafetensorError) as error:
         raise WeightsError(f"{path} is no file of tensors alone: {str(error)[:300]}", "It is not used.") from None
 
 

@@ -7,6 +7,7 @@ from medsift.encoders import View
 from medsift.encoders._torch import declare_torchvision_operators
 from medsift.encoders._tower import NetworkTower
 from medsift.errors import WeightsError
+from medsift.settings import Settings
 
 NAME = "efficientnet_lite0"
 WEIGHTS_FILE = "efficientnet-lite0-57934424.pth"
@@ -18,12 +19,12 @@ INVERTED_RESIDUAL = [("conv_pw", "bn1"), ("conv_dw", "bn2"), ("conv_pwl", "bn3")
 MEAN = DEVIATION = (0.5, 0.5, 0.5)
 
 
-def efficientnet_tower(image_size: int = 0, device: str = "auto", batch_size: int = 32) -> NetworkTower:
+def efficientnet_tower(settings: Settings) -> NetworkTower:
     """Pooled features of EfficientNet-Lite0 (Tan and Le 2019; Lite: ReLU6, no squeeze-and-excite), 1280 wide.
 
-    A picture is seen cut, squashed and mirrored. `image_size` 0 is the network's own, 224.
+    A picture is seen cut, squashed and mirrored.
     """
-    size = image_size or OWN_SIZE
+    size = settings.image_size or OWN_SIZE
     crop = View(size, "crop", resize=round(size * OWN_RESIZE / OWN_SIZE))
     views = (crop, View(size, "squash"), View(size, "mirror"))
     digest = weights.get(NAME).pinned(WEIGHTS_FILE).sha256
@@ -35,8 +36,7 @@ def efficientnet_tower(image_size: int = 0, device: str = "auto", batch_size: in
         mean=MEAN,
         deviation=DEVIATION,
         width=WIDTH,
-        device=device,
-        batch_size=batch_size,
+        settings=settings,
     )
 
 

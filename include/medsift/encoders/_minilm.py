@@ -8,7 +8,7 @@ import numpy as np
 
 from medsift import weights
 from medsift.encoders import Floats
-from medsift.encoders._torch import choose_device, declare_torchvision_operators
+from medsift.encoders._torch import declare_torchvision_operators, device_name
 
 NAME = "minilm"
 WIDTH = 384
@@ -35,7 +35,7 @@ class TextTower:
     def _pooled(self, texts: list[str]) -> Iterator[Floats]:
         import torch
 
-        device = choose_device(self._device_name)
+        device = device_name(self._device_name)
         network = self._network.to(device)
         for start in range(0, len(texts), BATCH_SIZE):
             encodings = self._tokenizer.encode_batch(texts[start : start + BATCH_SIZE])

@@ -13,20 +13,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from medsift.encoders import Floats, Pixels, unit_rows
+from medsift.encoders._arrays import Floats, Pixels, unit_rows
+from medsift.encoders.engines import REFERENCE
 from medsift.errors import WeightsError
 from medsift.volume import write_atomically
 
 log = logging.getLogger(__name__)
 
 COUNT = 64
-TOLERANCE = 0.01  # largest error of a vector, as a share of how far vectors lie from their mean
+TOLERANCE = 0.01  # in float32: largest error of a vector, as a share of how far vectors lie from their mean
+LEAST_COSINE = 0.999  # in a lower precision: mean cosine between a vector and the reference's
 Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class SelfTest:
-    """The reference vectors of one tower in a file; `maker` says what made them or is to reproduce them."""
+    """The reference features of one network over the drawn pictures, kept in a file."""
 
     path: Path
 
@@ -35,22 +37,30 @@ class SelfTest:
         return self.path.exists() and self._read()[1] == maker
 
     def write(self, features: Floats, maker: str) -> None:
-        """Keep the reference's features of the drawn pictures (64, d), at unit length."""
+        """Keep the reference's features of the drawn pictures (64, d)."""
         from safetensors.numpy import save
 
-        write_atomically(self.path, save({"vectors": unit_rows(features)}, {"maker": maker}))
+        write_atomically(self.path, save({"features": features}, {"maker": maker}))
 
-    def require(self, features: Floats, name: str, maker: str) -> None:
-        """Raise `WeightsError` unless features of the drawn pictures (64, d) point where the reference's do."""
-        vectors, reference = self._read()
-        spread = np.linalg.norm(vectors - vectors.mean(axis=0), axis=1).mean()
-        error = float(np.linalg.norm(unit_rows(features) - vectors, axis=1).max() / spread)
-        log.info("self-test of %s by %s against %s: error %.2g, allowed %.2g", name, maker, reference, error, TOLERANCE)
-        if not error <= TOLERANCE:  # an error that is no number is one too
+    def require(self, features: Floats, name: str, maker: str, *, is_lower: bool = False) -> None:
+        """Raise `WeightsError` unless features of the drawn pictures (64, d) point where the reference's do.
+
+        `is_lower`: they were made in a lower precision than float32, which may be off by more.
+        """
+        stored, reference = self._read()
+        expected, found = unit_rows(stored), unit_rows(features)
+        cosine = float((expected * found).sum(axis=1).mean())
+        spread = np.linalg.norm(expected - expected.mean(axis=0), axis=1).mean()
+        error = float(np.linalg.norm(found - expected, axis=1).max() / spread)
+        log.info("self-test of %s by %s against %s: error %.2g, cosine %.4f", name, maker, reference, error, cosine)
+        is_good = cosine >= LEAST_COSINE if is_lower else error <= TOLERANCE  # an error that is no number is one too
+        if not is_good:
+            off = f"the mean cosine is {cosine:.4f}, needed is {LEAST_COSINE}"
+            if not is_lower:
+                off = f"off by {error:.2g} of their spread, allowed is {TOLERANCE}"
             raise WeightsError(
-                f"{name} failed its self-test: {maker} is off the vectors of {reference} by {error:.2g} of their "
-                f"spread, allowed is {TOLERANCE}.",
-                "It is not used; set device to cpu.",
+                f"{name} failed its self-test: {maker} does not give the vectors of {reference} ({off}).",
+                f"It is not used; set engine to {REFERENCE} and device to cpu.",
             )
 
     def _read(self) -> tuple[Floats, str]:
@@ -58,8 +68,8 @@ class SelfTest:
 
         try:
             with safe_open(self.path, "np") as file:
-                vectors: Floats = file.get_tensor("vectors")
-                return vectors, file.metadata()["maker"]
+                features: Floats = file.get_tensor("features")
+                return features, file.metadata()["maker"]
         except (SafetensorError, KeyError, TypeError) as error:
             raise WeightsError(f"{self.path} is no self-test ({error}).", "Remove it; it is made anew.") from None
 

@@ -1,13 +1,12 @@
 """How torch is made ready: the operators torchvision lacks beside a CPU build, and the device."""
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from medsift.errors import SettingError
 
-if TYPE_CHECKING:
-    import torch
-
+ACCELERATOR_NODES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, either within WSL2
 _keep: list[Any] = []  # a torch.library.Library lives as long as its object
 
 
@@ -31,11 +30,18 @@ def declare_torchvision_operators() -> None:
         _keep.append(library)
 
 
-def choose_device(wanted: str) -> "torch.device":
-    """The device for `auto`, `cpu` or `cuda`; raises `SettingError` where cuda is asked for and there is none."""
-    import torch
+def device_name(wanted: str) -> str:
+    """cpu or cuda for the setting `device`; raises `SettingError` where cuda is asked for and there is none.
 
-    has_gpu = torch.cuda.is_available()
+    torch is asked only where the system shows an accelerator: importing it takes seconds.
+    """
+    has_gpu = wanted != "cpu" and any(Path(node).exists() for node in ACCELERATOR_NODES) and _torch_sees_gpu()
     if wanted == "cuda" and not has_gpu:
         raise SettingError("device", wanted, "auto or cpu on this machine, torch finds no GPU")
-    return torch.device("cuda" if has_gpu and wanted != "cpu" else "cpu")
+    return "cuda" if has_gpu else "cpu"
+
+
+def _torch_sees_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

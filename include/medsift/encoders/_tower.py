@@ -1,22 +1,21 @@
-"""A picture network without its head, run in batches: what every tower of torch has in common."""
+"""A picture network without its head, run in batches: what every tower has in common."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from medsift.encoders import Floats, Pixels, View
-from medsift.encoders._selftest import SelfTest, drawn_pictures
-from medsift.encoders._torch import choose_device
+from medsift.encoders._running import Chooser, Running
+from medsift.encoders.engines import Colour, Network
+from medsift.settings import Settings
+from medsift.volume import Volume
 
 if TYPE_CHECKING:
     import torch
 
 PREPROCESSING = "1"  # raise it when the same pixels would give other features
-Colour = tuple[float, float, float]
 
 
 class NetworkTower:
@@ -24,7 +23,7 @@ class NetworkTower:
 
     `load` gives the network in evaluation mode, called at the first use; `weights_digest` stands for its weights;
     `mean` and `deviation` are per channel, of values between 0 and 1. `self_test` gives, for the tower's digest, the
-    file of reference vectors that the network must reproduce on its device before it is used.
+    file of reference features that an engine must reproduce before it is used; without it, it is kept with exports.
     """
 
     def __init__(
@@ -37,8 +36,7 @@ class NetworkTower:
         mean: Colour,
         deviation: Colour,
         width: int,
-        device: str = "auto",
-        batch_size: int = 32,
+        settings: Settings,
         self_test: Callable[[str], Path] | None = None,
     ) -> None:
         self.name = name
@@ -47,8 +45,7 @@ class NetworkTower:
         self._load = load
         self._weights_digest = weights_digest
         self._mean, self._deviation = mean, deviation
-        self._device_name = device
-        self._batch_size = batch_size
+        self._settings = settings
         self._self_test = self_test
 
     @cached_property
@@ -58,6 +55,11 @@ class NetworkTower:
         parts = f"{self._weights_digest} {seen} {self._mean} {self._deviation} {PREPROCESSING}"
         return hashlib.sha256(parts.encode()).hexdigest()
 
+    @property
+    def engine(self) -> str:
+        """What runs the network here, by the name of its kind; loads it."""
+        return self._running.name
+
     def features(self, pixels: Pixels) -> Floats:
         """Features averaged over the views: uint8 (n, views, size, size, 3) -> float32 (n, width)."""
         averaged: Floats = self.view_features(pixels).mean(axis=1)
@@ -66,51 +68,24 @@ class NetworkTower:
     def view_features(self, pixels: Pixels) -> Floats:
         """Features of each view: uint8 (n, views, size, size, 3) -> float32 (n, views, width)."""
         count, views = pixels.shape[:2]
-        inputs = pixels.reshape(count * views, *pixels.shape[2:])
-        outputs = np.concatenate([np.zeros((0, self.width), np.float32), *self._outputs(inputs)])
-        return outputs.reshape(count, views, self.width)
+        features = self._running.engine.features(pixels.reshape(count * views, *pixels.shape[2:]))
+        return features.reshape(count, views, self.width)
 
     def prepare(self) -> None:
         """Load the network and let it pass its self-test now; raises `WeightsError` where it cannot."""
-        _ = self._network
-
-    def _outputs(self, inputs: Pixels) -> Iterator[Floats]:
-        return self._forward(self._network, self._device, inputs)
-
-    def _forward(self, network: "torch.nn.Module", device: "torch.device", inputs: Pixels) -> Iterator[Floats]:
-        import torch
-
-        mean, deviation = (torch.tensor(c, device=device) * 255 for c in (self._mean, self._deviation))
-        for start in range(0, len(inputs), self._batch_size):
-            batch = torch.from_numpy(np.ascontiguousarray(inputs[start : start + self._batch_size]))
-            with torch.inference_mode():
-                standard = (batch.to(device).float() - mean) / deviation
-                # Channels last in memory already, the layout that convolves fastest on a CPU.
-                yield network(standard.permute(0, 3, 1, 2)).float().cpu().numpy()
+        _ = self._running
 
     @cached_property
-    def _device(self) -> "torch.device":
-        return choose_device(self._device_name)
+    def _running(self) -> Running:
+        return self._chooser().choose()
 
-    @cached_property
-    def _network(self) -> "torch.nn.Module":
-        import torch
-
-        network: torch.nn.Module = self._load().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self._self_test is None:
-            return network.to(self._device)
-        return self._tested(network, SelfTest(self._self_test(self.digest)))
-
-    def _tested(self, network: "torch.nn.Module", self_test: SelfTest) -> "torch.nn.Module":
-        """The network on its device, after it reproduced the reference there; a missing reference is made first."""
-        import torch
-
-        cpu = torch.device("cpu")
-        reference, maker = (f"torch {torch.__version__} float32 on {device.type}" for device in (cpu, self._device))
-        drawn = drawn_pictures(self.views[0].size)
-        if not self_test.path.exists():
-            self_test.write(np.concatenate(list(self._forward(network, cpu, drawn))), reference)
-        network = network.to(self._device)
-        if not self_test.is_made_by(maker):
-            self_test.require(np.concatenate(list(self._forward(network, self._device, drawn))), self.name, maker)
-        return network
+    def _chooser(self) -> Chooser:
+        network = Network(
+            self.name, self.digest, self._load, self.views[0].size, self._mean, self._deviation, self.width
+        )
+        volume = Volume(self._settings.volume)
+        if not volume.root.is_dir():  # a command without a volume leaves nothing behind
+            return Chooser(network, self._settings, None, None)
+        folder = volume.engines(self.digest)
+        self_test = self._self_test(self.digest) if self._self_test else folder / "selftest.safetensors"
+        return Chooser(network, self._settings, folder, self_test)

@@ -1,21 +1,35 @@
 """Profile clip: OpenAI's CLIP (Radford et al. 2021) or another model of open_clip, with MobileNetV2 for clusters."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from medsift.encoders import CNN_ENCODERS, PROFILES, WEIGHTS, Floats, Pixels, Profile, unit_rows
-from medsift.encoders._open_clip import configuration, load_network, preprocessing
-from medsift.encoders._torch import choose_device
+from medsift.encoders._model_files import (
+    NO_FILES,
+    OPEN_CLIP_CONFIG,
+    TEXT_CONFIG,
+    TOKENIZER,
+    TOKENIZER_EXTRAS,
+    Files,
+    digest_of,
+    has_transformers_text,
+    needs_tokenizer,
+)
+from medsift.encoders._open_clip import configuration, load_network, load_tokenizer, preprocessing
+from medsift.encoders._torch import device_name
 from medsift.encoders._tower import NetworkTower
 from medsift.encoders.torchvision_cnns import MOBILENET
+from medsift.errors import SettingError, UsageError, WeightsError
 from medsift.modelsets import ModelSet
 from medsift.settings import Settings
 from medsift.volume import Volume
-from medsift.weights.local import find, locate
+from medsift.weights import manifest
+from medsift.weights.local import find, locate, pins, read_companions
 
 NAME = "clip"
 TEXT_BATCH_SIZE = 64
@@ -26,39 +40,44 @@ Load = Callable[[], Any]  # gives a network with its weights
 class ClipEncoder:
     """A CLIP model: `load` gives open_clip's network with its weights, called at the first use.
 
-    `tag` says whose training the weights are, from which the preprocessing follows.
+    `tag` says whose training the weights are, from which the preprocessing follows; `files` came beside them.
     """
 
     name = NAME
     has_words = True
 
-    def __init__(self, settings: Settings, load: Load, weights_digest: str, tag: str = "") -> None:
+    def __init__(
+        self, settings: Settings, load: Load, weights_digest: str, tag: str = "", files: Files = NO_FILES
+    ) -> None:
         self._model_name = settings.clip_model
         self._device_name = settings.device
         self._load = load
-        self.dimension = int(configuration(settings.clip_model)["embed_dim"])
-        own = preprocessing(settings.clip_model, tag, settings.image_size)
+        self._files = files
+        self.dimension = int(configuration(settings.clip_model, files)["embed_dim"])
+        own = preprocessing(settings.clip_model, tag, settings.image_size, files)
         self.tower = NetworkTower(
             settings.clip_model,
             load=self._picture_network,
-            weights_digest=weights_digest,
+            weights_digest=digest_of(weights_digest, files),
             views=(own.view,),
             mean=own.mean,
             deviation=own.deviation,
             width=self.dimension,
-            device=settings.device,
-            batch_size=settings.batch_size,
+            settings=settings,
             self_test=partial(Volume(settings.volume).self_test, weights_digest),
         )
 
     @cached_property
     def digest(self) -> str:
-        """Over network, weights and preprocessing."""
+        """Over network, weights with what belongs to them, and preprocessing."""
         return hashlib.sha256(f"{self._model_name} {self.tower.digest} unit length".encode()).hexdigest()
 
     @cached_property
     def scale(self) -> float:
-        """CLIP's learnt factor between cosine and log-odds."""
+        """CLIP's learnt factor between cosine and log-odds.
+
+        What SigLIP adds to every log-odds (its `logit_bias`) is the same for all prompts and cancels between them.
+        """
         return float(self._network.logit_scale.exp())
 
     def from_features(self, features: Floats) -> Floats:
@@ -70,18 +89,26 @@ class ClipEncoder:
         return self.from_features(self.tower.features(pixels))
 
     def encode_texts(self, texts: list[str]) -> Floats:
-        """float32 (n, dimension), rows of unit length."""
-        import open_clip
+        """float32 (n, dimension), rows of unit length; raises `WeightsError` for a tokenizer of another model."""
         import torch
 
-        device = choose_device(self._device_name)
-        network, tokenizer = self._network.to(device), open_clip.get_tokenizer(self._model_name)
+        device = device_name(self._device_name)
+        network = self._network.to(device)
         parts = [np.zeros((0, self.dimension), np.float32)]
         for start in range(0, len(texts), TEXT_BATCH_SIZE):
-            tokens = tokenizer(texts[start : start + TEXT_BATCH_SIZE]).to(device)
+            tokens = self._tokenizer(texts[start : start + TEXT_BATCH_SIZE])
+            if tokens.max() >= network.vocab_size:
+                raise WeightsError(
+                    f"The tokenizer is not that of {self._model_name}: it gives token {int(tokens.max())}, "
+                    f"the network knows {network.vocab_size}."
+                )
             with torch.inference_mode():
-                parts.append(network.encode_text(tokens).float().cpu().numpy())
+                parts.append(network.encode_text(tokens.to(device)).float().cpu().numpy())
         return unit_rows(np.concatenate(parts))
+
+    @cached_property
+    def _tokenizer(self) -> Callable[[list[str]], Any]:
+        return load_tokenizer(self._model_name, self._files)
 
     @cached_property
     def _network(self) -> Any:
@@ -100,16 +127,58 @@ def clip_profile(settings: Settings, _model_set: ModelSet | None) -> Profile:
 def clip_encoder(settings: Settings) -> ClipEncoder:
     """The CLIP model that the settings name; raises `WeightsError` while its weights are not there."""
     name, volume = settings.clip_model, Volume(settings.volume)
-    configuration(name)  # a name that means nothing is a wrong setting, not missing weights
-    pin = find(volume, name)
+    if name not in pins(volume):
+        configuration(name)  # a name that means nothing is a wrong setting, not missing weights
+    pin, files = find(volume, name), read_companions(volume, name)
     return ClipEncoder(
-        settings, lambda: load_network(name, locate(volume, name), settings.image_size), pin.sha256, pin.tag
+        settings,
+        lambda: load_network(name, locate(volume, name), settings.image_size, files),
+        pin.sha256,
+        pin.tag,
+        files,
     )
 
 
-def check_model(name: str, tag: str) -> None:
-    """Raise `SettingError` or `WeightsError` for a model and training that medsift cannot run."""
-    preprocessing(name, tag)
+def check_model(name: str, tag: str, path: Path) -> list[str]:
+    """Names of the files that belong to the weights of a model in `path`, the weights alone or a folder.
+
+    Raises `SettingError`, `UsageError` or `WeightsError` for a model, training or folder that medsift cannot use.
+    """
+    if name in {*CNN_ENCODERS.names(), *manifest()}:
+        raise SettingError("clip_model", name, "a CLIP model, or another name: this one is taken")
+    config_file = path / OPEN_CLIP_CONFIG
+    files: dict[str, bytes] = {}
+    if not _is_known(name) and config_file.is_file():
+        files[OPEN_CLIP_CONFIG] = config_file.read_bytes()
+    config = configuration(name, files)
+    preprocessing(name, tag, files=files)
+    wanted = list(files)
+    if needs_tokenizer(config):
+        _require_tokenizer(name, config["text_cfg"]["hf_tokenizer_name"], path)
+        wanted += [*TOKENIZER, *_there(path, TOKENIZER_EXTRAS)]
+    if has_transformers_text(config):
+        wanted += _there(path, [TEXT_CONFIG])
+    return wanted
+
+
+def _is_known(name: str) -> bool:
+    try:
+        configuration(name)
+    except SettingError:
+        return False
+    return True
+
+
+def _there(folder: Path, files: Iterable[str]) -> list[str]:
+    return [file for file in files if (folder / file).is_file()]
+
+
+def _require_tokenizer(name: str, tokenizer: str, path: Path) -> None:
+    if len(_there(path, TOKENIZER)) < len(TOKENIZER):
+        raise UsageError(
+            f"{path} is not all that {name} needs: a folder with the weights and, beside them, "
+            f"{' and '.join(TOKENIZER)} of its tokenizer ({tokenizer})."
+        )
 
 
 @WEIGHTS.register(NAME)

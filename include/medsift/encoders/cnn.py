@@ -42,4 +42,4 @@ class CnnEncoder:
 @CNN_ENCODERS.register(NAME)
 def efficientnet_lite0(settings: Settings) -> CnnEncoder:
     """EfficientNet-Lite0's 1280 pooled features."""
-    return CnnEncoder(efficientnet_tower(settings.image_size, settings.device, settings.batch_size))
+    return CnnEncoder(efficientnet_tower(settings))

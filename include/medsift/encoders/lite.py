@@ -57,7 +57,7 @@ def lite_profile(settings: Settings, model_set: ModelSet | None) -> Profile:
     """Words and clusters over one pass of EfficientNet-Lite0; raises `WeightsError` without an alignment."""
     if model_set is None:
         raise WeightsError("Profile lite needs a model set with an alignment, and there is none.")
-    tower = efficientnet_tower(settings.image_size, settings.device, settings.batch_size)
+    tower = efficientnet_tower(settings)
     words = LiteEncoder(tower, TextTower(settings.device), model_set.alignment())
     if settings.cnn_model in ("auto", EFFICIENTNET):
         return Profile(NAME, words, CnnEncoder(tower))

@@ -54,8 +54,7 @@ def torchvision_encoder(recipe: Recipe, settings: Settings, load: Load, weights_
         mean=MEAN,
         deviation=DEVIATION,
         width=recipe.width,
-        device=settings.device,
-        batch_size=settings.batch_size,
+        settings=settings,
         self_test=partial(Volume(settings.volume).self_test, weights_digest),
     )
     return CnnEncoder(tower)

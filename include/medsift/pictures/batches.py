@@ -43,7 +43,7 @@ def pixel_batches(
     names: list[str] = []
     rows: list[bytes] = []
     failed: dict[str, str] = {}
-    for sha256, pixels in workers.map(work, pictures):
+    for sha256, pixels in workers.map(work, pictures, ahead=batch_size):
         if isinstance(pixels, str):
             log.warning("picture %s cannot be read: %s", sha256, pixels)
             failed[sha256] = pixels

@@ -11,7 +11,7 @@ from medsift.sandbox import Limits, Sandbox
 
 J = TypeVar("J")
 R = TypeVar("R")
-AHEAD = 2  # jobs under way or waiting to be taken, for each sandbox
+LEAST_AHEAD = 2  # jobs under way or waiting to be taken, for each sandbox
 
 
 class Workers:
@@ -24,13 +24,17 @@ class Workers:
             self._free.put(sandbox)
         self._pool = ThreadPoolExecutor(len(self._sandboxes), thread_name_prefix="decode")
 
-    def map(self, work: Callable[[Sandbox, J], R], jobs: Iterable[J]) -> Iterator[R]:
-        """`work(sandbox, job)` for each job, in order; jobs are drawn only as results are taken."""
+    def map(self, work: Callable[[Sandbox, J], R], jobs: Iterable[J], ahead: int = 0) -> Iterator[R]:
+        """`work(sandbox, job)` for each job, in order; jobs are drawn only as results are taken.
+
+        `ahead`: so many results may wait, for who takes them in batches and is busy between.
+        """
+        most = max(ahead, LEAST_AHEAD * len(self._sandboxes))
         under_way: deque[Future[R]] = deque()
         try:
             for job in jobs:
                 under_way.append(self._pool.submit(self._do, work, job))
-                if len(under_way) > AHEAD * len(self._sandboxes):
+                if len(under_way) > most:
                     yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()

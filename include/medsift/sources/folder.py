@@ -70,7 +70,21 @@ def regular_files(folder: Path) -> Iterator[Path]:
     the folder itself cannot be read.
     """
     root = folder.resolve()
-    yield from _below(folder, root)
+    for path in _below(folder):
+        is_unreadable_folder = path.is_dir() and not path.is_symlink()
+        if is_unreadable_folder or _is_file_inside(path, root):
+            yield path
+
+
+def links_out(folder: Path) -> Iterator[Path]:
+    """Links below a folder, sorted, that lead out of it: to a file, to a folder or nowhere.
+
+    Raises `OSError` where the folder itself cannot be read.
+    """
+    root = folder.resolve()
+    for path in _below(folder):
+        if path.is_symlink() and _leads_out(path, root):
+            yield path
 
 
 def read_head(path: Path) -> bytes:
@@ -87,17 +101,15 @@ def read_head(path: Path) -> bytes:
         raise SourceError(f"The file cannot be read ({error.strerror}).") from None
 
 
-def _below(folder: Path, root: Path) -> Iterator[Path]:
+def _below(folder: Path) -> Iterator[Path]:
+    """Everything below a folder that is not hidden, but folders only where they may not be read."""
     with os.scandir(folder) as entries:
         shown = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     for entry in shown:
         path = folder / entry.name
-        if entry.is_dir(follow_symlinks=False):
-            if os.access(path, os.R_OK | os.X_OK):
-                yield from _below(path, root)
-            else:
-                yield path
-        elif _is_file_inside(path, root):
+        if entry.is_dir(follow_symlinks=False) and os.access(path, os.R_OK | os.X_OK):
+            yield from _below(path)
+        else:
             yield path
 
 
@@ -105,6 +117,13 @@ def _is_file_inside(path: Path, root: Path) -> bool:
     try:
         return stat.S_ISREG(path.stat().st_mode) and (not path.is_symlink() or path.resolve().is_relative_to(root))
     except (OSError, RuntimeError):  # a dangling link, or links that go round in a circle
+        return False
+
+
+def _leads_out(path: Path, root: Path) -> bool:
+    try:
+        return not path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # links that go round in a circle
         return False
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from medsift.settings import Settings
 from medsift.steps.context import Context, Summary
-from medsift.steps.local import find_pictures, local_context, new_run_id, sort_sources
+from medsift.steps.local import break_off, find_pictures, local_context, new_run_id, sort_sources
 from medsift.steps.plan import Trigger
 from medsift.steps.result import RunResult
 
 __all__ = [
     "Context", "RunResult", "Summary", "Trigger",
-    "find_pictures", "local_context", "new_run_id", "plan_run", "run_step", "sort_sources",
+    "break_off", "find_pictures", "local_context", "new_run_id", "plan_run", "run_step", "sort_sources",
 ]  # fmt: skip
 
 
@@ -27,6 +27,7 @@ def plan_run(settings: Settings, run_id: str, sources: list[str], trigger: Trigg
     """Step `plan` as a task: resolves sources, writes the run's settings, names its batches."""
     from medsift.steps import plan
 
+    plan.check_encoders(settings)
     with Context.opened(settings, run_id) as context:
         return plan.run(context, sources, trigger)
 

@@ -43,14 +43,13 @@ def fetch_weights(settings: Settings, names: Sequence[str], progress: Progress) 
 
 
 def import_weights(settings: Settings, name: str, path: Path, *, sha256: str = "", tag: str = "") -> Pin:
-    """Import a file as the weights of a model and test it; what fails is not kept.
+    """Import a file, or a folder with what belongs to it, as a model's weights and test it; what fails is not kept.
 
     Raises `SettingError` for a model that cannot be used, else as `import_file` does.
     """
     volume, is_known = Volume(settings.volume), name in published()
-    if not is_known:
-        check_model(name, tag)
-    pin = import_file(volume, name, path, sha256=sha256, tag=tag)
+    companions = [] if is_known else check_model(name, tag, path)
+    pin = import_file(volume, name, path, sha256=sha256, tag=tag, companions=companions)
     try:
         self_test(settings, name)
     except MedsiftError:
@@ -75,7 +74,8 @@ def self_test(settings: Settings, name: str) -> None:
     """
     locate(Volume(settings.volume), name)
     if name in CNN_ENCODERS.names():
-        tower = CNN_ENCODERS.get(name)(settings).tower
+        CNN_ENCODERS.get(name)(settings).tower.prepare()
     else:
-        tower = clip_encoder(settings.model_copy(update={"clip_model": name})).tower
-    tower.prepare()
+        encoder = clip_encoder(settings.model_copy(update={"clip_model": name}))
+        encoder.tower.prepare()
+        encoder.encode_texts(["a picture"])

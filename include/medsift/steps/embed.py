@@ -27,6 +27,8 @@ def run(context: Context, shard: str) -> Summary:
         log.info("embed: nothing new in this shard")
         return {"shard": shard, "pictures": 0, "embedded": 0}
     profile = current_profile(context.settings)
+    for tower in profile.towers:
+        log.info("%s runs on engine %s", tower.name, tower.engine)
     vectors: dict[str, list[NDArray[np.float32]]] = {encoder.name: [] for encoder in profile.encoders}
     embedded: list[str] = []
     with log_rate(log, STEP, "pictures", len(pictures)) as rate, decoding_workers(context.settings) as workers:

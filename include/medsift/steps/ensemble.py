@@ -7,6 +7,7 @@ from medsift.contracts import Verdict, Vote
 from medsift.steps.context import Context, Summary
 from medsift.steps.portions import pictures_of, portions_of, rows_of
 from medsift.steps.profile import current_model_set
+from medsift.steps.resources import log_rate
 from medsift.steps.tables import write_rows
 from medsift.strategies import STRATEGIES
 
@@ -17,17 +18,20 @@ STEP = "ensemble"
 def run(context: Context) -> Summary:
     """Decide for every picture of the run; leaves `<portion>.verdicts`."""
     decide, model_set = STRATEGIES.get(context.settings.strategy), current_model_set(context.settings)
+    portions = portions_of(context)
     labels: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     review = 0
-    for portion in portions_of(context):
-        sha256s = [picture.sha256 for picture in pictures_of(context, portion)]
-        votes = [vote for step in ("cluster", "score") for vote in rows_of(context, portion, step, "votes", Vote)]
-        verdicts = decide(sha256s, votes, model_set, context.settings.review_threshold)
-        write_rows(context.volume.table(context.run_id, STEP, f"{portion.name}.verdicts"), Verdict, verdicts)
-        labels.update(verdict.verdict for verdict in verdicts)
-        kinds.update(verdict.kind for verdict in verdicts if verdict.kind)
-        review += sum(verdict.needs_review for verdict in verdicts)
+    with log_rate(log, STEP, "pictures", sum(portion.pictures for portion in portions)) as rate:
+        for portion in portions:
+            sha256s = [picture.sha256 for picture in pictures_of(context, portion)]
+            votes = [vote for step in ("cluster", "score") for vote in rows_of(context, portion, step, "votes", Vote)]
+            verdicts = decide(sha256s, votes, model_set, context.settings.review_threshold)
+            write_rows(context.volume.table(context.run_id, STEP, f"{portion.name}.verdicts"), Verdict, verdicts)
+            labels.update(verdict.verdict for verdict in verdicts)
+            kinds.update(verdict.kind for verdict in verdicts if verdict.kind)
+            review += sum(verdict.needs_review for verdict in verdicts)
+            rate.step(len(verdicts))
     log.info("%d medical, %d non-medical, %d to review", labels["medical"], labels["non-medical"], review)
     log.info("kinds: %s", ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()) or "none")
     return {"medical": labels["medical"], "non_medical": labels["non-medical"], "to_review": review}

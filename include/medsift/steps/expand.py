@@ -3,14 +3,14 @@
 import glob
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from medsift.contracts import Leaf
 from medsift.errors import SourceError
 from medsift.settings import Settings
 from medsift.sources import KINDS
-from medsift.sources.folder import leaf_files, read_head, regular_files
+from medsift.sources.folder import leaf_files, links_out, read_head, regular_files
 from medsift.volume import Volume
 
 LIST_ENDINGS = {".txt", ".lst", ".list"}
@@ -36,6 +36,10 @@ class Expansion:
         self.skipped += other.skipped
         self.too_young += other.too_young
 
+    def or_empty(self, container: Path, reason: str) -> "Expansion":
+        """Itself, or where nothing is in it the container as one empty leaf."""
+        return self if self.leaves else Expansion([Leaf(str(container), "", "", state="empty", reason=reason)])
+
 
 def expand(source: str, settings: Settings) -> Expansion:
     """The leaf sources of one typed source; what is not there or cannot be read is a failed leaf with a reason."""
@@ -45,14 +49,14 @@ def expand(source: str, settings: Settings) -> Expansion:
     try:
         if path.is_dir():
             found = _folder(path, settings)
-            reason = "There is no picture or document in this folder."
-            return found if found.leaves else Expansion([Leaf(str(path), "", "", state="empty", reason=reason)])
+            found.extend(_links_out(path))
+            return found.or_empty(path, "There is no picture or document in this folder.")
         if _is_list(path):
-            return _list_file(path, settings)
+            return _list_file(path, settings).or_empty(path, "This list names no source.")
         if not path.exists() and glob.has_magic(source):
             return _glob(str(path), source, settings)
     except OSError as error:
-        return Expansion([_failed(str(path), f"It cannot be read ({error.strerror}).")])
+        return Expansion([failed_leaf(str(path), f"It cannot be read ({error.strerror}).")])
     return Expansion([file_leaf(path)])
 
 
@@ -80,21 +84,28 @@ def is_address(source: str) -> bool:
 def file_leaf(path: Path) -> Leaf:
     """A file as a leaf source of the kind that its content says, or failed with the reason."""
     if not _is_text(str(path)):
-        return _failed(str(path), "Its name is not text in UTF-8; rename it.")
+        return failed_leaf(str(path), "Its name is not text in UTF-8; rename it.")
     try:
         if path.is_dir():
-            return _failed(str(path), "The folder may not be read.")
+            return failed_leaf(str(path), "The folder may not be read.")
         head = read_head(path)
     except SourceError as error:
-        return _failed(str(path), str(error))
+        return failed_leaf(str(path), str(error))
     except ValueError:
-        return _failed(str(path), "This cannot be the name of a file.")
+        return failed_leaf(str(path), "This cannot be the name of a file.")
     kind = kind_of(str(path), head)
     if not kind and path.suffix.lower().lstrip(".") in PICTURE_ENDINGS:
         kind = "folder"
     if not kind:
-        return _failed(str(path), f"Nothing here reads this kind of file (known: {', '.join(KINDS.names())}).")
+        failed = failed_leaf(str(path), f"Nothing here reads this kind of file (known: {', '.join(KINDS.names())}).")
+        return replace(failed, path=str(path))
     return Leaf(str(path), kind, "", path=str(path))
+
+
+def failed_leaf(source: str, reason: str) -> Leaf:
+    """A leaf that cannot be read; what is not text in its name is shown escaped, since a row holds text."""
+    shown = source.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")
+    return Leaf(shown, "", "", state="failed", reason=reason)
 
 
 def kind_of(source: str, head: bytes) -> str:
@@ -105,7 +116,7 @@ def kind_of(source: str, head: bytes) -> str:
 def _address(source: str) -> Leaf:
     kind = kind_of(source, b"") if _is_text(source) else ""
     if not kind:
-        return _failed(source, "Only http and https addresses can be fetched.")
+        return failed_leaf(source, "Only http and https addresses can be fetched.")
     return Leaf(source, kind, "", url=source)
 
 
@@ -113,6 +124,13 @@ def _folder(folder: Path, settings: Settings) -> Expansion:
     allowed = [file_leaf(path) for path in leaf_files(folder, settings.allowed_extensions)]
     everything = sum(1 for _ in regular_files(folder))
     return Expansion(allowed, max(0, everything - len(allowed)))
+
+
+def _links_out(folder: Path) -> Expansion:
+    """One failed leaf for all links that lead out of a folder: it would otherwise look emptier than it is."""
+    count = sum(1 for _ in links_out(folder))
+    reason = f"Links that lead out of this folder are not followed ({count} of them); name what they lead to."
+    return Expansion([failed_leaf(str(folder), reason)] if count else [])
 
 
 def _list_file(path: Path, settings: Settings) -> Expansion:
@@ -131,20 +149,14 @@ def _is_list(path: Path) -> bool:
 
 
 def _failed_list(source: str) -> Expansion:
-    return Expansion([_failed(source, "A list of sources may not name another list.")])
+    return Expansion([failed_leaf(source, "A list of sources may not name another list.")])
 
 
 def _glob(pattern: str, typed: str, settings: Settings) -> Expansion:
     found = Expansion()
     for match in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207  Path.glob takes no absolute pattern
         found.extend(expand(match, settings))
-    return found if found.leaves else Expansion([_failed(typed, "Nothing matches this pattern.")])
-
-
-def _failed(source: str, reason: str) -> Leaf:
-    """A leaf that cannot be read; what is not text in its name is shown escaped, since a row holds text."""
-    shown = source.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")
-    return Leaf(shown, "", "", state="failed", reason=reason)
+    return found if found.leaves else Expansion([failed_leaf(typed, "Nothing matches this pattern.")])
 
 
 def _is_text(name: str) -> bool:

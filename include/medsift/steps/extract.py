@@ -81,7 +81,9 @@ def _extract_leaf(
         state: SourceState = "partial" if collected.occurrences and isinstance(error, SandboxError) else "failed"
         if state == "failed":
             collected.occurrences.clear()
-        return collected.outcome(state, reason), collected.occurrences
+        outcome = collected.outcome(state, reason)
+        # Without a digest the next night tries again: what the disk refuses just now it may give then.
+        return replace(outcome, digest="") if isinstance(error, OSError) else outcome, collected.occurrences
     return collected.finished(), collected.occurrences
 
 

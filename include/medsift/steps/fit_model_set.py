@@ -20,6 +20,7 @@ from medsift.settings import Settings
 from medsift.steps import embed
 from medsift.steps.context import Context
 from medsift.steps.local import find_pictures
+from medsift.steps.plan import check_encoders
 from medsift.steps.profile import current_model_set, current_profile, encoder_digests, prompt_set, prompted
 from medsift.steps.voting import gather
 from medsift.volume import Volume
@@ -41,6 +42,7 @@ def fit_model_set(context: Context, folder: Path) -> ModelSet:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder.")
+    check_encoders(context.settings)
     for shard in find_pictures(context, [str(folder)]):
         embed.run(context, shard)
     vectors = _all_vectors(context)

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from medsift.settings import Settings
 from medsift.steps.profile import current_model_set, prompt_set
+from medsift.store import RunRecord
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,13 @@ class RunHeader:
     def read(cls, path: Path) -> Self:
         """The header that the plan wrote."""
         return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+    def record(self, settings: Settings) -> RunRecord:
+        """The run as the database has it."""
+        began = datetime.fromisoformat(self.started_at)
+        return RunRecord(
+            self.id, began, self.profile, self.model_set, self.prompt_set_digest, settings.public(), self.trigger
+        )
 
     def to_json(self) -> bytes:
         """As it lies on the volume."""

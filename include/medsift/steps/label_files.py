@@ -2,11 +2,14 @@
 
 import csv
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
 from medsift.errors import UsageError
+from medsift.sources.folder import FolderSource, read_head
+from medsift.steps.expand import kind_of
 from medsift.steps.report import csv_bytes
 from medsift.store import LabelRow
 from medsift.store.records import PersonLabel
@@ -16,8 +19,20 @@ COLUMNS = ["sha256", "label", "kind", "labelled_by", "labelled_at"]
 SHA256_DIGITS = 64
 
 
-def read_labels(path: Path, labelled_by: str) -> list[LabelRow]:
-    """Rows of a CSV with `sha256` or `path`, and `label`; raises `UsageError` naming the row that is wrong."""
+@dataclass(frozen=True)
+class NamedLabel:
+    """A label with its row, counted from 1 without the header, and the picture's name as it stands there."""
+
+    number: int
+    name: str
+    label: LabelRow
+
+
+def read_labels(path: Path, labelled_by: str) -> list[NamedLabel]:
+    """Rows of a CSV with `sha256` or `path`, and `label`; raises `UsageError` naming the row that is wrong.
+
+    A path (relative to the CSV) means the picture whose file has the same bytes, as found or as medsift stored it.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -25,7 +40,9 @@ def read_labels(path: Path, labelled_by: str) -> list[LabelRow]:
             if "label" not in columns or not columns & {"sha256", "path"}:
                 raise UsageError(f"{path} needs the columns label and sha256 (or path), with commas between.")
             return [_row(path, number, row, labelled_by) for number, row in enumerate(reader, start=1)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read as CSV: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path} cannot be read as CSV: {error}.") from error
 
 
@@ -35,7 +52,7 @@ def labels_csv(labels: Iterable[LabelRow]) -> bytes:
     return csv_bytes(COLUMNS, rows)
 
 
-def _row(path: Path, number: int, row: dict[str, str | None], labelled_by: str) -> LabelRow:
+def _row(path: Path, number: int, row: dict[str, str | None], labelled_by: str) -> NamedLabel:
     label = (row.get("label") or "").strip()
     by = (row.get("labelled_by") or "").strip() or labelled_by
     if not by:
@@ -43,7 +60,8 @@ def _row(path: Path, number: int, row: dict[str, str | None], labelled_by: str) 
     for known in get_args(PersonLabel):
         if label == known:
             kind = (row.get("kind") or "").strip() or None
-            return LabelRow(_identity(path, number, row), known, by, kind, _time(path, number, row))
+            name, sha256 = _picture(path, number, row)
+            return NamedLabel(number, name, LabelRow(sha256, known, by, kind, _time(path, number, row)))
     raise UsageError(f"{path}, row {number}: label {label!r}; allowed is {', '.join(get_args(PersonLabel))}.")
 
 
@@ -59,14 +77,25 @@ def _time(path: Path, number: int, row: dict[str, str | None]) -> datetime | Non
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _identity(path: Path, number: int, row: dict[str, str | None]) -> str:
+def _picture(path: Path, number: int, row: dict[str, str | None]) -> tuple[str, str]:
+    """How a row names its picture, and the digest that this means."""
     sha256 = (row.get("sha256") or "").strip().lower()
     if not sha256 and row.get("path"):
-        picture = path.parent / str(row["path"])
-        try:
-            return sha256_of_file(picture)
-        except OSError as error:
-            raise UsageError(f"{path}, row {number}: {picture} cannot be read ({error.strerror}).") from error
+        return str(row["path"]), _digest(path, number, path.parent / str(row["path"]))
     if len(sha256) != SHA256_DIGITS or not set(sha256) <= set("0123456789abcdef"):
         raise UsageError(f"{path}, row {number}: {sha256!r} is not a SHA-256 in hex.")
-    return sha256
+    return sha256, sha256
+
+
+def _digest(path: Path, number: int, picture: Path) -> str:
+    try:
+        digest = sha256_of_file(picture)
+    except OSError as error:
+        raise UsageError(f"{path}, row {number}: {picture} cannot be read ({error.strerror}).") from error
+    kind = kind_of(str(picture), read_head(picture))
+    if kind not in ("", FolderSource.name):
+        raise UsageError(
+            f"{path}, row {number}: {picture} is no picture file ({kind}).",
+            "Name its pictures by the sha256 that `medsift classify` and `medsift export` tell.",
+        )
+    return digest

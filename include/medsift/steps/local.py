@@ -6,13 +6,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from medsift.errors import StoreError
 from medsift.settings import Settings
 from medsift.steps.context import Context, Progress
 from medsift.steps.journal import digest_of
 from medsift.steps.result import RunResult
+from medsift.store import RunState, Store
 from medsift.volume import Volume
 
 
@@ -46,17 +48,29 @@ def local_context(
 
 def sort_sources(context: Context, sources: list[str]) -> RunResult:
     """All steps of a run in order. Bad sources are rows of the result; raises `MedsiftError` for anything larger."""
-    from medsift.steps import cluster, embed, ensemble, publish, report, score
+    from medsift.steps import cluster, embed, ensemble, plan, publish, report, score
 
-    for shard in find_pictures(context, sources):
-        embed.run(context, shard)
-    cluster.run(context)
-    score.run(context)
-    ensemble.run(context)
-    if context.store is not None:
-        publish.run(context)
-    report.run(context)
+    plan.check_encoders(context.settings)
+    with _broken_off_if_raised(context):
+        for shard in find_pictures(context, sources):
+            embed.run(context, shard)
+        cluster.run(context)
+        score.run(context)
+        ensemble.run(context)
+        if context.store is not None:
+            publish.run(context)
+        report.run(context)
     return RunResult.of(context)
+
+
+def break_off(settings: Settings, run_id: str, state: RunState) -> None:
+    """Record in the settings' database that a run ended before its report, unless it has ended or is not known there.
+
+    Without a word where there is no database: it is called where something else has gone wrong already.
+    """
+    if settings.database_url:
+        with suppress(StoreError), closing(Store.open(settings.database_url)) as store:
+            store.break_off_run(run_id, state)
 
 
 def find_pictures(context: Context, sources: list[str]) -> list[str]:
@@ -68,6 +82,18 @@ def find_pictures(context: Context, sources: list[str]) -> list[str]:
         extract.run(context, batch)
         preprocess.run(context, batch)
     return [entry["shard"] for entry in shard.run(context, batches)["shards"]]
+
+
+@contextmanager
+def _broken_off_if_raised(context: Context) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        if context.store is not None:
+            with suppress(StoreError):
+                is_interrupted = isinstance(error, KeyboardInterrupt)
+                context.store.break_off_run(context.run_id, "interrupted" if is_interrupted else "failed")
+        raise
 
 
 @contextmanager

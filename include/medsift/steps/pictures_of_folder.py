@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from medsift.contracts import Leaf
-from medsift.errors import UsageError
+from medsift.errors import NothingDoneError, UsageError
 from medsift.evaluation.manifest import ManifestRow
 from medsift.evaluation.metrics import measure
 from medsift.evaluation.predictions import Prediction
 from medsift.evaluation.report import most_wrong, write_results
-from medsift.sources.folder import regular_files
+from medsift.sources.folder import links_out, regular_files
 from medsift.steps.context import Context
-from medsift.steps.expand import absolute, file_leaf
+from medsift.steps.expand import absolute, failed_leaf, file_leaf
 from medsift.steps.local import sort_sources
 from medsift.steps.resources import peak_memory_mb
 from medsift.steps.result import CLASSIFY_COLUMNS, RunResult
 
 PICTURE_KINDS = ("folder", "dicom")
+LINK = "It is a link out of the folder, which is not followed."
 
 
 def classify_folder(context: Context, folder: Path) -> tuple[list[str], list[dict[str, Any]], RunResult]:
@@ -30,6 +31,7 @@ def classify_folder(context: Context, folder: Path) -> tuple[list[str], list[dic
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder.")
     leaves = [file_leaf(absolute(path)) for path in regular_files(folder)]
+    leaves += [failed_leaf(str(absolute(path)), LINK) for path in links_out(folder)]
     if not leaves:
         raise UsageError(f"There is no file in {folder}.")
     result, rows_of = _sorted(context, leaves)
@@ -41,8 +43,11 @@ def classify_folder(context: Context, folder: Path) -> tuple[list[str], list[dic
 def evaluate_folder(context: Context, rows: Sequence[ManifestRow], root: Path, out: Path) -> dict[str, Any]:
     """The metrics of the verdicts on a manifest's pictures; writes metrics.json, predictions.csv and report.html.
 
-    Of a file with several frames its first kept one counts. Raises `UsageError` where `out` cannot be written.
+    Of a file with several frames its first kept one counts. Raises `UsageError` where the root is no folder or `out`
+    cannot be written, and, with everything written, `NothingDoneError` where no picture got a verdict.
     """
+    if not root.is_dir():
+        raise UsageError(f"{root} is not a folder.")
     begun = time.monotonic()
     leaves = {row.file: file_leaf(absolute(root / row.file)) for row in rows}
     _, rows_of = _sorted(context, list(leaves.values()))
@@ -52,6 +57,8 @@ def evaluate_folder(context: Context, rows: Sequence[ManifestRow], root: Path, o
     shown = [prediction.file for prediction in most_wrong(predictions)]
     thumbnails = {file: context.volume.thumbnail(best[file]["sha256"]).read_bytes() for file in shown}
     write_results(out, predictions, metrics, thumbnails)
+    if metrics["undecided"] == metrics["n"]:
+        raise NothingDoneError(f"Nothing could be done: {rows[0].file}: {best[rows[0].file]['reason']}")
     return metrics
 
 

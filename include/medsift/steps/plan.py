@@ -10,16 +10,19 @@ from typing import Literal
 
 from medsift.contracts import Leaf
 from medsift.errors import SettingError, UsageError
+from medsift.settings import Settings
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import Expansion, expand, inbox_sources, is_address
 from medsift.steps.header import RunHeader
 from medsift.steps.journal import digest_of
-from medsift.steps.profile import verdict_keys
+from medsift.steps.profile import encoder_digests, verdict_keys
+from medsift.steps.resources import log_rate
 from medsift.steps.tables import write_rows
 from medsift.store import KnownSource
 from medsift.volume import sha256_of_file, write_atomically
 
 log = logging.getLogger(__name__)
+STEP = "plan"
 
 Trigger = Literal["cli", "on_demand", "nightly"]
 MAX_BATCHES = 64
@@ -27,7 +30,8 @@ BATCH_COST = 200
 COSTS = {"folder": 1, "dicom": 2}  # a page or a PDF costs about as much as twenty picture files
 DEFAULT_COST = 20
 EXTRACTION_SETTINGS = (
-    "min_image_size", "max_aspect_ratio", "max_pixels", "max_images_per_url", "compress_large_copies", "pdf_quality"
+    "min_image_size", "max_aspect_ratio", "max_pixels", "max_images_per_url", "compress_large_copies", "pdf_quality",
+    "child_timeout_s", "child_memory_mb",
 )  # fmt: skip
 
 
@@ -43,18 +47,20 @@ def run(context: Context, sources: list[str], trigger: Trigger) -> Summary:
     Raises `UsageError` where a run that was not started from the command line names a path outside the roots.
     """
     context.volume.prepare()
-    check_names(context)
+    check_names(context.settings)
     begin(context, trigger)
     typed = [source.strip() for source in sources if source.strip()]
     is_named = bool(typed) or trigger == "cli"
     found = _expand_all(context, typed, trigger) if is_named else _inbox(context)
-    leaves = _mark_unchanged(context, found.leaves)
+    with log_rate(log, STEP, "sources", len(found.leaves)) as rate:
+        leaves = _mark_unchanged(context, found.leaves, is_nightly=trigger == "nightly")
+        rate.step(len(leaves))
     passed_over: set[str] = set()
     if trigger == "nightly":
-        passed_over = _scored_already(context, leaves)
+        passed_over = scored_already(context, [leaf.source for leaf in leaves if leaf.state == "unchanged"])
         leaves = [leaf for leaf in leaves if leaf.source not in passed_over]
     leaves = _in_batches(leaves)
-    write_rows(context.volume.table(context.run_id, "plan", "leaves"), Leaf, leaves)
+    write_rows(context.volume.table(context.run_id, STEP, "leaves"), Leaf, leaves)
     states = Counter(leaf.state for leaf in leaves)
     log.info(
         "%d sources: %d to read, %d unchanged, %d cannot be read; %d passed over, %d files skipped, %d too young",
@@ -72,23 +78,43 @@ def run(context: Context, sources: list[str], trigger: Trigger) -> Summary:
 
 
 def begin(context: Context, trigger: Trigger) -> None:
-    """Write what all later tasks read of the run: its settings, and what its verdicts will be keyed by."""
+    """Write what all later tasks read of the run: its settings, and what its verdicts will be keyed by; record it."""
     write_atomically(context.volume.run_settings(context.run_id), json.dumps(context.settings.public()).encode())
     header = RunHeader.new(context.run_id, context.settings, trigger)
     write_atomically(context.volume.run_header(context.run_id), header.to_json())
+    if context.store is not None:
+        context.store.begin_run(header.record(context.settings))
 
 
-def check_names(context: Context) -> None:
-    """Raise the sentence about a wrong profile, prompt set or strategy now, before any work is done."""
-    from medsift.encoders import PROFILES
+def check_names(settings: Settings) -> None:
+    """Raise the sentence about a wrong profile, encoder, prompt set or strategy now, before any work is done."""
+    from medsift.encoders import CNN_ENCODERS, PROFILES
     from medsift.prompts import load_prompts
     from medsift.strategies import STRATEGIES
 
-    for name, known in {"profile": PROFILES.names(), "strategy": STRATEGIES.names()}.items():
-        value = getattr(context.settings, name)
+    allowed = {
+        "profile": PROFILES.names(),
+        "cnn_model": ["auto", *CNN_ENCODERS.names()],
+        "strategy": STRATEGIES.names(),
+    }
+    for name, known in allowed.items():
+        value = getattr(settings, name)
         if value not in known:
             raise SettingError(name, value, "one of " + ", ".join(known))
-    load_prompts(context.settings.prompts_dir, context.settings.prompt_set)
+    load_prompts(settings.prompts_dir, settings.prompt_set)
+
+
+def check_encoders(settings: Settings) -> None:
+    """Check names, then raise the sentence about a wrong model or missing weights, before any work is done for them."""
+    from medsift.encoders import WEIGHTS
+    from medsift.weights import manifest, path
+
+    check_names(settings)
+    encoder_digests(settings)
+    in_packages = manifest()
+    for name in WEIGHTS.get(settings.profile)(settings):
+        for pinned in in_packages[name].files if name in in_packages else ():
+            path(name, pinned.name)
 
 
 def _expand_all(context: Context, typed: list[str], trigger: Trigger) -> Expansion:
@@ -112,14 +138,13 @@ def _inbox(context: Context) -> Expansion:
     """Inbox and watchlist; a path in the watchlist that runs may not read is a row, the night goes on."""
     found = inbox_sources(context.settings, context.volume)
     found.leaves = [
-        leaf if leaf.url or leaf.state != "new" or _is_allowed(context, Path(leaf.source)) else _forbidden(leaf)
-        for leaf in found.leaves
+        leaf if not leaf.path or _is_allowed(context, Path(leaf.path)) else _forbidden(leaf) for leaf in found.leaves
     ]
     return found
 
 
 def _forbidden(leaf: Leaf) -> Leaf:
-    return replace(leaf, state="failed", reason="It is outside the folders that runs may read.")
+    return replace(leaf, path=None, state="failed", reason="It is outside the folders that runs may read.")
 
 
 def _require_allowed(context: Context, path: Path) -> None:
@@ -141,12 +166,15 @@ def _roots(context: Context) -> list[Path]:
     return [context.volume.inbox, context.volume.uploads, *context.settings.source_roots]
 
 
-def _mark_unchanged(context: Context, leaves: list[Leaf]) -> list[Leaf]:
-    leaves = [_with_digest(leaf) if leaf.state == "new" and leaf.path else leaf for leaf in leaves]
+def _mark_unchanged(context: Context, leaves: list[Leaf], *, is_nightly: bool) -> list[Leaf]:
+    """Leaves that need not be read again; by night also files that would fail as they did the last time."""
+    leaves = [_with_digest(leaf) if leaf.path else leaf for leaf in leaves]
     if context.store is None:
         return leaves
     known = context.store.known_sources([leaf.source for leaf in leaves])
     extraction = extraction_digest(context)
+    if is_nightly:
+        leaves = [_compared_failed(leaf, known.get(leaf.source), extraction) for leaf in leaves]
     comparable = {
         name: before for name, before in known.items() if before.extraction == extraction and before.state != "failed"
     }
@@ -159,7 +187,15 @@ def _compared(leaf: Leaf, before: KnownSource | None) -> Leaf:
         return leaf
     if leaf.path:
         return replace(leaf, state="unchanged") if before.digest == leaf.digest else leaf
-    return replace(leaf, etag=before.etag, last_modified=before.last_modified)
+    return replace(leaf, digest=before.digest, etag=before.etag, last_modified=before.last_modified)
+
+
+def _compared_failed(leaf: Leaf, before: KnownSource | None, extraction: str) -> Leaf:
+    """A file that failed is unchanged while its bytes, and what governs their reading, are what they were then."""
+    if before is None or before.state != "failed" or not (leaf.path and leaf.digest):
+        return leaf
+    is_same = (before.failed_digest, before.failed_extraction) == (leaf.digest, extraction)
+    return replace(leaf, state="unchanged", reason="") if is_same else leaf
 
 
 def _with_digest(leaf: Leaf) -> Leaf:
@@ -169,9 +205,8 @@ def _with_digest(leaf: Leaf) -> Leaf:
         return replace(leaf, state="failed", reason=f"The file cannot be read ({error.strerror}).")
 
 
-def _scored_already(context: Context, leaves: list[Leaf]) -> set[str]:
-    """Unchanged files whose pictures all have a verdict of the current model and prompt set."""
-    unchanged = [leaf.source for leaf in leaves if leaf.state == "unchanged"]
+def scored_already(context: Context, unchanged: list[str]) -> set[str]:
+    """Those of the unchanged sources whose pictures all have a verdict of the current model and prompt set."""
     if context.store is None or not unchanged:
         return set()
     model_set, prompt_set = verdict_keys(context.settings)

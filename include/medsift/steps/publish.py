@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
@@ -14,13 +13,14 @@ from medsift.errors import StoreError
 from medsift.steps.context import Context, Summary
 from medsift.steps.counts import Counts
 from medsift.steps.header import RunHeader
+from medsift.steps.mirror import mirror_model_set, record_of
 from medsift.steps.plan import extraction_digest
 from medsift.steps.portions import pictures_of, portions_of, rows_of
 from medsift.steps.profile import current_model_set, encoder_digests
 from medsift.steps.resources import log_rate
 from medsift.steps.tables import iter_rows
 from medsift.steps.vectors import made_in_run
-from medsift.store import EncodedVectors, ModelSetRecord, RunRecord, Store
+from medsift.store import EncodedVectors, Store
 
 log = logging.getLogger(__name__)
 STEP = "publish"
@@ -50,37 +50,28 @@ def run(context: Context) -> Summary:
     portions, header = portions_of(context), RunHeader.read(context.volume.run_header(context.run_id))
     total, counts = sum(portion.pictures for portion in portions), Counts()
     with context.store.exclusive(), log_rate(log, STEP, "pictures", total) as rate:
-        _begin(context, context.store, header)
+        _name_model_sets(context, context.store)
         for judged in _one_ahead(_judged(context, portion) for portion in portions):
             context.store.publish_pictures(
                 context.run_id, judged.pictures, judged.vectors, judged.votes, judged.verdicts,
                 header.model_set, header.prompt_set_digest,
             )  # fmt: skip
-            counts.add_verdicts(judged.verdicts)
             context.progress(STEP, rate.step(len(judged.pictures)), total)
         for outcomes, places in _one_ahead(_sources(context)):
             context.store.publish_sources(context.run_id, outcomes, places, extraction_digest(context))
             counts.add_sources(outcomes, places)
         counted = counts.public()
-        context.store.finish_run(context.run_id, "done", counted)
         for name, digest in encoder_digests(context.settings).items():
             context.store.build_search_index(digest)
             log.info("search index of %s is up to date", name)
     return {"pictures": total, "occurrences": counted["pictures"]["found"], "sources": counted["sources"]["given"]}
 
 
-def _begin(context: Context, store: Store, header: RunHeader) -> None:
+def _name_model_sets(context: Context, store: Store) -> None:
     model_set = current_model_set(context.settings)
     if model_set is not None:
-        card = {"name": model_set.name, "card": model_set.card.read_text(encoding="utf-8")}
-        store.register_model_set(ModelSetRecord(model_set.digest, model_set.profile, card))
-        store.set_current_model_set(model_set.digest)
-    store.begin_run(
-        RunRecord(
-            header.id, datetime.fromisoformat(header.started_at), header.profile, header.model_set,
-            header.prompt_set_digest, context.settings.public(), header.trigger,
-        )
-    )  # fmt: skip
+        store.register_model_set(record_of(model_set))
+    mirror_model_set(context.settings, store)
 
 
 def _judged(context: Context, portion: Portion) -> Judged:

@@ -11,6 +11,7 @@ from medsift.errors import MedsiftError
 from medsift.evaluation.run_report import contact_sheet_html, run_report_html
 from medsift.steps.context import Context, Summary
 from medsift.steps.extract import leaves_of
+from medsift.steps.resources import log_rate
 from medsift.steps.result import RunResult
 from medsift.volume import Volume, write_atomically
 
@@ -32,16 +33,20 @@ def run(context: Context) -> Summary:
     """
     result = RunResult.of(context)
     folder = context.volume.report(context.run_id)
-    document = result.as_json()
-    write_atomically(folder / "result.json", json.dumps(document, indent=1, ensure_ascii=False).encode())
-    write_atomically(folder / "verdicts.csv", csv_bytes(*result.rows()))
-    thumbnails = Thumbnails(context.volume, result)
-    write_atomically(folder / "report.html", run_report_html(document, thumbnails).encode())
-    write_atomically(folder / "contact_sheet.html", contact_sheet_html(document, thumbnails).encode())
-    context.volume.tidy(context.run_id)
+    with log_rate(log, STEP, "pictures", len(result.pictures)) as rate:
+        document = result.as_json()
+        write_atomically(folder / "result.json", json.dumps(document, indent=1, ensure_ascii=False).encode())
+        write_atomically(folder / "verdicts.csv", csv_bytes(*result.rows()))
+        thumbnails = Thumbnails(context.volume, result)
+        write_atomically(folder / "report.html", run_report_html(document, thumbnails).encode())
+        write_atomically(folder / "contact_sheet.html", contact_sheet_html(document, thumbnails).encode())
+        context.volume.tidy(context.run_id)
+        rate.step(len(result.pictures))
     _log_counts(result.counts())
     log.info("report: %s", folder)
     lost = _lost_batches(context)
+    if context.store is not None:
+        context.store.finish_run(context.run_id, "failed" if lost else "done", result.counts())
     if lost:
         raise LostBatchError(f"Batches that never finished: {', '.join(lost)}; all other rows are published.")
     return {**result.counts(), "folder": str(folder), "seconds": document["run"]["seconds"]}

@@ -1,13 +1,13 @@
 """What steps share about the machine: workers, limits of child processes, rate and memory for the log."""
 
 import logging
-import os
 import resource
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from medsift.machine import usable_cores
 from medsift.pictures.workers import Workers
 from medsift.sandbox import Limits
 from medsift.settings import Settings
@@ -15,8 +15,8 @@ from medsift.settings import Settings
 
 def decoding_workers(settings: Settings) -> Workers:
     """Warm child processes in which files are opened, one a core unless a setting says otherwise."""
-    count = settings.num_workers or len(os.sched_getaffinity(0))
-    return Workers(count, Limits(timeout_s=settings.child_timeout_s, memory_mb=settings.child_memory_mb))
+    count = settings.num_workers or usable_cores()
+    return Workers(count, Limits.of(settings))
 
 
 def peak_memory_mb() -> float:

@@ -62,17 +62,25 @@ class RunResult:
             "version": __version__,
             "run": self.header.public(),
             "counts": self.counts(),
-            "sources": [
-                {"source": o.source, "kind": o.kind, "state": o.state, "reason": o.reason, "found": o.found}
-                for o in self.sources
-            ],
+            "sources": self.sources_json(),
             "pictures": [self._picture(picture) for picture in self.pictures],
-            "rejected": [
-                {"source": o.source, "where": where(o), "state": o.state, "reason": o.reason}
-                for o in self.occurrences
-                if o.state in ("rejected", "failed")
-            ],
+            "rejected": self.rejected_json(),
         }
+
+    def sources_json(self) -> list[dict[str, Any]]:
+        """The document's part `sources`: what became of each leaf source."""
+        return [
+            {"source": o.source, "kind": o.kind, "state": o.state, "reason": o.reason, "found": o.found}
+            for o in self.sources
+        ]
+
+    def rejected_json(self) -> list[dict[str, Any]]:
+        """The document's part `rejected`: pictures that were not kept, and why."""
+        return [
+            {"source": o.source, "where": where(o), "state": o.state, "reason": o.reason}
+            for o in self.occurrences
+            if o.state in ("rejected", "failed")
+        ]
 
     def rows(self) -> tuple[list[str], list[dict[str, Any]]]:
         """Columns and rows of `medsift sort --csv`: one row an occurrence."""

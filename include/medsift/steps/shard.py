@@ -16,8 +16,10 @@ from medsift.contracts import Leaf, Occurrence, Picture, Portion, SourceOutcome,
 from medsift.pictures.digests import link_near_duplicates
 from medsift.steps.context import Context, Summary
 from medsift.steps.extract import leaves_of
+from medsift.steps.header import RunHeader
+from medsift.steps.plan import scored_already
 from medsift.steps.profile import encoder_digests
-from medsift.steps.resources import peak_memory_mb
+from medsift.steps.resources import log_rate
 from medsift.steps.tables import read_rows, write_rows
 
 log = logging.getLogger(__name__)
@@ -33,20 +35,22 @@ def run(context: Context, batches: list[str], max_shard: int = MAX_SHARD) -> Sum
     Raises nothing of its own.
     """
     leaves = leaves_of(context)
-    outcomes, occurrences, prepared = _of_batches(context, batches)
-    outcomes = _complete(leaves, outcomes)
-    stored, stored_pictures = _of_unchanged(context, outcomes)
-    pictures = {picture.sha256: picture for picture in [*stored_pictures, *prepared]}
-    occurrences = _join_duplicates(leaves, [*stored, *occurrences], pictures)
-    linked = _link(context, occurrences, pictures)
-    outcomes = _told_by_occurrences(outcomes, occurrences)
-    portions = _portions(context, linked, max_shard)
-    _write(context, outcomes, occurrences, linked, portions)
+    with log_rate(log, STEP, "sources", len(leaves)) as rate:
+        outcomes, occurrences, prepared = _of_batches(context, batches)
+        outcomes = _without_passed_over(context, _complete(leaves, outcomes))
+        stored, stored_pictures = _of_unchanged(context, outcomes)
+        pictures = {picture.sha256: picture for picture in [*stored_pictures, *prepared]}
+        occurrences = _join_duplicates(leaves, [*stored, *occurrences], pictures)
+        linked = _link(context, occurrences, pictures)
+        outcomes = _told_by_occurrences(outcomes, occurrences)
+        portions = _portions(context, linked, max_shard)
+        _write(context, outcomes, occurrences, linked, portions)
+        rate.step(len(leaves))
     shards = {name: len(members) for name, members in portions.items() if not name.startswith(KNOWN)}
     lost = sorted({leaf.batch for leaf in leaves} - set(batches))
     log.info(
-        "%d occurrences of %d pictures; %d to embed in %d shards; batches that never finished: %s; peak %.0f MB",
-        len(occurrences), len(linked), sum(shards.values()), len(shards), ", ".join(lost) or "none", peak_memory_mb(),
+        "%d occurrences of %d pictures; %d to embed in %d shards; batches that never finished: %s",
+        len(occurrences), len(linked), sum(shards.values()), len(shards), ", ".join(lost) or "none",
     )  # fmt: skip
     return {
         "found": len(occurrences),
@@ -82,6 +86,15 @@ def _complete(leaves: list[Leaf], outcomes: list[SourceOutcome]) -> list[SourceO
             outcome or SourceOutcome(leaf.source, leaf.kind, "failed", "The batch it was in did not finish.")
         )
     return complete
+
+
+def _without_passed_over(context: Context, outcomes: list[SourceOutcome]) -> list[SourceOutcome]:
+    """By night without addresses that turned out unchanged and scored, as `plan` did it with files."""
+    if RunHeader.read(context.volume.run_header(context.run_id)).trigger != "nightly":
+        return outcomes
+    passed_over = scored_already(context, [outcome.source for outcome in outcomes if outcome.state == "unchanged"])
+    log.info("%d addresses passed over: unchanged and scored", len(passed_over))
+    return [outcome for outcome in outcomes if outcome.source not in passed_over]
 
 
 def _of_unchanged(context: Context, outcomes: list[SourceOutcome]) -> tuple[list[Occurrence], list[Picture]]:

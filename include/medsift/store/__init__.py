@@ -10,6 +10,7 @@ from medsift.store.records import (
     ModelSetRecord,
     Neighbour,
     RunRecord,
+    RunState,
     SourceVerdicts,
 )
 from medsift.store.schema import migrate
@@ -25,6 +26,7 @@ __all__ = [
     "ModelSetRecord",
     "Neighbour",
     "RunRecord",
+    "RunState",
     "SourceVerdicts",
     "Store",
     "migrate",

@@ -7,20 +7,35 @@ from sqlalchemy import Connection, text
 from medsift.store.bulk import stage
 from medsift.store.records import LabelRow, LabelsAdded
 
+# A picture rebuilt or reduced has a file whose digest is not its identity; where both are known, the identity counts.
+NAMED = """
+CREATE TEMPORARY TABLE named_pictures ON COMMIT DROP AS
+SELECT DISTINCT ON (name) name, sha256
+FROM (
+    SELECT s.sha256 AS name, p.sha256, 1 AS rank FROM staged_labels s JOIN pictures p ON p.sha256 = s.sha256
+    UNION ALL
+    SELECT s.sha256, p.sha256, 2 FROM staged_labels s JOIN pictures p ON p.stored_sha256 = s.sha256
+) candidates
+ORDER BY name, rank, sha256
+"""
 INSERT = """
 INSERT INTO labels (sha256, label, kind, labelled_by, labelled_at)
-SELECT sha256, label, kind, labelled_by, coalesce(labelled_at, clock_timestamp())
-FROM staged_labels JOIN pictures USING (sha256)
+SELECT n.sha256, s.label, s.kind, s.labelled_by, coalesce(s.labelled_at, clock_timestamp())
+FROM staged_labels s JOIN named_pictures n ON n.name = s.sha256
 ON CONFLICT (sha256, labelled_at, labelled_by) DO NOTHING
 """
 
 
 def add_labels(connection: Connection, rows: Iterable[LabelRow]) -> LabelsAdded:
-    """Store labels of known pictures; one with the same picture, person and time as a stored one is a repeat."""
+    """Store labels of known pictures; one with the same picture, person and time as a stored one is a repeat.
+
+    `sha256` of a row is the identity of a picture or the digest of its stored file.
+    """
     given = [(row.sha256, row.label, row.kind, row.labelled_by, row.labelled_at) for row in rows]
     stage(connection, "labels", ("sha256", "label", "kind", "labelled_by", "labelled_at"), given)
+    connection.execute(text(NAMED))
     unknown = connection.scalars(
-        text("SELECT DISTINCT sha256 FROM staged_labels LEFT JOIN pictures p USING (sha256) WHERE p IS NULL ORDER BY 1")
+        text("SELECT sha256 FROM staged_labels EXCEPT SELECT name FROM named_pictures ORDER BY 1")
     ).all()
     added = connection.execute(text(INSERT)).rowcount
     strangers = set(unknown)

@@ -21,7 +21,9 @@ from medsift.store.schema import LOCK
 from medsift.store.verdicts import VerdictKeys, publish_verdicts
 
 PICTURE_COLUMNS = tuple(field.name for field in fields(Picture))
-SOURCE_COLUMNS = ("id", "source", "kind", "state", "reason", "found", "document", "etag", "last_modified")
+SOURCE_COLUMNS = (
+    "id", "source", "kind", "state", "reason", "found", "document", "etag", "last_modified", "failed_digest",
+)  # fmt: skip
 OCCURRENCE_COLUMNS = tuple(field.name for field in fields(Occurrence) if field.name not in ("source", "candidate"))
 
 UPSERT_PICTURES = """
@@ -65,10 +67,11 @@ UNREAD_OF = {
 }
 UPSERT_SOURCES = """
 INSERT INTO sources AS s (id, source, kind, state, reason, found, document, etag, last_modified, extraction,
-                          run_id, first_seen, last_seen)
+                          failed_digest, failed_extraction, run_id, first_seen, last_seen)
 SELECT id, source, kind, state, reason, found,
        document, etag, last_modified,
-       CASE WHEN {unread_staged} THEN '' ELSE :extraction END, :run_id, :started_at, :started_at
+       CASE WHEN {unread_staged} THEN '' ELSE :extraction END,
+       failed_digest, CASE WHEN failed_digest = '' THEN '' ELSE :extraction END, :run_id, :started_at, :started_at
 FROM staged_sources ORDER BY id
 ON CONFLICT (id) DO UPDATE SET
     kind = CASE WHEN EXCLUDED.kind = '' THEN s.kind ELSE EXCLUDED.kind END,
@@ -80,6 +83,9 @@ ON CONFLICT (id) DO UPDATE SET
     last_modified = CASE WHEN {unread_now} THEN s.last_modified
                          ELSE EXCLUDED.last_modified END,
     extraction = CASE WHEN {unread_now} THEN s.extraction ELSE EXCLUDED.extraction END,
+    failed_digest = CASE WHEN EXCLUDED.state = 'unchanged' THEN s.failed_digest ELSE EXCLUDED.failed_digest END,
+    failed_extraction = CASE WHEN EXCLUDED.state = 'unchanged' THEN s.failed_extraction
+                             ELSE EXCLUDED.failed_extraction END,
     run_id = EXCLUDED.run_id,
     last_seen = EXCLUDED.last_seen
 WHERE (s.last_seen, coalesce(s.run_id, '')) <= (EXCLUDED.last_seen, EXCLUDED.run_id)
@@ -125,14 +131,16 @@ def source_id(source: str) -> str:
 
 
 def begin_run(connection: Connection, run: RunRecord) -> None:
-    """Record that a run publishes; begun again it keeps the time at which it began first."""
+    """Record that a run is at work; begun again it keeps the time at which it began first."""
     register_model_set(connection, ModelSetRecord(run.model_set, run.profile))
     connection.execute(
         text(
             "INSERT INTO runs (id, state, started_at, trigger, profile, model_set, prompt_set, settings)"
             " VALUES (:id, 'running', :started_at, :trigger, :profile, :model_set, :prompt_set,"
             " CAST(:settings AS jsonb))"
-            " ON CONFLICT (id) DO UPDATE SET state = 'running', finished_at = NULL"
+            " ON CONFLICT (id) DO UPDATE SET state = 'running', finished_at = NULL, counts = '{}',"
+            " trigger = EXCLUDED.trigger, profile = EXCLUDED.profile, model_set = EXCLUDED.model_set,"
+            " prompt_set = EXCLUDED.prompt_set, settings = EXCLUDED.settings"
         ),
         {
             "id": run.id,
@@ -155,6 +163,14 @@ def finish_run(connection: Connection, run_id: str, state: RunState, counts: Map
             " WHERE id = :id"
         ),
         {"id": run_id, "state": state, "counts": json.dumps(clean_json(counts))},
+    )
+
+
+def break_off_run(connection: Connection, run_id: str, state: RunState) -> None:
+    """Record that a run ended before its report; one that is not known or has ended stays as it is."""
+    connection.execute(
+        text("UPDATE runs SET state = :state, finished_at = clock_timestamp() WHERE id = :id AND state = 'running'"),
+        {"id": run_id, "state": state},
     )
 
 
@@ -287,4 +303,5 @@ def _source_row(outcome: SourceOutcome) -> tuple[Any, ...]:
         _document(outcome),
         outcome.etag,
         outcome.last_modified,
+        outcome.digest if outcome.state == "failed" else "",
     )

@@ -62,14 +62,15 @@ def known_sources(connection: Connection, names: Sequence[str]) -> dict[str, Kno
     """Those of the sources that are stored, by name as given."""
     by_id = {source_id(name): name for name in names}
     source = t.Source
-    columns = (source.id, source.document, source.etag, source.last_modified, source.state, source.extraction)
-    found = {}
-    for keys in _chunks(by_id):
-        for row in connection.execute(select(*columns).where(source.id.in_(keys))):
-            name = by_id[row.id]
-            known = KnownSource(name, row.document or "", row.etag, row.last_modified, row.state, row.extraction)
-            found[name] = known
-    return found
+    columns = (
+        source.id, func.coalesce(source.document, ""), source.etag, source.last_modified, source.state,
+        source.extraction, source.failed_digest, source.failed_extraction,
+    )  # fmt: skip
+    return {
+        by_id[key]: KnownSource(by_id[key], *values)
+        for keys in _chunks(by_id)
+        for key, *values in connection.execute(select(*columns).where(source.id.in_(keys)))
+    }
 
 
 def occurrences_of(connection: Connection, sources: Sequence[str]) -> list[Occurrence]:

@@ -27,7 +27,10 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class KnownSource:
-    """What the store remembers of a source; `extraction` is the digest of settings and code that read it."""
+    """What the store remembers of a source; `extraction` is the digest of settings and code that read it.
+
+    `failed_digest` and `failed_extraction` are those of its last reading, if that one failed and would again.
+    """
 
     source: str
     digest: str
@@ -35,6 +38,8 @@ class KnownSource:
     last_modified: str
     state: str
     extraction: str
+    failed_digest: str
+    failed_extraction: str
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class Store:
                 connection.invalidate()  # closes it for good, so that no pool keeps the lock alive
 
     def begin_run(self, run: RunRecord) -> None:
-        """Record a run that will publish; begun again it keeps the time at which it began first."""
+        """Record that a run is at work; begun again it keeps the time at which it began first."""
         with self._transaction() as connection:
             publish.begin_run(connection, run)
 
@@ -69,6 +69,11 @@ class Store:
         """Record how a run ended and what it counted."""
         with self._transaction() as connection:
             publish.finish_run(connection, run_id, state, counts)
+
+    def break_off_run(self, run_id: str, state: RunState) -> None:
+        """Record that a run ended before its report; one that is not known or has ended stays as it is."""
+        with self._transaction() as connection:
+            publish.break_off_run(connection, run_id, state)
 
     def publish_pictures(
         self,
@@ -169,7 +174,10 @@ class Store:
             return search.nearest(connection, encoder_digest, vector, limit)
 
     def add_labels(self, rows: Iterable[LabelRow]) -> LabelsAdded:
-        """Add people's labels; those of pictures that are not stored are left out and named in the answer."""
+        """Add people's labels; those of pictures that are not stored are left out and named in the answer.
+
+        `sha256` of a row is the identity of a picture or the digest of its stored file.
+        """
         with self._transaction() as connection:
             return labels.add_labels(connection, rows)
 

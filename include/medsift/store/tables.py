@@ -65,7 +65,7 @@ class ModelSet(Base):
 
 
 class Run(Base):
-    """A run, from its plan to its end."""
+    """A run, from its plan to its end: `done`; `failed` (a batch or a task was lost); `interrupted` at a terminal."""
 
     __tablename__ = "runs"
     __table_args__ = (
@@ -100,7 +100,8 @@ class Document(Base):
 class Source(Base):
     """A leaf source and its latest reading; `id` is the SHA-256 of its name, which may be too long for a unique index.
 
-    A failed try changes `state` and `reason` alone. `run_id` is the newest run that tried.
+    A failed try changes `state`, `reason` and what it failed on (`failed_digest` of the bytes, `failed_extraction`)
+    alone. `run_id` is the newest run that tried.
     """
 
     __tablename__ = "sources"
@@ -122,6 +123,8 @@ class Source(Base):
     etag: Mapped[str] = mapped_column(server_default="")
     last_modified: Mapped[str] = mapped_column(server_default="")
     extraction: Mapped[str] = mapped_column(server_default="")
+    failed_digest: Mapped[str] = mapped_column(server_default="")
+    failed_extraction: Mapped[str] = mapped_column(server_default="")
     run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"))
     first_seen: Mapped[datetime]
     last_seen: Mapped[datetime]

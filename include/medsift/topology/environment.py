@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from medsift.errors import StackError
+from medsift.settings import MARKER
 from medsift.topology.layout import ADMIN, StackLayout, StackSecrets
 
-MARKER = "MEDSIFT_STACK"  # every process of a stack carries its folder under this name
 LOOPBACK = "127.0.0.1"
 
 

@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medsift.topology.environment import LOOPBACK, MARKER
+from medsift.settings import MARKER
+from medsift.topology.environment import LOOPBACK
 
 PR_SET_PDEATHSIG = 1
 MAX_LOG_BYTES = 20 * 2**20

@@ -11,11 +11,12 @@ from typing import Any
 
 from medsift.errors import MedsiftError, StackError, UsageError
 from medsift.settings import Settings
-from medsift.steps import new_run_id
-from medsift.steps.expand import is_address
+from medsift.steps import break_off, new_run_id
+from medsift.steps.expand import expand, is_address
 from medsift.topology.airflow_client import AirflowClient
 from medsift.topology.layout import StackLayout
 from medsift.topology.permit import grant
+from medsift.topology.postgres import EmbeddedPostgres
 from medsift.topology.sample import Sample, ensure_sample, served
 from medsift.topology.stack import client, down, status, up
 from medsift.topology.state import choose_ports
@@ -102,7 +103,7 @@ def run_sources(settings: Settings, typed: Sequence[str], tell: Callable[[str], 
     """
     volume = Volume(settings.volume)
     volume.prepare()
-    sources = [_absolute(source) for source in typed] or _inbox(volume)
+    sources = [_absolute(source) for source in typed] or waiting(settings, volume)
     with running_stack(settings, tell) as airflow, _sample_unless(bool(sources), settings) as sample:
         if sample is not None:
             tell("the inbox is empty: sorting the sample")
@@ -111,7 +112,11 @@ def run_sources(settings: Settings, typed: Sequence[str], tell: Callable[[str], 
         grant(settings, run_id, [sample.host] if sample else [])
         airflow.unpause(DAG)
         airflow.trigger(DAG, airflow_run, {"sources": "\n".join(sample.sources if sample else sources)})
-        failure = _watch(airflow, airflow_run, show)
+        try:
+            failure = _watch(airflow, airflow_run, show)
+        except BaseException:
+            _stop(settings, airflow, airflow_run)
+            raise
     folder = volume.report(run_id)
     result = folder / "result.json"
     if not result.exists():
@@ -126,11 +131,10 @@ def _absolute(source: str) -> str:
     return source if is_address(source) else str(Path(source).expanduser().absolute())
 
 
-def _inbox(volume: Volume) -> list[str]:
-    """Inbox and watchlist as named sources, so that they are reported even where nothing changed."""
-    has_files = any(path.is_file() for path in volume.inbox.rglob("*"))
-    has_addresses = volume.watchlist.is_file() and volume.watchlist.stat().st_size > 0
-    return [str(volume.inbox)] * has_files + [str(volume.watchlist)] * has_addresses
+def waiting(settings: Settings, volume: Volume) -> list[str]:
+    """Inbox and watchlist, each if there is a source in it, as named ones: reported even where nothing changed."""
+    places = [str(place) for place in (volume.inbox, volume.watchlist) if place.exists()]
+    return [place for place in places if any(leaf.state != "empty" for leaf in expand(place, settings).leaves)]
 
 
 @contextmanager
@@ -148,25 +152,30 @@ def _watch(airflow: AirflowClient, run: str, show: Show) -> str:
     """Show the run until it ends; the sentence with which it failed, or nothing."""
     said: dict[tuple[str, int], dict[str, Any]] = {}
     silent_since: float | None = None
-    try:
-        while True:
-            try:
-                state = airflow.run_state(DAG, run)
-                instances = airflow.task_instances(DAG, run)
-                show(_step_states(airflow, run, instances, said))
-            except StackError:
-                silent_since = silent_since or time.monotonic()
-                if time.monotonic() - silent_since > PATIENCE_S:
-                    raise
-            else:
-                silent_since = None
-                if state in ("success", "failed"):
-                    return _failure(airflow, run, instances) if state == "failed" else ""
-            time.sleep(LOOK_EVERY_S)
-    except BaseException:
-        with suppress(StackError):
-            airflow.stop_run(DAG, run)
-        raise
+    while True:
+        try:
+            state = airflow.run_state(DAG, run)
+            instances = airflow.task_instances(DAG, run)
+            show(_step_states(airflow, run, instances, said))
+        except StackError:
+            silent_since = silent_since or time.monotonic()
+            if time.monotonic() - silent_since > PATIENCE_S:
+                raise
+        else:
+            silent_since = None
+            if state in ("success", "failed"):
+                return _failure(airflow, run, instances) if state == "failed" else ""
+        time.sleep(LOOK_EVERY_S)
+
+
+def _stop(settings: Settings, airflow: AirflowClient, airflow_run: str) -> None:
+    """Stop a run whose watching ended first, and record that it was interrupted."""
+    with suppress(StackError):
+        url = EmbeddedPostgres(StackLayout.of(Volume(settings.volume)).postgres).urls().task
+        # Before its tasks are killed: they would call it failed.
+        break_off(settings.model_copy(update={"database_url": url}), new_run_id(airflow_run), "interrupted")
+    with suppress(StackError):
+        airflow.stop_run(DAG, airflow_run)
 
 
 def _step_states(

@@ -98,7 +98,7 @@ def _start_supervisor(settings: Settings, layout: StackLayout) -> "subprocess.Po
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"MEDSIFT_VOLUME": str(settings.volume)},
+            env=os.environ | settings.options_as_environment() | {"MEDSIFT_VOLUME": str(settings.volume)},
             cwd="/",
             start_new_session=True,  # a Ctrl-C at the terminal is not its business
         )

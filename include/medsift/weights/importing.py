@@ -2,11 +2,13 @@
 
 import re
 import shutil
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 from medsift.errors import UsageError, WeightsError
 from medsift.volume import Volume, atomic_path, sha256_of_file
+from medsift.weights import PinnedFile
 from medsift.weights.local import Pin, pins, record
 from medsift.weights.published import published
 
@@ -15,19 +17,24 @@ DIGEST = re.compile("[0-9a-f]{64}")
 ENDINGS = (".pt", ".pth", ".bin", ".safetensors")
 
 
-def import_file(volume: Volume, name: str, path: Path, *, sha256: str = "", tag: str = "") -> Pin:
-    """Copy a file onto the volume as the weights `name` and pin it.
+def import_file(
+    volume: Volume, name: str, path: Path, *, sha256: str = "", tag: str = "", companions: Collection[str] = ()
+) -> Pin:
+    """Copy a file, or that of a folder which has the digest, onto the volume as the weights `name` and pin it.
 
     Published weights have their digest already; others need `sha256`, and may say whose training they are (`tag`).
+    `companions` name files beside it that belong to them: they are copied too, and pinned as they are.
     Raises `UsageError` for a missing or malformed digest, `WeightsError` with both digests for another file.
     """
-    pin = _pin(volume, name, path, sha256.lower(), tag)
-    target = pin.path(volume)
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(target) as temporary:
-            shutil.copyfile(path, temporary)
-            _require(temporary, path, pin)
+    pin, file = _pin(volume, name, path, sha256.lower(), tag, companions)
+    if not pin.path(volume).exists():
+        _copy(file, pin.path(volume), pin.files[0], name)
+    for companion in pin.companions:
+        source, target = file.with_name(companion.name), pin.path(volume, companion.name)
+        if source.is_file():
+            _require(source, source, companion, name)
+        if not target.exists():
+            _copy(source, target, companion, name)
     record(volume, pin)
     return pin
 
@@ -46,38 +53,71 @@ def import_known(volume: Volume, path: Path) -> list[Pin]:
 
 
 def _known_as(volume: Volume, path: Path) -> str:
-    for pin in pins(volume).values():
-        if path.name == pin.file:
-            return pin.name
+    named = [pin.name for pin in pins(volume).values() if path.name == pin.file]
+    if len(named) == 1:
+        return named[0]
     digest = sha256_of_file(path)
     return next((pin.name for pin in pins(volume).values() if pin.sha256 == digest), "")
 
 
-def _pin(volume: Volume, name: str, path: Path, sha256: str, tag: str) -> Pin:
-    if not path.is_file():
-        raise UsageError(f"{path} is not a file.")
+def _pin(volume: Volume, name: str, path: Path, sha256: str, tag: str, companions: Collection[str]) -> tuple[Pin, Path]:
+    if not path.exists():
+        raise UsageError(f"{path} is not there.")
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name of weights: letters, digits, points, hyphens and underscores.")
     if sha256 and not DIGEST.fullmatch(sha256):
         raise UsageError(f"{sha256!r} is no SHA-256: 64 digits from 0 to f.")
     known = pins(volume).get(name)
-    if known is not None and (not sha256 or sha256 == known.sha256):
-        return replace(known, tag=tag) if tag and name not in published() else known
-    if known is not None:
+    if known is not None and sha256 not in ("", known.sha256):
         raise WeightsError(f"The weights {name} are pinned with SHA-256 {known.sha256}, not {sha256}.")
+    if known is not None:
+        pin = replace(known, tag=tag) if tag and name not in published() else known
+        return pin, _weights_file(path, known.sha256)
     if not sha256:
         raise UsageError(
             f"medsift knows no digest of weights {name}.", "Say it with --sha256, as their author states it."
         )
-    if path.suffix not in ENDINGS:
-        raise UsageError(f"{path.name} is no file of weights: its name should end in {', '.join(ENDINGS)}.")
-    return Pin(name, path.name, path.stat().st_size, sha256, tag)
+    file = _weights_file(path, sha256)
+    if file.suffix not in ENDINGS:
+        raise UsageError(f"{file.name} is no file of weights: its name should end in {', '.join(ENDINGS)}.")
+    beside = tuple(_as_it_is(file.with_name(companion)) for companion in companions)
+    return Pin(name, file.name, file.stat().st_size, sha256, tag, beside), file
 
 
-def _require(copied: Path, path: Path, pin: Pin) -> None:
+def _weights_file(path: Path, sha256: str) -> Path:
+    """The file itself; of a folder the one file of weights, or the one of several that has the digest."""
+    if not path.is_dir():
+        return path
+    found = sorted(file for file in path.iterdir() if file.suffix in ENDINGS and file.is_file())
+    if not found:
+        raise UsageError(f"{path} has no file of weights: its name should end in {', '.join(ENDINGS)}.")
+    if len(found) == 1:
+        return found[0]
+    digests = {file: sha256_of_file(file) for file in found}
+    for file, digest in digests.items():
+        if digest == sha256:
+            return file
+    seen = ", ".join(f"{file.name} has {digest}" for file, digest in digests.items())
+    raise WeightsError(f"No file in {path} has the SHA-256 {sha256}: {seen}.", "None is used.")
+
+
+def _as_it_is(file: Path) -> PinnedFile:
+    return PinnedFile(file.name, file.stat().st_size, sha256_of_file(file))
+
+
+def _copy(source: Path, target: Path, pinned: PinnedFile, name: str) -> None:
+    if not source.is_file():
+        raise UsageError(f"{source} is missing, which belongs to the weights {name}.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
+        _require(temporary, source, pinned, name)
+
+
+def _require(copied: Path, source: Path, pinned: PinnedFile, name: str) -> None:
     digest = sha256_of_file(copied)
-    if digest != pin.sha256:
+    if digest != pinned.sha256:
         raise WeightsError(
-            f"{path} is not the file that is pinned as {pin.name}: its SHA-256 is {digest}, expected is {pin.sha256}.",
+            f"{source} is not the file that is pinned as {name}: its SHA-256 is {digest}, expected is {pinned.sha256}.",
             "It is not used.",
         )

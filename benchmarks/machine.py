@@ -1,0 +1,43 @@
+"""What machine a benchmark ran on, and the most it can compute: a large matrix product in each precision."""
+
+import os
+import platform
+import time
+from typing import Any
+
+from medsift.machine import processor_name, usable_cores
+
+SIZE = 2048
+SECONDS = 2.0
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores this process may use, memory in GB, and versions that decide about speed."""
+    import torch
+
+    return {
+        "processor": processor_name(),
+        "cores": usable_cores(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def matrix_limits() -> dict[str, float]:
+    """GFLOP a second (GOP for int8) of a 2048 x 2048 product, by precision."""
+    import torch
+
+    limits = {}
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16), ("int8", torch.int8)):
+        left, right = (torch.ones(SIZE, SIZE).to(dtype) for _ in range(2))
+        multiply = torch._int_mm if name == "int8" else torch.matmul
+        multiply(left, right)
+        count, begun = 0, time.perf_counter()
+        while (passed := time.perf_counter() - begun) < SECONDS:
+            multiply(left, right)
+            count += 1
+        limits[name] = round(2 * SIZE**3 * count / passed / 1e9, 1)
+    return limits

@@ -1,0 +1,183 @@
+"""How fast pictures of papers get their verdicts, against a plain pipeline in the same run.
+
+    python benchmarks/speed.py [--papers 20] [--pictures 13] [--folder DIR ...] [--profile P ...] [--engine E ...]
+                               [--json F]
+
+Makes papers of pictures from the folders, then measures, each in a process of its own: the straightforward pipeline
+(benchmarks/reference_pipeline.py), and medsift in each profile and engine. Imports and the loading of models are
+reported apart on both sides. `random-clip` is profile clip with random values of the true shapes: as fast, and no
+measure of accuracy.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from machine import machine, matrix_limits
+from made_papers import make_papers
+from processes import PeakMemory, parents, pss_mb, with_children
+
+SHARED = Path(__file__).parents[2] / "shared"
+FOLDERS = [SHARED / "originals", SHARED / "corpus"]
+PROFILES = ["random-clip", "lite"]
+REFERENCE = "reference"
+GOALS = {"random-clip": 8.0, "lite": 12.0}
+MEMORY_GOAL_MB = 1500
+
+
+def main() -> None:
+    """Measure everything asked for, print it, and write JSON where asked."""
+    arguments = parse_arguments()
+    if arguments.worker:
+        print(json.dumps(work(arguments)))
+        return
+    with tempfile.TemporaryDirectory(prefix="medsift-speed-") as scratch:
+        papers = Path(scratch) / "papers"
+        make_papers(papers, arguments.folder, arguments.papers, arguments.pictures)
+        document: dict[str, Any] = {"machine": machine(), "limit": matrix_limits()}
+        print(json.dumps(document, indent=1), flush=True)
+        document["reference"] = measured(papers, Path(scratch), REFERENCE, "")
+        document["runs"] = [
+            {"profile": profile, "engine": engine, **measured(papers, Path(scratch), profile, engine)}
+            for profile in arguments.profile
+            for engine in arguments.engine
+        ]
+    for run in document["runs"]:
+        run["ratio"] = run["pictures_per_second"] / document["reference"]["pictures_per_second"]
+    show(document)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line; `--worker` is one measurement in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--papers", type=int, default=20)
+    parser.add_argument("--pictures", type=int, default=13, help="in each paper")
+    parser.add_argument("--folder", type=Path, nargs="+", default=FOLDERS, help="where pictures are taken from")
+    parser.add_argument("--profile", nargs="+", default=PROFILES)
+    parser.add_argument("--engine", nargs="+", default=["torch_fp32", "auto"])
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def measured(papers: Path, scratch: Path, profile: str, engine: str) -> dict[str, Any]:
+    """One measurement, in a process that did nothing else before."""
+    command = [sys.executable, __file__, "--worker", profile, "--scratch", str(scratch), "--folder", str(papers)]
+    done = subprocess.run([*command, "--engine", engine], stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(f"{profile} {engine}: {json.dumps(found)}", flush=True)
+    return found
+
+
+def work(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Load, run over the papers, and say how long what took."""
+    (folder,) = arguments.folder
+    papers = sorted(folder.glob("*.pdf"))
+    begun = time.perf_counter()
+    if arguments.worker == REFERENCE:
+        run = reference_run()
+    else:
+        run = product_run(arguments.worker, arguments.engine[0], arguments.scratch)
+    loading_s = time.perf_counter() - begun
+    with PeakMemory(lambda: pss_mb(with_children({os.getpid()}, parents()))) as peak:
+        begun = time.perf_counter()
+        pictures, seconds_by_step, embed_peak_mb = run(papers)
+        seconds = time.perf_counter() - begun
+    return {
+        "pictures": pictures,
+        "pictures_per_second": pictures / seconds,
+        "seconds": seconds,
+        "loading_s": loading_s,
+        "seconds_by_step": seconds_by_step,
+        "peak_mb": peak.mb,
+        "embed_peak_mb": embed_peak_mb,
+    }
+
+
+def reference_run() -> Any:
+    """The plain pipeline, loaded."""
+    import pymupdf  # noqa: F401  imports are reported apart
+    import sklearn.cluster  # noqa: F401
+    from reference_pipeline import ReferencePipeline
+
+    pipeline = ReferencePipeline()
+
+    def run(papers: list[Path]) -> tuple[int, dict[str, float], float]:
+        with tempfile.TemporaryDirectory() as folder:
+            return pipeline.run(papers, Path(folder)), pipeline.seconds_by_step, 0.0
+
+    return run
+
+
+def product_run(profile_name: str, engine: str, scratch: Path) -> Any:
+    """medsift's own steps, its networks loaded and its prompts at hand."""
+    import random_profile  # noqa: F401  registers profile random-clip
+
+    from medsift.settings import Settings
+    from medsift.steps import cluster, embed, ensemble, extract, local_context, plan, preprocess, report, score, shard
+    from medsift.steps.profile import current_profile, prompted
+
+    settings = Settings.load({"profile": profile_name, "engine": engine, "volume": scratch / "volume"})
+    settings.volume.mkdir(exist_ok=True)
+    for tower in current_profile(settings).towers:
+        tower.prepare()
+    prompted(settings)
+
+    def run(papers: list[Path]) -> tuple[int, dict[str, float], float]:
+        sources, seconds = [str(paper) for paper in papers], {}
+        embed_peak = 0.0
+
+        def timed(step: str, *arguments: Any) -> Any:
+            begun = time.perf_counter()
+            done = steps[step](context, *arguments)
+            seconds[step] = seconds.get(step, 0.0) + time.perf_counter() - begun
+            return done
+
+        steps = {
+            "plan": plan.run, "extract": extract.run, "preprocess": preprocess.run, "shard": shard.run,
+            "embed": embed.run, "cluster": cluster.run, "score": score.run, "ensemble": ensemble.run,
+            "report": report.run,
+        }  # fmt: skip
+        with local_context(settings, sources) as context:
+            batches = [entry["batch"] for entry in timed("plan", sources, "cli")["batches"]]
+            for batch in batches:
+                timed("extract", batch)
+                timed("preprocess", batch)
+            planned = timed("shard", batches)
+            with PeakMemory(lambda: pss_mb(with_children({os.getpid()}, parents()))) as peak:
+                for entry in planned["shards"]:
+                    timed("embed", entry["shard"])
+            embed_peak = peak.mb
+            for step in ("cluster", "score", "ensemble", "report"):
+                timed(step)
+        return planned["pictures"], seconds, embed_peak
+
+    return run
+
+
+def show(document: dict[str, Any]) -> None:
+    """A table for people."""
+    reference = document["reference"]
+    print(f"\n{'':28}pictures/s   ratio  peak MB  of embed")
+    print(f"{'plain pipeline':28}{reference['pictures_per_second']:10.1f}     1.0{reference['peak_mb']:9.0f}")
+    for run in document["runs"]:
+        name = f"{run['profile']} {run['engine']}"
+        goal = GOALS.get(run["profile"])
+        met = "" if goal is None else f"  goal {goal:g}: {'met' if run['ratio'] >= goal else 'not met'}"
+        print(
+            f"{name:28}{run['pictures_per_second']:10.1f}{run['ratio']:8.1f}{run['peak_mb']:9.0f}"
+            f"{run['embed_peak_mb']:10.0f}{met}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Which engine runs a network here: measured once a machine, kept, and put to the self-test at every load."""
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from medsift.encoders._arrays import Floats
+from medsift.encoders._selftest import SelfTest, drawn_pictures
+from medsift.encoders._torch import device_name
+from medsift.encoders.engines import ENGINES, REFERENCE, Engine, Network
+from medsift.errors import SettingError, WeightsError
+from medsift.machine import machine_key, processor_name
+from medsift.settings import Settings
+from medsift.volume import write_atomically
+
+log = logging.getLogger(__name__)
+
+TRIAL_BATCH = 16  # the 64 pictures of the self-test in four parts: the first warms up, the fastest other counts
+
+
+@dataclass(frozen=True)
+class Running:
+    """A network on an engine; `pictures_per_second` as its self-test ran, 0 where it needed none."""
+
+    name: str
+    engine: Engine
+    pictures_per_second: float = 0.0
+
+
+class Chooser:
+    """Finds the engine of one network. `folder` keeps exports and choices, `self_test` the reference's features.
+
+    Without a folder nothing is kept: the reference runs on a CPU, since an export costs more than a small run saves.
+    """
+
+    def __init__(self, network: Network, settings: Settings, folder: Path | None, self_test: Path | None) -> None:
+        self._network, self._settings, self._folder = network, settings, folder
+        self._self_test = SelfTest(self_test) if self_test else None
+        self._device = device_name(settings.device)
+
+    def choose(self) -> Running:
+        """The engine of the settings; for `auto` the fastest that passes its self-test.
+
+        Raises `SettingError` for one that cannot run here, `WeightsError` where it fails.
+        """
+        wanted = self._settings.engine
+        if wanted != "auto":
+            if wanted not in ENGINES.names() or not ENGINES.get(wanted).runs_on(self._device):
+                raise SettingError("engine", wanted, f"auto, or one of {', '.join(self._possible())} on this machine")
+            return self._run(wanted)
+        for name in self._by_speed():
+            try:
+                return self._run(name)
+            except WeightsError as error:
+                log.warning("%s is not used: %s", name, error)
+        return self._run(REFERENCE)
+
+    def _possible(self) -> list[str]:
+        return [name for name in ENGINES.names() if ENGINES.get(name).runs_on(self._device)]
+
+    def _by_speed(self) -> list[str]:
+        names = [name for name in self._possible() if ENGINES.get(name).is_tried_on(self._device)]
+        if self._device == "cpu" and self._folder is None:
+            return []
+        if len(names) > 1:
+            rates = self._rates(names)
+            names = sorted((name for name in names if name in rates), key=lambda name: -rates[name])
+        return names
+
+    def _rates(self, names: list[str]) -> dict[str, float]:
+        """Pictures a second of each engine that works, as measured on this machine once."""
+        assert self._folder is not None  # noqa: S101  asked before
+        kept = self._folder / f"rates-{machine_key()}-{version('openvino')}-{version('torch')}.json"
+        if kept.exists():
+            known: dict[str, float] = json.loads(kept.read_text(encoding="utf-8"))["pictures_per_second"]
+            return known
+        rates = {}
+        for name in names:
+            try:
+                rates[name] = round(self._run(name).pictures_per_second, 1)
+            except WeightsError as error:
+                log.info("%s is not used: %s", name, error)
+        document = {"network": self._network.name, "processor": processor_name(), "pictures_per_second": rates}
+        write_atomically(kept, json.dumps(document, indent=1).encode() + b"\n")
+        log.info("%s, measured once on this machine (%s): %s pictures a second", *document.values())
+        return rates
+
+    def _run(self, name: str) -> Running:
+        """The engine loaded and tested."""
+        kind = ENGINES.get(name)
+        maker = _maker(name, self._device)
+        is_reference = maker == _maker(REFERENCE, "cpu")
+        if self._self_test is not None and not self._self_test.path.exists():
+            self._self_test.write(self._by_reference(), _maker(REFERENCE, "cpu"))
+        engine = kind.make(
+            self._network, device=self._device, batch_size=self._settings.batch_size, folder=self._folder
+        )
+        if self._self_test is None or (is_reference and self._self_test.is_made_by(maker)):
+            return Running(name, engine)
+        features, rate = _tried(engine, self._network.side)
+        self._self_test.require(features, self._network.name, maker, is_lower=kind.precision != "fp32")
+        return Running(name, engine, rate)
+
+    def _by_reference(self) -> Floats:
+        engine = ENGINES.get(REFERENCE).make(self._network, device="cpu", batch_size=TRIAL_BATCH, folder=None)
+        return engine.features(drawn_pictures(self._network.side))
+
+
+def _maker(name: str, device: str) -> str:
+    return f"{name} on {device}, torch {version('torch')}" + (
+        f", OpenVINO {version('openvino')}" if name.startswith("openvino") else ""
+    )
+
+
+def _tried(engine: Engine, side: int) -> tuple[Floats, float]:
+    """Features of the self-test's pictures, and pictures a second."""
+    pictures, parts, seconds = drawn_pictures(side), [], []
+    for start in range(0, len(pictures), TRIAL_BATCH):
+        begun = time.perf_counter()
+        parts.append(engine.features(pictures[start : start + TRIAL_BATCH]))
+        seconds.append(time.perf_counter() - begun)
+    return np.concatenate(parts), TRIAL_BATCH / min(seconds[1:])

@@ -1,0 +1,136 @@
+"""Engines: whichever runs a network, its vectors stay those of the reference, and a wrong one is not used."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+
+from medsift.encoders import View
+from medsift.encoders._running import Chooser
+from medsift.encoders._selftest import drawn_pictures
+from medsift.encoders._tower import NetworkTower
+from medsift.encoders.engines import ENGINES, REFERENCE, Network
+from medsift.errors import SettingError, WeightsError
+from medsift.settings import Settings
+
+SIDE = 48
+MOST_OFF = {"fp32": 1e-4, "bf16": 0.05, "int8": 0.05}  # of the length of a row
+
+
+def module():
+    """A convolution, a transformer's layer and a product: what the networks in use are made of."""
+    import torch
+
+    torch.manual_seed(5)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 64, 8, 8), torch.nn.ReLU(), torch.nn.Flatten(2),
+        torch.nn.TransformerEncoderLayer(36, 4, 128, batch_first=True), torch.nn.Flatten(1),
+        torch.nn.Linear(36 * 64, 32),
+    ).eval().requires_grad_(False)  # fmt: skip
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network("small", "ab" * 32, module, SIDE, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), 32)
+
+
+def cpu_engines():
+    return [name for name in ENGINES.names() if ENGINES.get(name).runs_on("cpu")]
+
+
+@pytest.mark.parametrize("name", cpu_engines())
+def test_every_engine_gives_the_features_of_the_reference(name, network, tmp_path):
+    pictures = drawn_pictures(SIDE)
+    options = {"device": "cpu", "batch_size": 24}
+    expected = ENGINES.get(REFERENCE).make(network, folder=None, **options).features(pictures)
+    first = ENGINES.get(name).make(network, folder=tmp_path, **options).features(pictures)
+    again = ENGINES.get(name).make(network, folder=tmp_path, **options).features(pictures)
+    assert (first.dtype, first.shape) == (np.float32, (64, 32))
+    off = np.linalg.norm(first - expected, axis=1) / np.linalg.norm(expected, axis=1)
+    assert off.max() < MOST_OFF[ENGINES.get(name).precision]
+    assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize("name", cpu_engines())
+def test_no_picture_is_no_row(name, network):
+    engine = ENGINES.get(name).make(network, device="cpu", batch_size=4, folder=None)
+    assert engine.features(np.zeros((0, SIDE, SIDE, 3), np.uint8)).shape == (0, 32)
+
+
+def test_a_kept_export_is_read_without_the_network(network, tmp_path):
+    from dataclasses import replace
+
+    ENGINES.get("openvino_fp32").make(network, device="cpu", batch_size=4, folder=tmp_path)
+
+    def gone():
+        raise AssertionError("the network was loaded again")
+
+    kept = ENGINES.get("openvino_fp32").make(replace(network, load=gone), device="cpu", batch_size=4, folder=tmp_path)
+    assert kept.features(drawn_pictures(SIDE)[:2]).shape == (2, 32)
+
+
+def test_auto_measures_once_a_machine_and_remembers(network, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    settings = Settings(volume=tmp_path, device="cpu")
+    chosen = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest").choose()
+    assert "measured once on this machine" in caplog.text
+    (kept,) = (tmp_path / "engines").glob("rates-*.json")
+    rates = json.loads(kept.read_text())["pictures_per_second"]
+    assert set(rates) <= set(cpu_engines()) and chosen.name == max(rates, key=rates.get)
+    caplog.clear()
+    again = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest").choose()
+    assert again.name == chosen.name
+    assert "measured once" not in caplog.text
+
+
+def test_a_precision_that_is_too_coarse_for_a_network_is_not_used(network, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("medsift.encoders._selftest.LEAST_COSINE", 1.1)
+    settings = Settings(volume=tmp_path, device="cpu")
+    chosen = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest").choose()
+    assert ENGINES.get(chosen.name).precision == "fp32"
+
+
+def test_an_altered_export_fails_its_self_test_and_the_reference_takes_its_place(network, tmp_path, caplog):
+    settings = Settings(volume=tmp_path, device="cpu")
+    chooser = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest")
+    chooser.choose()
+    for weights in (tmp_path / "engines").glob("openvino-*/model.bin"):
+        values = np.frombuffer(weights.read_bytes(), np.uint8).copy()
+        values[::7] ^= 0x55
+        weights.write_bytes(values.tobytes())
+    assert Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest").choose().name == REFERENCE
+    assert "is not used" in caplog.text
+
+
+def test_an_altered_export_of_a_named_engine_is_a_sentence(network, tmp_path):
+    settings = Settings(volume=tmp_path, device="cpu", engine="openvino_fp32")
+    chooser = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest")
+    chooser.choose()
+    (weights,) = (tmp_path / "engines").glob("openvino-fp32-*/model.bin")
+    values = np.frombuffer(weights.read_bytes(), np.uint8).copy()
+    values[: len(values) // 4 : 4] ^= 0x11
+    weights.write_bytes(values.tobytes())
+    with pytest.raises(WeightsError, match="openvino_fp32"):
+        chooser.choose()
+
+
+def test_an_engine_this_machine_has_not_is_a_setting_error_that_names_those_it_has(network):
+    settings = Settings(device="cpu", engine="torch_fp16")
+    with pytest.raises(SettingError, match=r"engine.*torch_fp16.*openvino_fp32.*torch_fp32"):
+        Chooser(network, settings, None, None).choose()
+
+
+def test_without_a_volume_nothing_is_kept_and_the_reference_runs(tmp_path):
+    tower = NetworkTower(
+        "small",
+        load=module,
+        weights_digest="cd" * 32,
+        views=(View(SIDE, "squash"),),
+        mean=(0.5, 0.5, 0.5),
+        deviation=(0.5, 0.5, 0.5),
+        width=32,
+        settings=Settings(volume=tmp_path / "none", device="cpu"),
+    )
+    assert tower.engine == REFERENCE
+    assert list(tmp_path.iterdir()) == []
