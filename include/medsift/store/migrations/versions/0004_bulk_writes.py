@@ -6,8 +6,8 @@ in common, to look up the one verdict that a vote refers to: each vote read them
 
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
