@@ -30,7 +30,7 @@ def without_time(document: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def sorted_world(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    settings = Settings.load({"volume": str(tmp_path_factory.mktemp("volume"))}, {})
+    settings = Settings.load({"volume": str(tmp_path_factory.mktemp("volume")), "engine": "torch_fp32"}, {})
     return sort(settings, small_world)
 
 
