@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -119,6 +121,18 @@ def test_an_engine_this_machine_has_not_is_a_setting_error_that_names_those_it_h
     settings = Settings(device="cpu", engine="torch_fp16")
     with pytest.raises(SettingError, match=r"engine.*torch_fp16.*openvino_fp32.*torch_fp32"):
         Chooser(network, settings, None, None).choose()
+
+
+def test_openvino_tells_nobody_of_its_use(tmp_path):
+    code = (
+        "import sys\n"
+        "from medsift.encoders.engines.openvino_engine import imported_silent\n"
+        "imported_silent()\n"
+        "assert sys.modules['openvino_telemetry'] is None\n"
+    )
+    surroundings = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    subprocess.run([sys.executable, "-c", code], env=surroundings, check=True, cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_volume_nothing_is_kept_and_the_reference_runs(tmp_path):

@@ -30,7 +30,7 @@ def without_time(document: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def sorted_world(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    settings = Settings.load({"volume": str(tmp_path_factory.mktemp("volume"))}, {})
+    settings = Settings.load({"volume": str(tmp_path_factory.mktemp("volume")), "engine": "torch_fp32"}, {})
     return sort(settings, small_world)
 
 
@@ -110,7 +110,14 @@ def test_killed_run_started_again_ends_with_the_rows_of_an_undisturbed_one(
 ) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "medsift.cli", "sort", str(small_world), "--out", str(out)]
-    command += ["--set", f"volume={tmp_path / 'var'}", "--json", str(tmp_path / "result.json")]
+    command += [
+        "--set",
+        "engine=torch_fp32",
+        "--set",
+        f"volume={tmp_path / 'var'}",
+        "--json",
+        str(tmp_path / "result.json"),
+    ]
     for delay in (1.5, 3.0, 4.5):
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         time.sleep(delay)

@@ -186,12 +186,19 @@ def test_a_lost_batch_leaves_the_others_published_and_the_run_red(settings: Sett
 
 def test_a_run_whose_task_fails_for_good_is_recorded_as_failed(settings: Settings, airflow: AirflowClient) -> None:
     run = "broken-step"
-    damaged = Volume(settings.volume).table(new_run_id(run), "embed", "9999.lite")
-    damaged.parent.mkdir(parents=True)
-    damaged.write_bytes(b"no vectors")
-    airflow.trigger(DAG, run, {"sources": "nothing.pdf"})
-    assert ended(airflow, run) == "failed"
-    assert states(airflow, run)["score"] == "failed"
+    pictures = settings.volume / "uploads" / run
+    make_pictures(pictures, 1)
+    kept = {file: file.read_bytes() for file in (settings.volume / "promptvectors").glob("*.npy")}
+    assert kept, "an earlier run kept its prompts as vectors"
+    try:
+        for file in kept:
+            file.write_bytes(b"no vectors")
+        airflow.trigger(DAG, run, {"sources": str(pictures)})
+        assert ended(airflow, run) == "failed"
+    finally:
+        for file, content in kept.items():
+            file.write_bytes(content)
+    assert "failed" in states(airflow, run).values()
     assert wait_until(lambda: state_of(settings, new_run_id(run)) == ("failed", True), 30.0)
 
 

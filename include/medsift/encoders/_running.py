@@ -64,9 +64,9 @@ class Chooser:
         return [name for name in ENGINES.names() if ENGINES.get(name).runs_on(self._device)]
 
     def _by_speed(self) -> list[str]:
-        names = [name for name in self._possible() if ENGINES.get(name).is_tried_on(self._device)]
         if self._device == "cpu" and self._folder is None:
             return []
+        names = [name for name in self._possible() if ENGINES.get(name).is_tried_on(self._device)]
         if len(names) > 1:
             rates = self._rates(names)
             names = sorted((name for name in names if name in rates), key=lambda name: -rates[name])

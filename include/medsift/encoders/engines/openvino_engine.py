@@ -4,6 +4,7 @@ A network is exported once and kept; from then on it loads in a fraction of a se
 used where the processor has instructions for them.
 """
 
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,8 +62,7 @@ class OpenVinoEngine:
     """A compiled model."""
 
     def __init__(self, model: "openvino.Model", precision: Precision, batch_size: int, width: int) -> None:
-        import openvino
-
+        openvino = imported_silent()
         can_bf16 = "bf16" in _capabilities()
         options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision != "fp32" and can_bf16 else "f32",
@@ -82,11 +82,18 @@ class OpenVinoEngine:
         return np.concatenate(outputs)
 
 
+def imported_silent() -> Any:
+    """The library, kept from telling its makers of its use, which it does at import through a package of its own."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # makes an import of it fail
+    import openvino
+
+    return openvino
+
+
 @cache
 def _capabilities() -> frozenset[str]:
     """Precisions this processor computes in, as engines are named."""
-    import openvino
-
+    openvino = imported_silent()
     told = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     names = {"FP32": "fp32", "BF16": "bf16", "INT8": "int8"}
     return frozenset(names[word] for word in told if word in names)
@@ -94,8 +101,7 @@ def _capabilities() -> frozenset[str]:
 
 def _model(network: Network, precision: Precision, folder: Path | None) -> "openvino.Model":
     """The network in OpenVINO's form: read from `folder`, where it is kept by form and version, or exported."""
-    import openvino
-
+    openvino = imported_silent()
     form = "int8" if precision == "int8" else "fp32"
     if folder is None:
         return _with_form(_exported(network), form)
@@ -110,7 +116,7 @@ def _model(network: Network, precision: Precision, folder: Path | None) -> "open
 
 def _exported(network: Network) -> "openvino.Model":
     """From torch by tracing; any number of pictures of the network's side."""
-    import openvino
+    openvino = imported_silent()
     import torch
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
@@ -124,7 +130,6 @@ def _exported(network: Network) -> "openvino.Model":
             traced = torch.jit.trace(standardised(network), example, check_trace=False)  # type: ignore[no-untyped-call]
     finally:
         torch.backends.mha.set_fastpath_enabled(has_shortcut)
-    # Straight to the front end: openvino.convert_model would do the same and report its use to its makers.
     reader = openvino.frontend.FrontEndManager().load_by_framework("pytorch")
     decoder = TorchScriptPythonDecoder(traced, example_input=example)  # has to outlive the conversion
     model = reader.convert(reader.load(decoder))
