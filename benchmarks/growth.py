@@ -35,7 +35,8 @@ import numpy as np
 
 from medsift.contracts import Leaf, Occurrence, Picture, SourceOutcome, Verdict, Vote
 from medsift.settings import Settings
-from medsift.steps import Context
+from medsift.steps import Context, plan, shard
+from medsift.steps.profile import current_profile, prompted
 from medsift.steps.resources import peak_memory_mb
 from medsift.steps.tables import read_rows, write_rows, write_vectors
 from medsift.store import EncodedVectors, RunRecord, Store, migrate
@@ -126,6 +127,8 @@ def measured(step: str, folder: Path) -> dict[str, float]:
     settings = Settings.load({"volume": str(folder / "var")}, {})
     store = TimedStore.open(url.read_text()) if step == "publish" else None
     context = Context(RUN, settings, Volume(settings.volume), store)
+    if store or step == "make":
+        plan.begin(context, "cli")  # names the run, in the database too
     began = time.perf_counter()
     if step == "make":
         make_run(context, int((folder / "size").read_text()))
@@ -151,10 +154,6 @@ def server(folder: Path) -> Iterator[Urls]:
 
 def make_run(context: Context, size: int) -> None:
     """The tables of a run of `size` pictures up to `shard`, the shards by the step itself, and vectors for them."""
-    from medsift.steps import plan, shard
-    from medsift.steps.profile import current_profile, prompted
-
-    plan.begin(context, "cli")
     prompted(context.settings)  # as `embed` does: the prompts' vectors are kept on the volume
     sources = math.ceil(size / PICTURES_A_SOURCE)
     batches = {f"{n:04d}": range(start, min(start + SOURCES_A_BATCH, sources))
@@ -283,17 +282,17 @@ def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def goals(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each goal with what was measured: {goal, value, limit, is_met}."""
-    rows = [row for row in document["steps"] if row["step"] not in UNJUDGED]
+    """Each goal with what was measured: {goal, value, limit, is_met}; both None for what these sizes do not tell."""
     slopes = [slope for step, slope in document["exponents"].items() if step not in UNJUDGED]
-    highest = {"exponent": max(slopes, default=math.nan), "peak_mb": max(row["peak_mb"] for row in rows)}
-    lowest = {name: document[name] for name in ("verdicts_per_second", "vectors_per_second")}
-    return [
-        *({"goal": name, "value": value, "limit": GOALS[name], "is_met": value <= GOALS[name]}
-          for name, value in highest.items()),
-        *({"goal": name, "value": value, "limit": GOALS[name], "is_met": value >= GOALS[name]}
-          for name, value in lowest.items()),
-    ]  # fmt: skip
+    peaks = [row["peak_mb"] for row in document["steps"] if row["step"] not in UNJUDGED]
+    values = {"exponent": max(slopes, default=None), "peak_mb": max(peaks)}
+    values |= {name: document[name] for name in ("verdicts_per_second", "vectors_per_second")}
+    found = []
+    for name, value in values.items():
+        limit, is_rate = GOALS[name], name.endswith("_per_second")
+        is_met = None if value is None else value >= limit if is_rate else value <= limit
+        found.append({"goal": name, "value": value, "limit": limit, "is_met": is_met})
+    return found
 
 
 def machine() -> dict[str, Any]:
@@ -314,8 +313,9 @@ def show(document: dict[str, Any]) -> None:
         print(f"{row['step']:<14}{row['pictures']:>10,}{row['seconds']:>10.2f}{rate:>12,.0f}{row['peak_mb']:>10,.0f}")
     print("exponents: " + ", ".join(f"{step} {slope:.2f}" for step, slope in document["exponents"].items()))
     for goal in document["goals"]:
-        met = "met" if goal["is_met"] else "NOT met"
-        print(f"{goal['goal']:<22}{goal['value']:>12,.2f}   goal {goal['limit']:>10,}   {met}")
+        met = {True: "met", False: "NOT met", None: "not measured"}[goal["is_met"]]
+        value = "-" if goal["value"] is None else f"{goal['value']:,.2f}"
+        print(f"{goal['goal']:<22}{value:>12}   goal {goal['limit']:>10,}   {met}")
 
 
 if __name__ == "__main__":

@@ -84,8 +84,8 @@ def test_no_voter_is_shown_more_pictures_than_a_shard_has(
 
 
 @pytest.fixture
-def new_store(new_database: Urls) -> Iterator[Store]:
-    """A store over a database of its own: publishing builds search indexes, which stay."""
+def new_store(database: Urls, new_database: Urls) -> Iterator[Store]:
+    """A store over an empty database of its own, copied of one just emptied: search indexes stay when rows go."""
     opened = Store.open(new_database.task)
     yield opened
     opened.close()
@@ -113,7 +113,6 @@ def test_what_a_run_decided_is_published_however_it_is_cut(
     assert stored == [replace(place, candidate=None) for place in decided.occurrences]
     with new_store.engine.connect() as connection:
         assert connection.scalars(text("SELECT sha256 FROM run_pictures ORDER BY 1")).all() == keys
-        assert connection.scalar(text("SELECT counts FROM runs")) == decided.counts()
 
 
 @pytest.mark.postgres

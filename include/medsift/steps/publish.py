@@ -11,7 +11,6 @@ from typing import TypeVar
 from medsift.contracts import Occurrence, Picture, Portion, SourceOutcome, Verdict, Vote
 from medsift.errors import StoreError
 from medsift.steps.context import Context, Summary
-from medsift.steps.counts import Counts
 from medsift.steps.header import RunHeader
 from medsift.steps.mirror import mirror_model_set, record_of
 from medsift.steps.plan import extraction_digest
@@ -48,7 +47,7 @@ def run(context: Context) -> Summary:
     if context.store is None:
         raise StoreError("There is no database to publish to.")
     portions, header = portions_of(context), RunHeader.read(context.volume.run_header(context.run_id))
-    total, counts = sum(portion.pictures for portion in portions), Counts()
+    total, sources, occurrences = sum(portion.pictures for portion in portions), 0, 0
     with context.store.exclusive(), log_rate(log, STEP, "pictures", total) as rate:
         _name_model_sets(context, context.store)
         for judged in _one_ahead(_judged(context, portion) for portion in portions):
@@ -59,12 +58,11 @@ def run(context: Context) -> Summary:
             context.progress(STEP, rate.step(len(judged.pictures)), total)
         for outcomes, places in _one_ahead(_sources(context)):
             context.store.publish_sources(context.run_id, outcomes, places, extraction_digest(context))
-            counts.add_sources(outcomes, places)
-        counted = counts.public()
+            sources, occurrences = sources + len(outcomes), occurrences + len(places)
         for name, digest in encoder_digests(context.settings).items():
             context.store.build_search_index(digest)
             log.info("search index of %s is up to date", name)
-    return {"pictures": total, "occurrences": counted["pictures"]["found"], "sources": counted["sources"]["given"]}
+    return {"pictures": total, "occurrences": occurrences, "sources": sources}
 
 
 def _name_model_sets(context: Context, store: Store) -> None:

@@ -1,18 +1,18 @@
 """What a run found and decided, in the shapes that people and scripts rely on (house contract of `sort`)."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from medsift import __version__
-from medsift.contracts import Assignment, Occurrence, Picture, SourceOutcome, Verdict, Vote
+from medsift.contracts import MEDICAL, NON_MEDICAL, Assignment, Occurrence, Picture, SourceOutcome, Verdict, Vote
 from medsift.steps.context import Context
-from medsift.steps.counts import Counts
 from medsift.steps.header import RunHeader
 from medsift.steps.portions import all_rows_of
 from medsift.steps.tables import read_rows
 
+SOURCE_STATES = ("done", "partial", "empty", "unchanged", "failed")
 OCCURRENCE_COLUMNS = ("source", "page", "caption")
 CLASSIFY_COLUMNS = (
     "path", "frame", "sha256", "state", "reason", "verdict", "probability", "confidence", "kind", "needs_review",
@@ -51,10 +51,22 @@ class RunResult:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Counts that add up as the contract says."""
-        counts = Counts()
-        counts.add_sources(self.sources, self.occurrences)
-        counts.add_verdicts(self.verdicts.values())
-        return counts.public()
+        states = Counter[str](outcome.state for outcome in self.sources)
+        found = Counter[str](occurrence.state for occurrence in self.occurrences)
+        labels = Counter[str](verdict.verdict for verdict in self.verdicts.values())
+        return {
+            "sources": {"given": len(self.sources), **{state: states[state] for state in SOURCE_STATES}},
+            "pictures": {
+                "found": len(self.occurrences),
+                "kept": found["kept"],
+                "exact_duplicates": found["exact_duplicate"],
+                "rejected": found["rejected"],
+                "failed": found["failed"],
+                "medical": labels[MEDICAL],
+                "non_medical": labels[NON_MEDICAL],
+                "to_review": sum(verdict.needs_review for verdict in self.verdicts.values()),
+            },
+        }
 
     def as_json(self) -> dict[str, Any]:
         """The document that `medsift sort --json` writes."""
