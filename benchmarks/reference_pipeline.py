@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from medsift.encoders._torch import declare_torchvision_operators
+
 PROMPTS = [
     "A diagnostic medical image such as an X-ray, MRI scan, CT scan, or ultrasound from a hospital",
     "A non-medical photograph such as landscapes, architecture, nature, animals, or everyday objects",
@@ -20,10 +22,12 @@ class ReferencePipeline:
     """CLIP ViT-B/32 and MobileNetV2 of random values (speed does not depend on them), loaded when it is made."""
 
     def __init__(self) -> None:
-        import open_clip
         import torch
-        import torchvision
         from random_profile import random_clip, random_cnn
+
+        declare_torchvision_operators()
+        import open_clip
+        import torchvision
 
         self.clip = random_clip("ViT-B-32-quickgelu")
         self.cnn = random_cnn("mobilenet_v2")
