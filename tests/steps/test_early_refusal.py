@@ -13,6 +13,7 @@ REFUSED = [
     ({"profile": "clip"}, WeightsError, "The weights ViT-B-32-quickgelu are not here. Fetch them with"),
     ({"profile": "clip", "clip_model": "foo"}, SettingError, "Setting clip_model = 'foo': allowed is a model that"),
     ({"cnn_model": "resnet50"}, WeightsError, "The weights resnet50 are not here. Fetch them with"),
+    ({"engine": "foo"}, SettingError, "Setting engine = 'foo': allowed is one of auto, openvino_bf16, "),
     ({"cnn_model": "foo"}, SettingError, "Setting cnn_model = 'foo': allowed is one of auto, efficientnet_b0, "),
 ]  # fmt: skip
 

@@ -67,15 +67,15 @@ class Chooser:
         if self._device == "cpu" and self._folder is None:
             return []
         names = [name for name in self._possible() if ENGINES.get(name).is_tried_on(self._device)]
-        if len(names) > 1:
-            rates = self._rates(names)
+        if self._folder is not None and len(names) > 1:
+            rates = self._rates(names, self._folder)
             names = sorted((name for name in names if name in rates), key=lambda name: -rates[name])
         return names
 
-    def _rates(self, names: list[str]) -> dict[str, float]:
+    def _rates(self, names: list[str], folder: Path) -> dict[str, float]:
         """Pictures a second of each engine that works, as measured on this machine once."""
-        assert self._folder is not None  # noqa: S101  asked before
-        kept = self._folder / f"rates-{machine_key()}-{version('openvino')}-{version('torch')}.json"
+        libraries = sorted({ENGINES.get(name).library for name in names})
+        kept = folder / f"rates-{machine_key()}-{'-'.join(map(version, libraries))}.json"
         if kept.exists():
             known: dict[str, float] = json.loads(kept.read_text(encoding="utf-8"))["pictures_per_second"]
             return known
@@ -112,9 +112,8 @@ class Chooser:
 
 
 def _maker(name: str, device: str) -> str:
-    return f"{name} on {device}, torch {version('torch')}" + (
-        f", OpenVINO {version('openvino')}" if name.startswith("openvino") else ""
-    )
+    library = ENGINES.get(name).library
+    return f"{name} on {device}, {library} {version(library)}"
 
 
 def _tried(engine: Engine, side: int) -> tuple[Floats, float]:

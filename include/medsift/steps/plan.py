@@ -89,12 +89,14 @@ def begin(context: Context, trigger: Trigger) -> None:
 def check_names(settings: Settings) -> None:
     """Raise the sentence about a wrong profile, encoder, prompt set or strategy now, before any work is done."""
     from medsift.encoders import CNN_ENCODERS, PROFILES
+    from medsift.encoders.engines import ENGINES
     from medsift.prompts import load_prompts
     from medsift.strategies import STRATEGIES
 
     allowed = {
         "profile": PROFILES.names(),
         "cnn_model": ["auto", *CNN_ENCODERS.names()],
+        "engine": ["auto", *ENGINES.names()],
         "strategy": STRATEGIES.names(),
     }
     for name, known in allowed.items():

@@ -51,6 +51,10 @@ class Kind(Protocol):
         """As in the setting `engine`."""
 
     @property
+    def library(self) -> str:
+        """The package whose version decides about its vectors and its speed."""
+
+    @property
     def precision(self) -> Precision:
         """In which most of the work is done."""
 

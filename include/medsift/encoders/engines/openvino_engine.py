@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class OpenVinoKind:
 
     name: str
     precision: Precision
+    library: ClassVar[str] = "openvino"
 
     def runs_on(self, device: str) -> bool:
         """On a CPU that computes in this precision."""
@@ -105,10 +106,9 @@ def _model(network: Network, precision: Precision, folder: Path | None) -> "open
     form = "int8" if precision == "int8" else "fp32"
     if folder is None:
         return _with_form(_exported(network), form)
-    kept = folder / f"openvino-{form}-{openvino.__version__.split('-')[0]}"
+    kept, in_fp32 = (folder / f"openvino-{each}-{openvino.__version__.split('-')[0]}" for each in (form, "fp32"))
     if not kept.exists():
-        base = folder / kept.name.replace(form, "fp32")
-        model = openvino.Core().read_model(base / "model.xml") if base.exists() else _exported(network)
+        model = openvino.Core().read_model(in_fp32 / "model.xml") if in_fp32.exists() else _exported(network)
         with atomic_folder(kept) as unfinished:
             openvino.save_model(_with_form(model, form), unfinished / "model.xml", compress_to_fp16=False)
     return openvino.Core().read_model(kept / "model.xml")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ class TorchKind:
     name: str
     precision: Precision
     devices: tuple[str, ...]
+    library: ClassVar[str] = "torch"
 
     def runs_on(self, device: str) -> bool:
         """Whether torch has it there in this precision."""
