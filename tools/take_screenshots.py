@@ -1,4 +1,4 @@
-"""Take the README's screenshots from a stack that is up: the grid of the last run, and a task's log.
+"""Take the README's screenshots from a stack that is up: the grid of the last run, and the log of its embed task.
 
     make up && .venv/bin/medsift stack run && python tools/take_screenshots.py
 
@@ -42,8 +42,8 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
         page = browser.new_page(viewport=SIZE)
         log_in(page, state.address, credentials)
-        save(page, f"{state.address}/dags/{DAG}", "grid.png")
-        save(page, f"{state.address}/dags/{DAG}/runs/{run}/tasks/ensemble", "log.png")
+        save(page, f"{state.address}/dags/{DAG}/runs/{run}", "grid.png")
+        save(page, f"{state.address}/dags/{DAG}/runs/{run}/tasks/embed/mapped/0", "log.png")
         browser.close()
 
 
@@ -66,8 +66,9 @@ def log_in(page: Page, address: str, credentials: dict[str, str]) -> None:
 
 
 def save(page: Page, url: str, name: str) -> None:
-    """Open a page, wait until it is quiet, save it."""
+    """Open a page, wait until it is quiet, save it with the mouse where no tooltip opens."""
     page.goto(url)
+    page.mouse.move(SIZE["width"] - 1, SIZE["height"] - 1)
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(3000)
     page.screenshot(path=OUT / name)
