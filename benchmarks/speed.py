@@ -120,6 +120,8 @@ def reference_run() -> Any:
 
 def product_run(profile_name: str, engine: str, scratch: Path) -> Any:
     """medsift's own steps, its networks loaded and its prompts at hand."""
+    import pandas  # noqa: F401  pyarrow imports it where it is installed; imports are reported apart
+    import pyarrow.parquet  # noqa: F401
     import random_profile  # noqa: F401  registers profile random-clip
 
     from medsift.settings import Settings

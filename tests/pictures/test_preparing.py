@@ -46,6 +46,15 @@ def test_the_thumbnail_is_a_small_upright_webp(workers, saved):
     assert not thumbnail.getexif()
 
 
+def test_a_large_jpeg_is_described_as_it_is_though_it_is_decoded_smaller(workers, saved):
+    path = saved("a.jpg", size=(2101, 1203))
+    (result,) = prepared(workers, path)
+    assert (result.width, result.height) == (2101, 1203)
+    whole = np.asarray(Image.open(path).convert("L").resize((256, 147)), dtype=float)
+    seen = np.asarray(Image.open(io.BytesIO(result.thumbnail)).convert("L").resize((256, 147)), dtype=float)
+    assert np.abs(whole - seen).mean() < 4
+
+
 @pytest.mark.parametrize(
     ("image", "reason"),
     [

@@ -9,7 +9,7 @@ from PIL import Image
 from medsift.pictures.decode import EXTENSIONS, normalised, open_picture
 from medsift.pictures.digests import identity_of_bytes, identity_of_pixels, perceptual_hash
 from medsift.pictures.quality import check_content, check_size
-from medsift.pictures.thumbnails import reduced_copy, thumbnail
+from medsift.pictures.thumbnails import SIDE, reduced, reduced_copy, thumbnail
 
 
 def prepare(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
@@ -21,17 +21,23 @@ def prepare(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[st
     opened = open_picture(data, arguments["max_pixels"])
     extension = EXTENSIONS[str(opened.format)]
     check_size(*opened.size, arguments["min_side"], arguments["max_aspect_ratio"])
+    width, height = opened.size
+    if not arguments["is_rebuilt"] and not arguments["copy_max_px"]:
+        opened.draft(None, (2 * SIDE, 2 * SIDE))
     image = normalised(opened)
+    if image.size != opened.size:  # it lay on its side
+        width, height = height, width
     check_content(image.getextrema())
+    small = reduced(image)
     copy = _copy(image, len(data), arguments["copy_max_px"], arguments["copy_quality"])
     facts = {
         "sha256": identity_of_pixels(opened) if arguments["is_rebuilt"] else identity_of_bytes(data),
-        "width": image.width,
-        "height": image.height,
+        "width": width,
+        "height": height,
         "extension": "jpg" if copy else extension,
-        "perceptual_hash": perceptual_hash(image),
+        "perceptual_hash": perceptual_hash(small),
     }
-    yield facts, thumbnail(image)
+    yield facts, thumbnail(small)
     if copy:
         yield {}, copy
 

@@ -7,18 +7,21 @@ from PIL import Image
 SIDE = 256  # pixels, longer side
 
 
-def thumbnail(image: Image.Image) -> bytes:
-    """WebP of at most 256 x 256 pixels, no metadata."""
+def reduced(image: Image.Image, max_side: int = SIDE) -> Image.Image:
+    """A copy whose longer side is at most `max_side` pixels."""
     small = image.copy()
-    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return _encoded(small, "WEBP", quality=80, method=2)
+    small.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return small
+
+
+def thumbnail(small: Image.Image) -> bytes:
+    """WebP of a reduced picture, no metadata; its fastest method, at a quarter more bytes than its best."""
+    return _encoded(small, "WEBP", quality=80, method=0)
 
 
 def reduced_copy(image: Image.Image, max_side: int, quality: int) -> bytes:
     """JPEG whose longer side is at most `max_side` pixels, no metadata."""
-    small = image.copy()
-    small.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return _encoded(small, "JPEG", quality=quality, optimize=True)
+    return _encoded(reduced(image, max_side), "JPEG", quality=quality, optimize=True)
 
 
 def _encoded(image: Image.Image, format_name: str, **options: int) -> bytes:

@@ -3,10 +3,14 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
 from medsift.errors import StoreError
+from medsift.machine import usable_cores
+from medsift.pictures.workers import Workers
+from medsift.sandbox import Limits
 from medsift.settings import Settings
 from medsift.store import Store
 from medsift.volume import Volume
@@ -56,11 +60,21 @@ class Context:
         """The context of a planned run, as any worker finds it: settings as the plan saved them."""
         return cls.opened(settings.of_run(Volume(settings.volume).run_settings(run_id)), run_id)
 
+    @cached_property
+    def workers(self) -> Workers:
+        """Warm child processes in which files are opened, one a core unless a setting says otherwise.
+
+        The same for all steps that run in this context: starting them and importing decoders costs a second.
+        """
+        return Workers(self.settings.num_workers or usable_cores(), Limits.of(self.settings))
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if "workers" in vars(self):
+            self.workers.close()
         if self.store is not None:
             self.store.close()

@@ -10,7 +10,7 @@ from medsift.contracts import Picture
 from medsift.pictures.batches import pixel_batches
 from medsift.steps.context import Context, Summary
 from medsift.steps.profile import current_profile, prompted
-from medsift.steps.resources import decoding_workers, log_rate
+from medsift.steps.resources import log_rate
 from medsift.steps.tables import read_rows, write_vectors
 
 log = logging.getLogger(__name__)
@@ -31,9 +31,9 @@ def run(context: Context, shard: str) -> Summary:
         log.info("%s runs on engine %s", tower.name, tower.engine)
     vectors: dict[str, list[NDArray[np.float32]]] = {encoder.name: [] for encoder in profile.encoders}
     embedded: list[str] = []
-    with log_rate(log, STEP, "pictures", len(pictures)) as rate, decoding_workers(context.settings) as workers:
+    with log_rate(log, STEP, "pictures", len(pictures)) as rate:
         batches = pixel_batches(
-            workers,
+            context.workers,
             ((p.sha256, context.volume.picture(p.sha256, p.extension)) for p in pictures),
             [asdict(view) for view in profile.views],
             context.settings.batch_size,

@@ -12,7 +12,7 @@ from medsift.sources import KINDS, Tools
 from medsift.sources.http import Door
 from medsift.steps.context import Context, Summary
 from medsift.steps.journal import Journal, digest_of
-from medsift.steps.resources import decoding_workers, log_rate
+from medsift.steps.resources import log_rate
 from medsift.steps.tables import read_rows, write_rows
 from medsift.volume import Volume
 
@@ -39,8 +39,8 @@ def run(context: Context, batch: str) -> Summary:
             outcome, occurrences = _extract_leaf(context, leaf, f"{batch}/{key}", sandbox)
             journal.record(key, source=(SourceOutcome, [outcome]), occurrences=(Occurrence, occurrences))
 
-    with log_rate(log, STEP, "sources", len(leaves)) as rate, decoding_workers(context.settings) as workers:
-        for _ in workers.map(do, enumerate(leaves)):
+    with log_rate(log, STEP, "sources", len(leaves)) as rate:
+        for _ in context.workers.map(do, enumerate(leaves)):
             context.progress(STEP, rate.step(), len(leaves))
     keys = [f"{number:06d}" for number in range(len(leaves))]
     outcomes = [row for key in keys for row in journal.rows(key, "source", SourceOutcome)]

@@ -9,7 +9,7 @@ from medsift.contracts import Occurrence, Picture
 from medsift.pictures.preparing import Job, Prepared, Rules, prepare_all
 from medsift.settings import Settings
 from medsift.steps.context import Context, Summary
-from medsift.steps.resources import decoding_workers, log_rate
+from medsift.steps.resources import log_rate
 from medsift.steps.result import where
 from medsift.steps.tables import read_rows, write_rows
 from medsift.volume import sha256_of_file
@@ -51,10 +51,9 @@ def _prepared(context: Context, found: list[Occurrence]) -> Iterator[tuple[Occur
         for occurrence in found
         if occurrence.candidate
     ]
-    with decoding_workers(settings) as workers:
-        done = prepare_all(workers, jobs, _rules(settings))
-        for occurrence in found:
-            yield occurrence, next(done) if occurrence.candidate else None
+    done = prepare_all(context.workers, jobs, _rules(settings))
+    for occurrence in found:
+        yield occurrence, next(done) if occurrence.candidate else None
 
 
 def _size_kind(occurrence: Occurrence) -> str:

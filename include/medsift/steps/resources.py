@@ -1,4 +1,4 @@
-"""What steps share about the machine: workers, limits of child processes, rate and memory for the log."""
+"""What steps share about the machine: rate and memory for the log."""
 
 import logging
 import resource
@@ -6,17 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from medsift.machine import usable_cores
-from medsift.pictures.workers import Workers
-from medsift.sandbox import Limits
-from medsift.settings import Settings
-
-
-def decoding_workers(settings: Settings) -> Workers:
-    """Warm child processes in which files are opened, one a core unless a setting says otherwise."""
-    count = settings.num_workers or usable_cores()
-    return Workers(count, Limits.of(settings))
 
 
 def peak_memory_mb() -> float:
