@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import make_url
 
@@ -16,6 +17,9 @@ from medsift.store import Store, migrate
 from medsift.store.roles import OWNER, autocommit, ensure_database
 from medsift.store.tables import Base
 from medsift.topology.postgres import EmbeddedPostgres, Urls
+
+hypothesis.settings.register_profile("unhurried", deadline=None)  # machines are noisy: no test is a matter of time
+hypothesis.settings.load_profile("unhurried")
 
 NUMBERS = itertools.count(1)
 CORPUS = Path(__file__).parents[2] / "shared"

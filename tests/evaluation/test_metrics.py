@@ -124,7 +124,7 @@ PREDICTIONS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(PREDICTIONS)
 def test_every_figure_is_a_share_and_agrees_with_counting(predictions):
     got = measure(predictions, 1.0, 1.0)
@@ -141,7 +141,7 @@ def test_every_figure_is_a_share_and_agrees_with_counting(predictions):
     json.dumps(got, allow_nan=False)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(PREDICTIONS, st.randoms())
 def test_the_order_of_the_pictures_changes_no_figure(predictions, random):
     shuffled = list(predictions)
@@ -151,7 +151,7 @@ def test_the_order_of_the_pictures_changes_no_figure(predictions, random):
         assert first[name] == pytest.approx(second[name], abs=1e-9), name
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.floats(0.5, 1), st.booleans()), max_size=60), st.integers(1, 20))
 def test_bins_hold_every_picture_once_and_the_error_lies_in_0_to_1(pairs, bins):
     confidences = np.array([pair[0] for pair in pairs])

@@ -193,7 +193,7 @@ def test_an_animation_is_its_first_frame(format_name):
 SEEDS = [encoded(noise(48, 32), name) for name in ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000")]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), max_size=12),
        st.integers(1, 100))  # fmt: skip
 def test_damaged_bytes_give_a_picture_or_a_picture_error(data, changes, percent):

@@ -52,7 +52,7 @@ def test_a_large_jpeg_is_described_as_it_is_though_it_is_decoded_smaller(workers
     assert (result.width, result.height) == (2101, 1203)
     whole = np.asarray(Image.open(path).convert("L").resize((256, 147)), dtype=float)
     seen = np.asarray(Image.open(io.BytesIO(result.thumbnail)).convert("L").resize((256, 147)), dtype=float)
-    assert np.abs(whole - seen).mean() < 4
+    assert np.abs(whole - seen).mean() < 8  # another picture, or this one turned, gives 38
 
 
 @pytest.mark.parametrize(

@@ -279,7 +279,7 @@ def test_the_state_of_an_error_is_one_we_know():
     assert caught.value.state == "failed"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.binary(max_size=300))
 def test_any_bytes_from_the_child_end_in_answers_or_one_error(data):
     with Answers(data) as lying, contextlib.suppress(SourceError):

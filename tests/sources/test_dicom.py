@@ -226,7 +226,7 @@ BREAKABLE = ("Rows", "NumberOfFrames", "WindowCenter", "RescaleSlope", "BitsStor
 secrets = st.text(string.ascii_uppercase + string.digits, min_size=6, max_size=12).map(lambda text: f"ZQ{text}")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=secrets, codes=st.sets(st.sampled_from(CODES)), broken=st.sets(st.sampled_from(BREAKABLE), max_size=2),
        syntax=st.sampled_from([None, "secret"]))  # fmt: skip
 def test_no_identifying_value_appears_in_anything_that_comes_out(
@@ -262,7 +262,7 @@ def test_no_identifying_value_appears_in_anything_that_comes_out(
 CT = (FILES / "CT_small.dcm").read_bytes()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(132, 6000), st.integers(0, 255)), max_size=10), st.integers(200, len(CT)))
 def test_damaged_files_end_in_pictures_or_reasons(tmp_path, tools, changes, length):
     data = bytearray(CT[:length])

@@ -310,7 +310,7 @@ def test_garbage_for_an_answer_is_reported(site, door, answer):
         door.get(raw(site, "/", answer))
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200), st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 302 Found\r\nLocation: "]))
 def test_whatever_a_server_sends_the_door_raises_only_its_own_errors(site, tail, head):
     with contextlib.suppress(MedsiftError):

@@ -59,7 +59,7 @@ def disguised(draw):
 
 @pytest.mark.usefixtures("numeric_names_only")
 @hypothesis_settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(disguised())
 def test_no_spelling_of_a_private_address_is_connected_to(connections, url):

@@ -41,7 +41,7 @@ PAGES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(PAGES)
 def test_extract_raises_only_errors_of_medsift(site, tools, page):
     url = site.page(page)
@@ -52,7 +52,7 @@ def test_extract_raises_only_errors_of_medsift(site, tools, page):
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(PAGES, st.sampled_from(["", "utf-8", "hex", "utf-16", "idna", "punycode", "\udcff"]))
 def test_no_page_breaks_the_reader_itself(page, charset):
     arguments = {"url": "http://example.org/a/b.html", "charset": charset, "limit": 50}

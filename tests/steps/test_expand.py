@@ -115,7 +115,7 @@ def test_pipe_is_refused_and_never_opened(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=40))
-@hypothesis_settings(deadline=None, max_examples=200)
+@hypothesis_settings(max_examples=200)
 def test_nothing_that_can_be_typed_raises(typed: str) -> None:
     text = "x" + typed.replace("/", "_")  # below the present folder, so that no real disk is searched
     assert all(leaf.state in ("new", "failed", "empty") for leaf in expand(text, SETTINGS).leaves)

@@ -23,7 +23,7 @@ occurrences = st.builds(
 
 
 @given(rows=st.lists(occurrences, max_size=5))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_occurrences_are_read_as_they_were_written(rows: list[Occurrence], tmp_path_factory) -> None:
     path = tmp_path_factory.mktemp("tables") / "rows.parquet"
     write_rows(path, Occurrence, rows)

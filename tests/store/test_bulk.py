@@ -13,9 +13,7 @@ from medsift.store.bulk import clean, copy
 
 pytestmark = pytest.mark.postgres
 WILD = st.text(st.characters(codec=None), max_size=40)
-LOOSE = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+LOOSE = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @LOOSE
