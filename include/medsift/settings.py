@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
@@ -157,9 +157,10 @@ class Settings(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError("a time zone such as UTC or Europe/Berlin")
-        return ZoneInfo(value).key
+        try:
+            return ZoneInfo(value).key  # a list of all zones takes a walk over their files, at every load
+        except (KeyError, ValueError, OSError):  # as it comes to be unknown, a bad name or no file of a zone
+            raise ValueError("a time zone such as UTC or Europe/Berlin") from None
 
     @field_validator("volume", "prompts_dir")
     @classmethod
