@@ -1,5 +1,6 @@
 """Runs as Airflow's tasks do them, with the rows that they leave in Postgres."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -93,6 +94,16 @@ def test_a_run_that_is_planned_anew_is_recorded_with_its_new_prompts_and_first_s
     assert first.started_at == second.started_at
     assert first.prompt_set != second.prompt_set
     assert second[2] == "basic"
+
+
+@pytest.mark.usefixtures("inbox", "store")
+def test_a_task_tells_how_long_its_step_took(load):
+    begun = time.monotonic()
+    planned = plan_run(load(), new_run_id("one"), ["."], "on_demand")
+    sharded = run_step(load(), new_run_id("one"), "shard", batches=[])
+    passed = time.monotonic() - begun
+    assert planned["step_seconds"] > 0
+    assert 0.9 * passed - 0.1 < planned["step_seconds"] + sharded["step_seconds"] < passed + 0.02
 
 
 @pytest.mark.usefixtures("inbox")

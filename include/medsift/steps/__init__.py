@@ -5,10 +5,12 @@ Python API, a whole run in this process:
     with local_context(Settings.load(), sources) as context:
         result = sort_sources(context, sources)
 
-Workers of Airflow call `plan_run` and `run_step`, one task at a time, and find everything else on the volume.
+Workers of Airflow call `plan_run` and `run_step`, one task at a time, and find everything else on the volume. The
+summaries of both carry `step_seconds`: what the step itself took, with what it had to load and open.
 """
 
 import importlib
+import time
 from typing import Any
 
 from medsift.settings import Settings
@@ -27,13 +29,18 @@ def plan_run(settings: Settings, run_id: str, sources: list[str], trigger: Trigg
     """Step `plan` as a task: resolves sources, writes the run's settings, names its batches."""
     from medsift.steps import plan
 
+    begun = time.monotonic()
     plan.check_encoders(settings)
     with Context.opened(settings, run_id) as context:
-        return plan.run(context, sources, trigger)
+        return _timed(plan.run(context, sources, trigger), begun)
 
 
 def run_step(settings: Settings, run_id: str, step: str, **arguments: Any) -> Summary:
     """Any later step as a task of a planned run; `settings` give the volume and the secrets, the run the rest."""
+    begun = time.monotonic()
     with Context.of_run(settings, run_id) as context:
-        summary: Summary = importlib.import_module(f"medsift.steps.{step}").run(context, **arguments)
-        return summary
+        return _timed(importlib.import_module(f"medsift.steps.{step}").run(context, **arguments), begun)
+
+
+def _timed(summary: Summary, begun: float) -> Summary:
+    return summary | {"step_seconds": round(time.monotonic() - begun, 2)}
