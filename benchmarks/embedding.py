@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from medsift.encoders import Pixels, View
+from medsift.machine import usable_cores
 from medsift.pictures.batches import PixelBatch, pixel_batches
+from medsift.pictures.workers import Workers
+from medsift.sandbox import Limits
 from medsift.settings import Settings
-from medsift.steps.resources import decoding_workers
 
 Stored = Sequence[tuple[str, Path]]  # identity and file
 Encode = Callable[[Mapping[int, Pixels]], Any]
@@ -61,7 +63,7 @@ def ready_batch(pictures: Stored, views: Sequence[View], settings: Settings) -> 
 
 def _decoded(pictures: Stored, views: Sequence[View], settings: Settings) -> Iterator[PixelBatch]:
     """Batches for ever: the pictures over and over."""
-    with decoding_workers(settings) as workers:
+    with Workers(settings.num_workers or usable_cores(), Limits.of(settings)) as workers:
         yield from pixel_batches(
             workers, itertools.cycle(pictures), [asdict(view) for view in views], settings.batch_size,
             settings.max_pixels,

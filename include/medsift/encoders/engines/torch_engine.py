@@ -53,29 +53,62 @@ class TorchEngine:
         self._width, self._batch_size = network.width, batch_size
         self._device = torch.device(device)
         self._lower = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(precision)
+        self._copying = torch.cuda.Stream(self._device) if device == "cuda" else None
         if device == "cpu":
             torch.set_num_threads(usable_cores())
+        elif precision == "fp32":
+            torch.backends.cudnn.allow_tf32 = False  # on by default for convolutions, with 10 bits of 23
         module = standardised(network).to(self._device)
+        if self._lower is not None:
+            keep_lowered(module, self._lower)
         # Channels last is the layout that convolves fastest, and the one that pixels come in.
         self._module: torch.nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def features(self, pixels: Pixels) -> Floats:
-        """Batches are queued one after the other and waited for at the end, so that a GPU never idles between."""
+        """Batches are queued one after the other and waited for at the end: a GPU computes one while the next comes."""
         import torch
 
-        outputs = []
-        with torch.inference_mode(), torch.autocast(self._device.type, self._lower, enabled=self._lower is not None):
-            for start in range(0, len(pixels), self._batch_size):
-                batch = torch.from_numpy(np.ascontiguousarray(pixels[start : start + self._batch_size]))
-                outputs.append(self._module(self._moved(batch)))
-            rows = torch.cat(outputs) if outputs else torch.zeros(0, self._width)
-            features: Floats = rows.float().cpu().numpy()
+        starts = range(0, len(pixels), self._batch_size)
+        outputs = [self.forward(self.moved(pixels[start : start + self._batch_size])) for start in starts]
+        rows = torch.cat(outputs) if outputs else torch.zeros(0, self._width)
+        features: Floats = rows.float().cpu().numpy()
         return features
 
-    def _moved(self, batch: "torch.Tensor") -> "torch.Tensor":
-        if self._device.type == "cpu":
+    def moved(self, pixels: Pixels) -> "torch.Tensor":
+        """A batch on the device. On a GPU the copy goes beside what is being computed there."""
+        import torch
+
+        batch = torch.from_numpy(np.ascontiguousarray(pixels))
+        if self._copying is None:
             return batch
-        return batch.pin_memory().to(self._device, non_blocking=True)
+        with torch.cuda.stream(self._copying):
+            there = batch.pin_memory().to(self._device, non_blocking=True)
+        computing = torch.cuda.current_stream(self._device)
+        computing.wait_stream(self._copying)
+        there.record_stream(computing)  # else its memory could be given away before the network has read it
+        return there
+
+    def forward(self, batch: "torch.Tensor") -> "torch.Tensor":
+        """The network over a batch on the device; on a GPU queued, not waited for."""
+        import torch
+
+        with torch.inference_mode(), torch.autocast(self._device.type, self._lower, enabled=self._lower is not None):
+            features: torch.Tensor = self._module(batch)
+        return features
+
+
+def keep_lowered(module: "torch.nn.Module", precision: "torch.dtype") -> None:
+    """Round the weights of products and convolutions once, as autocast would at every pass.
+
+    It remembers rounded weights only while they are trained and only for one pass; the vectors are the same.
+    """
+    import torch
+
+    for part in module.modules():
+        if isinstance(part, (torch.nn.Linear, torch.nn.Conv2d)):
+            part.to(precision)
+        elif isinstance(part, torch.nn.MultiheadAttention) and part.in_proj_weight is not None:
+            part.in_proj_weight.data = part.in_proj_weight.data.to(precision)
 
 
 def standardised(network: Network) -> "torch.nn.Module":
