@@ -6,7 +6,7 @@ Brings up a stack of its own in a temporary folder, sorts the sample, then that 
 (profile lite), and stops it. Each task tells in its summary how many seconds its step took, with what the step had to
 load. The critical path is the chain of tasks that decided when the run ended: what a task depends on, or what held the
 slot it waited for (benchmarks/critical_path.py). The first run finds Airflow's workers cold. Small pictures are the
-harder case: less work, the same tasks. 10,000 pictures take about ten minutes on two cores.
+harder case: less work, the same tasks.
 """
 
 import argparse
