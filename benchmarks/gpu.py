@@ -23,7 +23,7 @@ from cards import known_card
 from drawn_files import draw_files
 from embedding import Stored, decoding_rate, pictures_per_second, ready_batch, stored_to_vector_rate
 from engines import CLIP, SIDE, WORK, networks
-from machine import machine, matrix_limits
+from machine import machine, matrix_limit
 
 from medsift.encoders import View
 from medsift.encoders.engines import ENGINES
@@ -137,7 +137,7 @@ def limit_of(device: str, precision: str, batch: int) -> dict[str, Any]:
     """The most pictures a second that the device could pass through the network, and where that is known from."""
     work = WORK[CLIP] * 1e9
     if device == "cpu":
-        gflops = matrix_limits()[precision]
+        gflops = matrix_limit(precision)
         by_products = gflops * 1e9 / work
         return {"source": "a large matrix product, measured here", "tflops": gflops / 1000,
                 "by_products": round(by_products, 1), "by_memory": None,

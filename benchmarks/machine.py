@@ -27,17 +27,20 @@ def machine() -> dict[str, Any]:
 
 
 def matrix_limits() -> dict[str, float]:
-    """GFLOP a second (GOP for int8) of a 2048 x 2048 product, by precision."""
+    """`matrix_limit` of each precision."""
+    return {precision: matrix_limit(precision) for precision in ("fp32", "bf16", "int8")}
+
+
+def matrix_limit(precision: str) -> float:
+    """GFLOP a second (GOP for int8) of a 2048 x 2048 product."""
     import torch
 
-    limits = {}
-    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16), ("int8", torch.int8)):
-        left, right = (torch.ones(SIZE, SIZE).to(dtype) for _ in range(2))
-        multiply = torch._int_mm if name == "int8" else torch.matmul
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.int8}[precision]
+    left, right = (torch.ones(SIZE, SIZE).to(dtype) for _ in range(2))
+    multiply = torch._int_mm if precision == "int8" else torch.matmul
+    multiply(left, right)
+    count, begun = 0, time.perf_counter()
+    while (passed := time.perf_counter() - begun) < SECONDS:
         multiply(left, right)
-        count, begun = 0, time.perf_counter()
-        while (passed := time.perf_counter() - begun) < SECONDS:
-            multiply(left, right)
-            count += 1
-        limits[name] = round(2 * SIZE**3 * count / passed / 1e9, 1)
-    return limits
+        count += 1
+    return round(2 * SIZE**3 * count / passed / 1e9, 1)
