@@ -99,7 +99,7 @@ def measured(device: str, engine_name: str, wanted: argparse.Namespace) -> dict[
     bottleneck = min(PARTS, key=lambda part: rates[part])
     most = limit["pictures_per_second"]
     return {
-        "pictures_per_second": {part: round(rate, 1) for part, rate in rates.items()},
+        "pictures_per_second": {part: round(rate, 3) for part, rate in rates.items()},
         "transfer_gb_per_second": round(rates["transfer"] * PIXEL_BYTES / 1e9, 2),
         "limit": limit,
         "forward_share_of_limit": round(rates["forward"] / most, 3) if most else None,
