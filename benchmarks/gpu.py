@@ -140,8 +140,8 @@ def limit_of(device: str, precision: str, batch: int) -> dict[str, Any]:
         gflops = matrix_limit(precision)
         by_products = gflops * 1e9 / work
         return {"source": "a large matrix product, measured here", "tflops": gflops / 1000,
-                "by_products": round(by_products, 1), "by_memory": None,
-                "pictures_per_second": round(by_products, 1)}  # fmt: skip
+                "by_products": round(by_products, 3), "by_memory": None,
+                "pictures_per_second": round(by_products, 3)}  # fmt: skip
     import torch
 
     name = torch.cuda.get_device_name()
@@ -151,8 +151,8 @@ def limit_of(device: str, precision: str, batch: int) -> dict[str, Any]:
         return {"source": source, "tflops": None, "by_products": None, "by_memory": None, "pictures_per_second": None}
     by_products = card.tflops * 1e12 / work
     by_memory = card.gb_per_second * 1e9 / (PIXEL_BYTES + WEIGHTS_BYTES / batch)
-    return {"source": f"data sheet of {name}", "tflops": card.tflops, "by_products": round(by_products, 1),
-            "by_memory": round(by_memory, 1), "pictures_per_second": round(min(by_products, by_memory), 1)}  # fmt: skip
+    return {"source": f"data sheet of {name}", "tflops": card.tflops, "by_products": round(by_products, 3),
+            "by_memory": round(by_memory, 3), "pictures_per_second": round(min(by_products, by_memory), 3)}  # fmt: skip
 
 
 def goals(document: dict[str, Any]) -> list[dict[str, Any]]:
