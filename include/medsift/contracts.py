@@ -160,10 +160,10 @@ class Portion:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What stands around a picture: captions and nearby words of all its places, tags of the first that has any."""
+    """What stands around a picture: captions of all its places, a line each, tags of the first that has any."""
 
     sha256: str
-    words: str
+    captions: str
     tags: dict[str, str] = field(default_factory=dict)
 
 

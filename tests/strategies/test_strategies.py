@@ -128,3 +128,10 @@ def test_every_strategy_gives_every_picture_one_sound_verdict(votes):
             assert verdict.verdict == ("medical" if verdict.probability >= 0.5 else "non-medical")
             assert verdict.needs_review or verdict.confidence >= 0.8
             assert verdict.needs_review == bool(verdict.review_reason)
+
+
+def test_a_voter_without_weight_makes_no_disagreement():
+    votes = votes_on("a", zero_shot=0.97, novel=0.1)
+    verdict = decide("weighted_log_odds", votes, calibrated({"zero_shot": 1.0}))
+    assert not verdict.needs_review
+    assert verdict.agreement == 1.0

@@ -179,14 +179,17 @@ def _cut(pictures: list[Picture], largest: int) -> list[list[Picture]]:
 
 
 def _surroundings(occurrences: list[Occurrence], pictures: list[Picture]) -> dict[str, Surroundings]:
-    words: dict[str, str] = defaultdict(str)
+    captions: dict[str, dict[str, None]] = defaultdict(dict)
     tags: dict[str, dict[str, str]] = {}
     for occurrence in occurrences:
         if occurrence.sha256:
-            words[occurrence.sha256] += f"{occurrence.caption} {occurrence.nearby} "
+            captions[occurrence.sha256][" ".join(occurrence.caption.split())] = None
             if occurrence.tags:
                 tags.setdefault(occurrence.sha256, occurrence.tags)
-    return {p.sha256: Surroundings(p.sha256, words[p.sha256], tags.get(p.sha256, {})) for p in pictures}
+    return {
+        p.sha256: Surroundings(p.sha256, "\n".join(filter(None, captions[p.sha256])), tags.get(p.sha256, {}))
+        for p in pictures
+    }
 
 
 def _write(

@@ -58,7 +58,7 @@ def gather(context: Context) -> Iterator[tuple[Portion, Evidence, list[str]]]:
         evidence = Evidence(
             sha256s,
             {name: known.of(sha256s) for name, known in vectors.items()},
-            [around[sha256].words for sha256 in sha256s],
+            [around[sha256].captions for sha256 in sha256s],
             [around[sha256].tags for sha256 in sha256s],
         )
         yield portion, evidence, sorted(set(wanted) - set(sha256s))

@@ -12,6 +12,7 @@ from medsift.modelsets import ModelSet
 from medsift.registry import Registry
 
 Doubles = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Strategy = Callable[[Sequence[str], Sequence[Vote], ModelSet | None, float], list[Verdict]]
 
 LEAST_DISAGREEMENT = 0.1  # votes nearer to 0.5 than this take no side
@@ -58,19 +59,23 @@ class Tally:
         odds: Doubles = np.log(kept / (1 - kept))
         return odds
 
-    def verdicts(self, probability: Doubles, review_threshold: float) -> list[Verdict]:
-        """Verdicts for P(medical) (n,); NaN stands for 0.5, where nobody voted. 0.5 counts as medical, for review."""
+    def verdicts(self, probability: Doubles, review_threshold: float, heard: Flags | None = None) -> list[Verdict]:
+        """Verdicts for P(medical) (n,); NaN stands for 0.5, where nobody voted. 0.5 counts as medical, for review.
+
+        `heard` (pictures, voters): whose votes count for agreement and disagreement, all that were cast by default.
+        """
+        counted = ~np.isnan(self.probabilities) if heard is None else heard
         return [
-            self._verdict(number, 0.5 if np.isnan(p) else float(p), review_threshold)
+            self._verdict(number, 0.5 if np.isnan(p) else float(p), review_threshold, counted[number])
             for number, p in enumerate(probability)
         ]
 
-    def _verdict(self, number: int, probability: float, review_threshold: float) -> Verdict:
+    def _verdict(self, number: int, probability: float, review_threshold: float, counted: Flags) -> Verdict:
         is_medical = probability >= 0.5
-        cast = self.probabilities[number][~np.isnan(self.probabilities[number])]
+        cast = self.probabilities[number][counted]
         on_its_side = cast >= 0.5 if is_medical else cast < 0.5
         confidence = max(probability, 1 - probability)
-        reason = self._review_reason(number, confidence, review_threshold)
+        reason = self._review_reason(number, confidence, review_threshold, counted)
         return Verdict(
             self.sha256s[number],
             MEDICAL if is_medical else NON_MEDICAL,
@@ -82,8 +87,12 @@ class Tally:
             reason,
         )
 
-    def _review_reason(self, number: int, confidence: float, review_threshold: float) -> str:
-        cast = {voter: p for voter, p in zip(self.voters, self.probabilities[number], strict=True) if not np.isnan(p)}
+    def _review_reason(self, number: int, confidence: float, review_threshold: float, counted: Flags) -> str:
+        cast = {
+            voter: p
+            for voter, p, counts in zip(self.voters, self.probabilities[number], counted, strict=True)
+            if counts
+        }
         if not cast:
             return "No voter could judge it."
         lowest, highest = min(cast, key=lambda v: cast[v]), max(cast, key=lambda v: cast[v])

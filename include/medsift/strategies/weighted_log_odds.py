@@ -6,7 +6,9 @@ import numpy as np
 
 from medsift.contracts import Verdict, Vote
 from medsift.modelsets import Calibration, ModelSet
-from medsift.strategies import Doubles, Tally, register
+from medsift.strategies import Doubles, Flags, Tally, register
+
+UNFITTED = Calibration({}, 1.0)  # nobody has weight: the mean log-odds of those who voted
 
 
 @register("weighted_log_odds")
@@ -15,8 +17,10 @@ def weighted_log_odds(
 ) -> list[Verdict]:
     """P = sigmoid(sum of weight x log-odds / temperature) over the voters that did not abstain."""
     tally = Tally.of(sha256s, votes)
-    calibration = model_set.calibration if model_set else _equal(tally.voters)
-    return tally.verdicts(combine(tally.log_odds(), tally.voters, calibration), review_threshold)
+    calibration = model_set.calibration if model_set else UNFITTED
+    log_odds = tally.log_odds()
+    probability = combine(log_odds, tally.voters, calibration)
+    return tally.verdicts(probability, review_threshold, _heard(log_odds, _weights(tally.voters, calibration)))
 
 
 def combine(log_odds: Doubles, voters: Sequence[str], calibration: Calibration) -> Doubles:
@@ -25,15 +29,25 @@ def combine(log_odds: Doubles, voters: Sequence[str], calibration: Calibration) 
     A voter that the calibration does not know has no weight until a model set is fitted with it: counted at a
     guess, it would spoil what a confidence means. Only where nobody else votes, those there are count alike.
     """
-    weights = np.array([calibration.weights.get(voter, 0.0) for voter in voters])
+    weights = _weights(voters, calibration)
     has_voted = ~np.isnan(log_odds)
     summed = np.where(has_voted, log_odds, 0.0) @ weights / calibration.temperature
-    known = (has_voted & (weights > 0)).any(axis=1)
     counted = np.maximum(has_voted.sum(axis=1), 1)
     plain = np.where(has_voted.any(axis=1), np.nansum(log_odds, axis=1) / counted, np.nan)
-    probability: Doubles = 1 / (1 + np.exp(-np.where(known, summed, plain)))
+    probability: Doubles = 1 / (1 + np.exp(-np.where(_is_known(log_odds, weights), summed, plain)))
     return probability
 
 
-def _equal(voters: Sequence[str]) -> Calibration:
-    return Calibration(dict.fromkeys(voters, 1 / max(len(voters), 1)), 1.0)
+def _heard(log_odds: Doubles, weights: Doubles) -> Flags:
+    """Whose votes make the probability: those with weight, or all of a picture's where none has any."""
+    heard: Flags = ~np.isnan(log_odds) & ((weights > 0) | ~_is_known(log_odds, weights)[:, None])
+    return heard
+
+
+def _is_known(log_odds: Doubles, weights: Doubles) -> Flags:
+    known: Flags = (~np.isnan(log_odds) & (weights > 0)).any(axis=1)
+    return known
+
+
+def _weights(voters: Sequence[str], calibration: Calibration) -> Doubles:
+    return np.array([calibration.weights.get(voter, 0.0) for voter in voters], dtype=np.float64)

@@ -14,11 +14,11 @@ from medsift.registry import Registry
 
 @dataclass(frozen=True)
 class Evidence:
-    """What voters may look at, aligned with `sha256s`: vectors by encoder name (n, d), words around, kept tags."""
+    """What voters may look at, aligned with `sha256s`: vectors by encoder name (n, d), captions, kept tags."""
 
     sha256s: Sequence[str]
     vectors: Mapping[str, NDArray[np.float32]]
-    words: Sequence[str]
+    captions: Sequence[str]
     tags: Sequence[Mapping[str, str]]
 
 
