@@ -142,12 +142,12 @@ def loaded(profile_name: str, engine: str, scratch: Path) -> "Settings":
     import random_profile  # noqa: F401  registers profile random-clip
 
     from medsift.settings import Settings
-    from medsift.steps.profile import current_profile, prompted
+    from medsift.steps.networks import loaded_profile
+    from medsift.steps.profile import prompted
 
     settings = Settings.load({"profile": profile_name, "engine": engine, "volume": scratch / "volume"})
     settings.volume.mkdir(exist_ok=True)
-    for tower in current_profile(settings).towers:
-        tower.prepare()
+    loaded_profile(settings)
     prompted(settings)
     return settings
 

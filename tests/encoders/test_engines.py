@@ -2,13 +2,14 @@
 
 import json
 import logging
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from medsift.encoders import View
+from medsift.encoders import Judge, View
 from medsift.encoders._running import Chooser
 from medsift.encoders._selftest import drawn_pictures
 from medsift.encoders._tower import NetworkTower
@@ -35,6 +36,14 @@ def module():
 @pytest.fixture
 def network() -> Network:
     return Network("small", "ab" * 32, module, SIDE, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), 32)
+
+
+LENIENT = Judge("lenient", lambda features: ["medical"] * len(features))
+PEDANTIC = Judge("pedantic", lambda features: [row.tobytes().hex() for row in features])  # sees every difference
+
+
+def is_lower(name):
+    return ENGINES.get(name).precision != "fp32"
 
 
 def cpu_engines():
@@ -75,13 +84,14 @@ def test_a_kept_export_is_read_without_the_network(network, tmp_path):
 def test_auto_measures_once_a_machine_and_remembers(network, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     settings = Settings(volume=tmp_path, device="cpu")
-    chosen = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest").choose()
+    chosen = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest", LENIENT).choose()
     assert "measured once on this machine" in caplog.text
     (kept,) = (tmp_path / "engines").glob("rates-*.json")
     rates = json.loads(kept.read_text())["pictures_per_second"]
     assert set(rates) <= set(cpu_engines()) and chosen.name == max(rates, key=rates.get)
+    assert "openvino_int8" in rates
     caplog.clear()
-    again = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest").choose()
+    again = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest", LENIENT).choose()
     assert again.name == chosen.name
     assert "measured once" not in caplog.text
 
@@ -89,19 +99,50 @@ def test_auto_measures_once_a_machine_and_remembers(network, tmp_path, caplog):
 def test_a_precision_that_is_too_coarse_for_a_network_is_not_used(network, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr("medsift.encoders._selftest.LEAST_COSINE", 1.1)
     settings = Settings(volume=tmp_path, device="cpu")
-    chosen = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest").choose()
-    assert ENGINES.get(chosen.name).precision == "fp32"
+    chosen = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest", LENIENT).choose()
+    assert not is_lower(chosen.name)
+
+
+def test_a_precision_that_changes_a_verdict_is_not_used_however_near_its_vectors(network, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    settings = Settings(volume=tmp_path, device="cpu")
+    chosen = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest", PEDANTIC).choose()
+    assert not is_lower(chosen.name)
+    assert re.search(r"openvino_int8 on cpu.* changes the verdict on \d+ of 64 pictures", caplog.text)
+
+
+def test_who_judges_otherwise_has_it_measured_anew(network, tmp_path):
+    settings = Settings(volume=tmp_path, device="cpu")
+    for judge in (LENIENT, PEDANTIC):
+        Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest", judge).choose()
+    first, second = (
+        json.loads(kept.read_text())["pictures_per_second"]
+        for kept in sorted((tmp_path / "engines").glob("rates-*.json"), key=lambda kept: "pedantic" in kept.name)
+    )
+    assert any(map(is_lower, first)) and not any(map(is_lower, second))
+
+
+def test_without_a_judge_auto_stays_in_float32(network, tmp_path):
+    settings = Settings(volume=tmp_path, device="cpu")
+    assert not is_lower(Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest").choose().name)
+    assert not list((tmp_path / "engines").glob("openvino-int8-*"))
+
+
+def test_an_engine_that_is_named_is_used_though_it_changes_verdicts(network, tmp_path):
+    settings = Settings(volume=tmp_path, device="cpu", engine="openvino_int8")
+    chooser = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest", PEDANTIC)
+    assert chooser.choose().name == "openvino_int8"
 
 
 def test_an_altered_export_fails_its_self_test_and_the_reference_takes_its_place(network, tmp_path, caplog):
     settings = Settings(volume=tmp_path, device="cpu")
-    chooser = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest")
+    chooser = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest", LENIENT)
     chooser.choose()
     for weights in (tmp_path / "engines").glob("openvino-*/model.bin"):
         values = np.frombuffer(weights.read_bytes(), np.uint8).copy()
         values[::7] ^= 0x55
         weights.write_bytes(values.tobytes())
-    assert Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest").choose().name == REFERENCE
+    assert Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest", LENIENT).choose().name == REFERENCE
     assert "is not used" in caplog.text
 
 

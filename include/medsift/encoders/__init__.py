@@ -1,6 +1,6 @@
 """Pictures or words to vectors. An encoder is a head over a tower; encoders that share a tower share its pass."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -11,7 +11,7 @@ from medsift.settings import Settings
 from medsift.weights import manifest
 
 __all__ = [
-    "CNN_ENCODERS", "PROFILES", "WEIGHTS", "Encoder", "Floats", "Pixels", "Profile", "Tower", "View",
+    "CNN_ENCODERS", "PROFILES", "WEIGHTS", "Encoder", "Floats", "Judge", "Pixels", "Profile", "Tower", "View",
     "load_profile", "needed_weights", "unit_rows",
 ]  # fmt: skip
 
@@ -28,6 +28,17 @@ class View:
     mode: Literal["crop", "squash", "mirror"]
     resize: int = 0
     resample: Literal["bicubic", "bilinear"] = "bicubic"
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What follows from a tower's features: `labels` gives a verdict for each row of float32 (n, width).
+
+    `key` changes whenever the same features may be labelled otherwise.
+    """
+
+    key: str
+    labels: Callable[[Floats], Sequence[str]]
 
 
 class Tower(Protocol):
@@ -49,8 +60,11 @@ class Tower(Protocol):
     def engine(self) -> str:
         """What runs the network here, by the name of its kind; loads it."""
 
-    def prepare(self) -> None:
-        """Load the network before its first use; raises `WeightsError` where it cannot be used."""
+    def prepare(self, judge: Judge | None = None) -> None:
+        """Load the network before its first use; raises `WeightsError` where it cannot be used.
+
+        Without a judge no engine below float32 is chosen: nobody could say what that does to verdicts.
+        """
 
     def features(self, pixels: Pixels) -> Floats:
         """Pooled features: uint8 (n, views, size, size, 3) -> float32 (n, width)."""

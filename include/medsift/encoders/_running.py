@@ -1,4 +1,7 @@
-"""Which engine runs a network here: measured once a machine, kept, and put to the self-test at every load."""
+"""Which engine runs a network here: measured once a machine, kept, and put to the self-test at every load.
+
+Below float32 an engine is chosen only if it leaves every verdict on the self-test's pictures as it was.
+"""
 
 import json
 import logging
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medsift.encoders._arrays import Floats
+from medsift.encoders import Floats, Judge
 from medsift.encoders._selftest import SelfTest, drawn_pictures
 from medsift.encoders._torch import device_name
 from medsift.encoders.engines import ENGINES, REFERENCE, Engine, Network
@@ -36,17 +39,26 @@ class Chooser:
     """Finds the engine of one network. `folder` keeps exports and choices, `self_test` the reference's features.
 
     Without a folder nothing is kept: the reference runs on a CPU, since an export costs more than a small run saves.
+    Without a judge, `auto` chooses no precision below float32.
     """
 
-    def __init__(self, network: Network, settings: Settings, folder: Path | None, self_test: Path | None) -> None:
-        self._network, self._settings, self._folder = network, settings, folder
+    def __init__(
+        self,
+        network: Network,
+        settings: Settings,
+        folder: Path | None,
+        self_test: Path | None,
+        judge: Judge | None = None,
+    ) -> None:
+        self._network, self._settings, self._folder, self._judge = network, settings, folder, judge
         self._self_test = SelfTest(self_test) if self_test else None
         self._device = device_name(settings.device)
 
     def choose(self) -> Running:
-        """The engine of the settings; for `auto` the fastest that passes its self-test.
+        """The engine of the settings; for `auto` the fastest that passes its self-test and changes no verdict.
 
-        Raises `SettingError` for one that cannot run here, `WeightsError` where it fails.
+        Whoever names an engine has measured what it does to verdicts: it has to pass its self-test alone. Raises
+        `SettingError` for one that cannot run here, `WeightsError` where it fails.
         """
         wanted = self._settings.engine
         if wanted != "auto":
@@ -55,7 +67,7 @@ class Chooser:
             return self._run(wanted)
         for name in self._by_speed():
             try:
-                return self._run(name)
+                return self._run(name, self._judge)
             except WeightsError as error:
                 log.warning("%s is not used: %s", name, error)
         return self._run(REFERENCE)
@@ -66,23 +78,28 @@ class Chooser:
     def _by_speed(self) -> list[str]:
         if self._device == "cpu" and self._folder is None:
             return []
-        names = [name for name in self._possible() if ENGINES.get(name).is_tried_on(self._device)]
+        names = [name for name in self._possible() if self._is_tried(name)]
         if self._folder is not None and len(names) > 1:
             rates = self._rates(names, self._folder)
             names = sorted((name for name in names if name in rates), key=lambda name: -rates[name])
         return names
 
+    def _is_tried(self, name: str) -> bool:
+        kind = ENGINES.get(name)
+        return kind.is_tried_on(self._device) and (kind.precision == "fp32" or self._judge is not None)
+
     def _rates(self, names: list[str], folder: Path) -> dict[str, float]:
-        """Pictures a second of each engine that works, as measured on this machine once."""
+        """Pictures a second of each engine that may be used, as measured on this machine once for each judge."""
         libraries = sorted({ENGINES.get(name).library for name in names})
-        kept = folder / f"rates-{machine_key()}-{'-'.join(map(version, libraries))}.json"
+        judge = self._judge.key[:16] if self._judge else "none"
+        kept = folder / f"rates-{machine_key()}-{'-'.join(map(version, libraries))}-{judge}.json"
         if kept.exists():
             known: dict[str, float] = json.loads(kept.read_text(encoding="utf-8"))["pictures_per_second"]
             return known
         rates = {}
         for name in names:
             try:
-                rates[name] = round(self._run(name).pictures_per_second, 1)
+                rates[name] = round(self._run(name, self._judge).pictures_per_second, 1)
             except WeightsError as error:
                 log.info("%s is not used: %s", name, error)
         document = {"network": self._network.name, "processor": processor_name(), "pictures_per_second": rates}
@@ -90,8 +107,8 @@ class Chooser:
         log.info("%s, measured once on this machine (%s): %s pictures a second", *document.values())
         return rates
 
-    def _run(self, name: str) -> Running:
-        """The engine loaded and tested."""
+    def _run(self, name: str, judge: Judge | None = None) -> Running:
+        """The engine loaded and tested, below float32 before the judge if there is one."""
         kind = ENGINES.get(name)
         maker = _maker(name, self._device)
         is_reference = maker == _maker(REFERENCE, "cpu")
@@ -103,7 +120,7 @@ class Chooser:
         if self._self_test is None or (is_reference and self._self_test.is_made_by(maker)):
             return Running(name, engine)
         features, rate = _tried(engine, self._network.side)
-        self._self_test.require(features, self._network.name, maker, is_lower=kind.precision != "fp32")
+        self._self_test.require(features, self._network.name, maker, is_lower=kind.precision != "fp32", judge=judge)
         return Running(name, engine, rate)
 
     def _by_reference(self) -> Floats:

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from medsift.encoders import Floats, Pixels, View
+from medsift.encoders import Floats, Judge, Pixels, View
 from medsift.encoders._running import Chooser, Running
 from medsift.encoders.engines import Colour, Network
 from medsift.settings import Settings
@@ -47,6 +47,8 @@ class NetworkTower:
         self._mean, self._deviation = mean, deviation
         self._settings = settings
         self._self_test = self_test
+        self._running: Running | None = None
+        self._judged_by = ""
 
     @cached_property
     def digest(self) -> str:
@@ -58,7 +60,7 @@ class NetworkTower:
     @property
     def engine(self) -> str:
         """What runs the network here, by the name of its kind; loads it."""
-        return self._running.name
+        return self._loaded().name
 
     def features(self, pixels: Pixels) -> Floats:
         """Features averaged over the views: uint8 (n, views, size, size, 3) -> float32 (n, width)."""
@@ -68,24 +70,30 @@ class NetworkTower:
     def view_features(self, pixels: Pixels) -> Floats:
         """Features of each view: uint8 (n, views, size, size, 3) -> float32 (n, views, width)."""
         count, views = pixels.shape[:2]
-        features = self._running.engine.features(pixels.reshape(count * views, *pixels.shape[2:]))
+        features = self._loaded().engine.features(pixels.reshape(count * views, *pixels.shape[2:]))
         return features.reshape(count, views, self.width)
 
-    def prepare(self) -> None:
-        """Load the network and let it pass its self-test now; raises `WeightsError` where it cannot."""
-        _ = self._running
+    def prepare(self, judge: Judge | None = None) -> None:
+        """Load the network and let it pass its self-test now; raises `WeightsError` where it cannot.
 
-    @cached_property
-    def _running(self) -> Running:
-        return self._chooser().choose()
+        Again with another judge, the engine is chosen anew.
+        """
+        if self._running is None or (judge is not None and judge.key != self._judged_by):
+            self._running = self._chooser(judge).choose()
+            self._judged_by = judge.key if judge else ""
 
-    def _chooser(self) -> Chooser:
+    def _loaded(self) -> Running:
+        if self._running is None:
+            self.prepare()
+        return cast(Running, self._running)
+
+    def _chooser(self, judge: Judge | None) -> Chooser:
         network = Network(
             self.name, self.digest, self._load, self.views[0].size, self._mean, self._deviation, self.width
         )
         volume = Volume(self._settings.volume)
         if not volume.root.is_dir():  # a command without a volume leaves nothing behind
-            return Chooser(network, self._settings, None, None)
+            return Chooser(network, self._settings, None, None, judge)
         folder = volume.engines(self.digest)
         self_test = self._self_test(self.digest) if self._self_test else folder / "selftest.safetensors"
-        return Chooser(network, self._settings, folder, self_test)
+        return Chooser(network, self._settings, folder, self_test, judge)

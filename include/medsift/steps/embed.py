@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from medsift.contracts import Picture
 from medsift.pictures.batches import pixel_batches
 from medsift.steps.context import Context, Summary
-from medsift.steps.profile import current_profile, prompted
+from medsift.steps.networks import loaded_profile
+from medsift.steps.profile import prompted
 from medsift.steps.resources import log_rate
 from medsift.steps.tables import read_rows, write_vectors
 
@@ -26,9 +27,7 @@ def run(context: Context, shard: str) -> Summary:
     if not pictures:
         log.info("embed: nothing new in this shard")
         return {"shard": shard, "pictures": 0, "embedded": 0}
-    profile = current_profile(context.settings)
-    for tower in profile.towers:
-        log.info("%s runs on engine %s", tower.name, tower.engine)
+    profile = loaded_profile(context.settings)
     vectors: dict[str, list[NDArray[np.float32]]] = {encoder.name: [] for encoder in profile.encoders}
     embedded: list[str] = []
     with log_rate(log, STEP, "pictures", len(pictures)) as rate:

@@ -39,8 +39,8 @@ class OpenVinoKind:
         return device == "cpu" and self.precision in _capabilities()
 
     def is_tried_on(self, device: str) -> bool:
-        """But for int8: whether it changes verdicts depends on trained weights and is for a person to measure."""
-        return self.precision != "int8" and self.runs_on(device)
+        """In every precision the processor has."""
+        return self.runs_on(device)
 
     def make(self, network: Network, *, device: str, batch_size: int, folder: Path | None) -> "OpenVinoEngine":
         """The kept export, or a new one that is kept where there is a `folder`.

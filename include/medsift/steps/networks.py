@@ -1,0 +1,48 @@
+"""The networks of a profile, each loaded on an engine that leaves its verdicts as they are."""
+
+import logging
+from functools import partial
+
+from medsift.encoders import Floats, Judge, Profile, Tower
+from medsift.settings import Settings
+from medsift.steps.journal import digest_of
+from medsift.steps.profile import current_model_set, current_profile, prompted, usable_model_set, verdict_keys
+from medsift.strategies import STRATEGIES
+from medsift.voters import VOTERS, Evidence
+
+log = logging.getLogger(__name__)
+
+
+def loaded_profile(settings: Settings) -> Profile:
+    """The profile of the settings, its networks loaded; raises `WeightsError` where one cannot be used."""
+    profile = current_profile(settings)
+    for tower in profile.towers:
+        tower.prepare(judge_of(settings, profile, tower))
+        log.info("%s runs on engine %s", tower.name, tower.engine)
+    return profile
+
+
+def judge_of(settings: Settings, profile: Profile, tower: Tower) -> Judge:
+    """The voters and the strategy of a run, shown what one tower sees: no words, no tags, no other tower's vectors.
+
+    With those a verdict would change more rarely. A voter that lacks what it needs abstains, as in a run: without a
+    model set the prompts alone decide, and nothing does of a tower without words, which then changes no verdict.
+    """
+    encoders = [encoder.digest for encoder in profile.encoders]
+    key = digest_of(verdict_keys(settings), encoders, settings.strategy, VOTERS.names())
+    return Judge(key, partial(_labels, settings, profile, tower))
+
+
+def _labels(settings: Settings, profile: Profile, tower: Tower, features: Floats) -> list[str]:
+    vectors = {
+        encoder.name: encoder.from_features(features)
+        for encoder in profile.encoders
+        if encoder.tower.digest == tower.digest
+    }
+    names, count = [str(row) for row in range(len(features))], len(features)
+    evidence = Evidence(names, vectors, [""] * count, [{}] * count)
+    prompts, model_set = prompted(settings), usable_model_set(settings)
+    votes = [vote for name in VOTERS.names() for vote in VOTERS.get(name)().vote(evidence, prompts, model_set)]
+    decide = STRATEGIES.get(settings.strategy)
+    verdicts = decide(names, votes, current_model_set(settings), settings.review_threshold)
+    return [verdict.verdict for verdict in verdicts]
