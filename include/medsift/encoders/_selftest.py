@@ -6,7 +6,7 @@ accelerators that compute wrong results without a word are a known trouble.
 
 Below float32 features may be off by more, and no verdict may change. Some drawn pictures lie near 0.5 by chance, where
 a small difference tells: so this refuses an engine that would do no harm rather than take one that does. It is no
-proof: 64 pictures say little about millions (benchmarks/engines.py --flips counts them on a folder of real ones).
+proof: 64 pictures say little about millions (benchmarks/flips.py counts them on a folder of real ones).
 """
 
 import logging

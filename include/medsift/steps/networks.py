@@ -1,8 +1,8 @@
 """The networks of a profile, each loaded on an engine that leaves its verdicts as they are."""
 
 import logging
-from functools import partial
 
+from medsift.contracts import Verdict
 from medsift.encoders import Floats, Judge, Profile, Tower
 from medsift.settings import Settings
 from medsift.steps.journal import digest_of
@@ -30,10 +30,11 @@ def judge_of(settings: Settings, profile: Profile, tower: Tower) -> Judge:
     """
     encoders = [encoder.digest for encoder in profile.encoders]
     key = digest_of(verdict_keys(settings), encoders, settings.strategy, VOTERS.names())
-    return Judge(key, partial(_labels, settings, profile, tower))
+    return Judge(key, lambda features: [each.verdict for each in verdicts_of(settings, profile, tower, features)])
 
 
-def _labels(settings: Settings, profile: Profile, tower: Tower, features: Floats) -> list[str]:
+def verdicts_of(settings: Settings, profile: Profile, tower: Tower, features: Floats) -> list[Verdict]:
+    """What the profile's voters and strategy say of features of one tower alone, float32 (n, width)."""
     vectors = {
         encoder.name: encoder.from_features(features)
         for encoder in profile.encoders
@@ -44,5 +45,4 @@ def _labels(settings: Settings, profile: Profile, tower: Tower, features: Floats
     prompts, model_set = prompted(settings), usable_model_set(settings)
     votes = [vote for name in VOTERS.names() for vote in VOTERS.get(name)().vote(evidence, prompts, model_set)]
     decide = STRATEGIES.get(settings.strategy)
-    verdicts = decide(names, votes, current_model_set(settings), settings.review_threshold)
-    return [verdict.verdict for verdict in verdicts]
+    return decide(names, votes, current_model_set(settings), settings.review_threshold)
