@@ -187,6 +187,15 @@ FROM (
 WHERE was <> now_is
 ORDER BY sha256, earlier;
 
+-- name: engines_of_vectors
+-- What made the vectors of each encoder, in which precision? (Several where machines differ or a choice changed; none is
+-- known of vectors that are older than this column.)
+SELECT m.name AS encoder, m.width, array_to_string(m.engines, ', ') AS engines, count(e.sha256) AS vectors
+FROM models m
+LEFT JOIN embeddings e ON e.encoder_digest = m.digest
+GROUP BY m.digest
+ORDER BY m.name, m.digest;
+
 -- name: captions_that_mention
 -- Which pictures have a caption with a word in it?
 SELECT l.sha256, l.label, l.kind, s.source, o.page, o.caption

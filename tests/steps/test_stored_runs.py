@@ -52,6 +52,14 @@ def test_after_a_switch_to_a_profile_without_a_model_set_its_verdicts_are_shown(
 
 
 @pytest.mark.usefixtures("inbox")
+def test_the_database_names_the_engine_that_embedded(do_run, store):
+    do_run("one", engine="torch_fp32")
+    with store.engine.connect() as connection:
+        engines = dict(connection.execute(text("SELECT name, engines FROM models")).tuples().all())
+    assert engines == {"lite": ["torch_fp32"], "efficientnet_lite0": ["torch_fp32"]}
+
+
+@pytest.mark.usefixtures("inbox")
 def test_a_run_that_was_given_another_profile_leaves_the_verdicts_in_use_as_they_are(load, do_run, store, bare):
     load().volume.joinpath("medsift.toml").write_text(f'profile = "{bare}"\n')
     before = do_run("before")["run"]["id"]

@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medsift.contracts import Leaf, Occurrence, Picture, SourceOutcome, Verdict, Vote
-from medsift.steps.tables import ROWS_A_PIECE, iter_rows, read_rows, read_vectors, write_rows, write_vectors
+from medsift.steps.tables import (
+    ROWS_A_PIECE,
+    engine_of_vectors,
+    iter_rows,
+    read_rows,
+    read_vectors,
+    write_rows,
+    write_vectors,
+)
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -79,3 +87,11 @@ def test_vectors_are_read_bit_for_bit(tmp_path: Path) -> None:
     assert names == list("abcde")
     assert np.array_equal(read, vectors)
     assert read.dtype == np.float32
+
+
+def test_vectors_say_what_engine_made_them(tmp_path: Path) -> None:
+    vectors = np.zeros((1, 3), np.float32)
+    write_vectors(tmp_path / "told.parquet", ["a"], vectors, "torch_fp32")
+    write_vectors(tmp_path / "untold.parquet", ["a"], vectors)
+    assert engine_of_vectors(tmp_path / "told.parquet") == "torch_fp32"
+    assert engine_of_vectors(tmp_path / "untold.parquet") == ""

@@ -200,3 +200,23 @@ def test_what_a_source_failed_on_is_known_until_it_is_read(store, batch, make_ba
     make_batch("run-4", {"/in/a.pdf": [1]}, days_later(3)).publish(store)
     row = store.known_sources(["/in/a.pdf"])["/in/a.pdf"]
     assert (row.failed_digest, row.failed_extraction, row.state) == ("", "", "done")
+
+
+def test_a_model_has_the_engines_that_made_its_vectors_each_once_in_the_order_in_which_they_came(
+    store, batch, make_batch, days_later
+):
+    def publish_from(batch, engine):
+        vectors = replace(batch.vectors, engine=engine)
+        store.begin_run(batch.record)
+        store.publish_pictures(batch.run_id, batch.pictures, [vectors], [], [], "set-1", "prompts-1")
+        with store.engine.connect() as connection:
+            return connection.scalar(text("SELECT engines FROM models WHERE digest = 'encoder-1'"))
+
+    assert publish_from(batch, "torch_fp32") == ["torch_fp32"]
+    assert publish_from(batch, "openvino_int8") == ["torch_fp32"]  # its vectors were there already
+    later = make_batch("run-2", {"/in/b.pdf": [7, 8]}, days_later(1))
+    assert publish_from(later, "openvino_bf16") == ["torch_fp32", "openvino_bf16"]
+    again = make_batch("run-3", {"/in/c.pdf": [9]}, days_later(2))
+    assert publish_from(again, "torch_fp32") == ["torch_fp32", "openvino_bf16"]
+    unknown = make_batch("run-4", {"/in/d.pdf": [10]}, days_later(3))
+    assert publish_from(unknown, "") == ["torch_fp32", "openvino_bf16"]

@@ -43,8 +43,9 @@ def run(context: Context, shard: str) -> Summary:
                 vectors[name].append(rows)
             embedded += batch.sha256s
             context.progress(STEP, rate.step(len(batch.sha256s)), len(pictures))
-    for name, parts in vectors.items() if embedded else ():
-        write_vectors(context.volume.table(context.run_id, STEP, f"{shard}.{name}"), embedded, np.concatenate(parts))
+    for encoder in profile.encoders if embedded else ():
+        path = context.volume.table(context.run_id, STEP, f"{shard}.{encoder.name}")
+        write_vectors(path, embedded, np.concatenate(vectors[encoder.name]), encoder.tower.engine)
     if len(embedded) < len(pictures):
         log.warning("%d pictures could not be decoded again and have no vector", len(pictures) - len(embedded))
     prompted(context.settings)  # torch is loaded here anyway: the steps that follow find the prompts' vectors kept

@@ -86,7 +86,7 @@ def _judged(context: Context, portion: Portion) -> Judged:
 def _encoded(context: Context, encoder: str, portion: Portion, pictures: list[Picture]) -> EncodedVectors:
     made = made_in_run(context, encoder, portion)
     new = [picture.sha256 for picture in pictures if picture.sha256 in made.row_of]
-    return EncodedVectors(encoder, encoder_digests(context.settings)[encoder], new, made.of(new))
+    return EncodedVectors(encoder, encoder_digests(context.settings)[encoder], new, made.of(new), made.engine)
 
 
 def _sources(context: Context) -> Iterator[tuple[list[SourceOutcome], list[Occurrence]]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 ROWS_A_PIECE = 4096
+ENGINE = "medsift.engine"  # key in the metadata of a file of vectors
 
 
 def write_rows(path: Path, record: type[R], rows: Iterable[R]) -> None:
@@ -50,14 +51,15 @@ def iter_rows(path: Path, record: type[R]) -> Iterator[R]:
             yield from map(record, *(_as_hinted(piece.column(name).to_pylist(), hints[name]) for name in hints))
 
 
-def write_vectors(path: Path, sha256s: Sequence[str], vectors: NDArray[np.float32]) -> None:
-    """Write float32 vectors (n, d), row i being of `sha256s[i]`."""
+def write_vectors(path: Path, sha256s: Sequence[str], vectors: NDArray[np.float32], engine: str = "") -> None:
+    """Write float32 vectors (n, d), row i being of `sha256s[i]`, and what `engine` made them."""
     import pyarrow
     import pyarrow.parquet
 
     flat = pyarrow.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
     lists = pyarrow.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-    table = pyarrow.table({"sha256": pyarrow.array(list(sha256s), pyarrow.string()), "vector": lists})
+    columns = {"sha256": pyarrow.array(list(sha256s), pyarrow.string()), "vector": lists}
+    table = pyarrow.table(columns, metadata={ENGINE: engine})
     with atomic_path(path) as temporary:
         pyarrow.parquet.write_table(table, temporary)
 
@@ -71,6 +73,13 @@ def read_vectors(path: Path) -> tuple[list[str], NDArray[np.float32]]:
     width = table.schema.field("vector").type.list_size
     values = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return table.column("sha256").to_pylist(), values.reshape(-1, width)
+
+
+def engine_of_vectors(path: Path) -> str:
+    """What made the vectors in a file of `write_vectors`; empty where nothing was said."""
+    import pyarrow.parquet
+
+    return (pyarrow.parquet.read_schema(path).metadata or {}).get(ENGINE.encode(), b"").decode()
 
 
 def _schema(record: type) -> "pyarrow.Schema":

@@ -1,22 +1,23 @@
 """The vectors of a run: made in its step `embed`, or known to the store from before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medsift.contracts import Portion
 from medsift.steps.context import Context
-from medsift.steps.tables import read_vectors
+from medsift.steps.tables import engine_of_vectors, read_vectors
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """Float32 `rows` (n, d); `row_of` says which row is whose."""
+    """Float32 `rows` (n, d); `row_of` says which row is whose, `engine` what made them, empty if several or unknown."""
 
     row_of: Mapping[str, int]
     rows: NDArray[np.float32]
+    engine: str = ""
 
     @classmethod
     def joined(cls, parts: Sequence[tuple[Sequence[str], NDArray[np.float32]]]) -> "Vectors":
@@ -34,7 +35,9 @@ class Vectors:
 def made_in_run(context: Context, encoder: str, portion: Portion) -> Vectors:
     """What the step `embed` of this run made of a portion: nothing where it had been embedded before."""
     path = context.volume.table(context.run_id, "embed", f"{portion.name}.{encoder}")
-    return Vectors.joined([read_vectors(path)] if path.exists() else [])
+    if not path.exists():
+        return Vectors.joined([])
+    return replace(Vectors.joined([read_vectors(path)]), engine=engine_of_vectors(path))
 
 
 def of_portion(context: Context, encoder: str, digest: str, portion: Portion, wanted: Sequence[str]) -> Vectors:

@@ -278,13 +278,21 @@ def _publish_vectors(connection: Connection, encoded: EncodedVectors) -> None:
         text("INSERT INTO models (digest, name, width) VALUES (:digest, :name, :width) ON CONFLICT DO NOTHING"), model
     )
     stage_vectors(connection, encoded.sha256s, encoded.values)
-    connection.execute(
+    stored = connection.execute(
         text(
             "INSERT INTO embeddings (encoder_digest, sha256, width, vector)"
             " SELECT :digest, sha256, :width, vector FROM staged_embeddings ON CONFLICT DO NOTHING"
         ),
         model,
     )
+    if stored.rowcount and encoded.engine:
+        connection.execute(
+            text(
+                "UPDATE models SET engines = engines || CAST(:engine AS text)"
+                " WHERE digest = :digest AND NOT :engine = ANY(engines)"
+            ),
+            {"digest": encoded.digest, "engine": encoded.engine},
+        )
 
 
 def _document(outcome: SourceOutcome) -> str | None:

@@ -53,12 +53,16 @@ class ModelSetRecord:
 
 @dataclass(frozen=True)
 class EncodedVectors:
-    """EncodedVectors of one encoder: `values` is float32 (n, width), row i belongs to `sha256s[i]`."""
+    """EncodedVectors of one encoder: `values` is float32 (n, width), row i belongs to `sha256s[i]`.
+
+    `engine` is what ran the network, empty where that is not known.
+    """
 
     encoder: str
     digest: str
     sha256s: Sequence[str]
     values: NDArray[np.float32]
+    engine: str = ""
 
 
 @dataclass(frozen=True)

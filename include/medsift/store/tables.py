@@ -212,7 +212,11 @@ class Occurrence(Base):
 
 
 class Model(Base):
-    """An encoder whose vectors are kept."""
+    """An encoder whose vectors are kept.
+
+    `engines`: all that made any of them, in the order in which they came; machines may differ, and vectors of all
+    engines count as the same. Those of vectors from before migration 0005 are not known.
+    """
 
     __tablename__ = "models"
     __table_args__ = (
@@ -223,6 +227,7 @@ class Model(Base):
     digest: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     width: Mapped[int]
+    engines: Mapped[list[str]] = mapped_column(ARRAY(Text()), server_default=text("'{}'::text[]"))
     registered_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

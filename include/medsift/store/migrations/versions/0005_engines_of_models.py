@@ -1,0 +1,21 @@
+"""Which engines made the vectors that are kept of a model."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Forward; of vectors that are there already it is not known."""
+    engines = sa.Column("engines", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'::text[]"), nullable=False)
+    op.add_column("models", engines)
+
+
+def downgrade() -> None:
+    """Back."""
+    op.drop_column("models", "engines")
