@@ -2,8 +2,8 @@
 
     python benchmarks/engines.py [--seconds 4] [--batch 32] [--json F]
 
-Drawn pictures of the networks' own size. CLIP and MobileNetV2 have random values of the true shapes: as fast. The
-limit is that of a large matrix product of torch in the engine's precision (benchmarks/machine.py), set against the
+Pictures of the self-test, of the networks' own size. CLIP and MobileNetV2 have random values of the true shapes: as
+fast. The limit is that of a large matrix product of torch in the engine's precision (benchmarks/machine.py), set against the
 arithmetic of the network: a share above one says that the engine multiplies faster than torch.
 """
 
@@ -20,7 +20,7 @@ from random_profile import random_clip, random_cnn
 
 from medsift.encoders._arrays import unit_rows
 from medsift.encoders._efficientnet import MEAN, load_network
-from medsift.encoders._selftest import drawn_pictures
+from medsift.encoders._selftest import pictures
 from medsift.encoders.engines import ENGINES, REFERENCE, Engine, Network
 from medsift.encoders.torchvision_cnns import MOBILENET
 
@@ -40,10 +40,10 @@ def main() -> None:
     document: dict[str, Any] = {"machine": machine(), "limit": matrix_limits(), "runs": []}
     print(document["machine"], document["limit"])
     for network in networks():
-        expected = unit_rows(made(REFERENCE, network, arguments.batch).features(drawn_pictures(SIDE)))
+        expected = unit_rows(made(REFERENCE, network, arguments.batch).features(pictures(SIDE)))
         for name in (name for name in ENGINES.names() if ENGINES.get(name).runs_on("cpu")):
             engine = made(name, network, arguments.batch)
-            features = unit_rows(engine.features(drawn_pictures(SIDE)))
+            features = unit_rows(engine.features(pictures(SIDE)))
             rate = pictures_per_second(engine, arguments.batch, arguments.seconds)
             limit = document["limit"][ENGINES.get(name).precision] / WORK[network.name]
             run = {
@@ -92,11 +92,11 @@ def made(name: str, network: Network, batch: int) -> Engine:
 
 def pictures_per_second(engine: Engine, batch: int, seconds: float) -> float:
     """Over whole batches of noise, after one to warm up."""
-    pictures = np.random.default_rng(0).integers(0, 256, (batch, SIDE, SIDE, 3), dtype=np.uint8)
-    engine.features(pictures)
+    noise = np.random.default_rng(0).integers(0, 256, (batch, SIDE, SIDE, 3), dtype=np.uint8)
+    engine.features(noise)
     count, begun = 0, time.perf_counter()
     while (passed := time.perf_counter() - begun) < seconds:
-        engine.features(pictures)
+        engine.features(noise)
         count += batch
     return count / passed
 

@@ -11,7 +11,7 @@ import pytest
 
 from medsift.encoders import Judge, View
 from medsift.encoders._running import Chooser
-from medsift.encoders._selftest import drawn_pictures
+from medsift.encoders._selftest import pictures
 from medsift.encoders._tower import NetworkTower
 from medsift.encoders.engines import ENGINES, REFERENCE, Network
 from medsift.errors import SettingError, WeightsError
@@ -52,11 +52,11 @@ def cpu_engines():
 
 @pytest.mark.parametrize("name", cpu_engines())
 def test_every_engine_gives_the_features_of_the_reference(name, network, tmp_path):
-    pictures = drawn_pictures(SIDE)
+    tested = pictures(SIDE)
     options = {"device": "cpu", "batch_size": 24}
-    expected = ENGINES.get(REFERENCE).make(network, folder=None, **options).features(pictures)
-    first = ENGINES.get(name).make(network, folder=tmp_path, **options).features(pictures)
-    again = ENGINES.get(name).make(network, folder=tmp_path, **options).features(pictures)
+    expected = ENGINES.get(REFERENCE).make(network, folder=None, **options).features(tested)
+    first = ENGINES.get(name).make(network, folder=tmp_path, **options).features(tested)
+    again = ENGINES.get(name).make(network, folder=tmp_path, **options).features(tested)
     assert (first.dtype, first.shape) == (np.float32, (64, 32))
     off = np.linalg.norm(first - expected, axis=1) / np.linalg.norm(expected, axis=1)
     assert off.max() < MOST_OFF[ENGINES.get(name).precision]
@@ -78,7 +78,7 @@ def test_a_kept_export_is_read_without_the_network(network, tmp_path):
         raise AssertionError("the network was loaded again")
 
     kept = ENGINES.get("openvino_fp32").make(replace(network, load=gone), device="cpu", batch_size=4, folder=tmp_path)
-    assert kept.features(drawn_pictures(SIDE)[:2]).shape == (2, 32)
+    assert kept.features(pictures(SIDE)[:2]).shape == (2, 32)
 
 
 def test_auto_measures_once_a_machine_and_remembers(network, tmp_path, caplog):

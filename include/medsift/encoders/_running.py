@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from medsift.encoders import Floats, Judge
-from medsift.encoders._selftest import SelfTest, drawn_pictures
+from medsift.encoders._selftest import SelfTest, pictures
 from medsift.encoders._torch import device_name
 from medsift.encoders.engines import ENGINES, REFERENCE, Engine, Network
 from medsift.errors import SettingError, WeightsError
@@ -112,8 +112,8 @@ class Chooser:
         kind = ENGINES.get(name)
         maker = _maker(name, self._device)
         is_reference = maker == _maker(REFERENCE, "cpu")
-        if self._self_test is not None and not self._self_test.path.exists():
-            self._self_test.write(self._by_reference(), _maker(REFERENCE, "cpu"))
+        if self._self_test is not None and not self._self_test.is_there(self._network.side):
+            self._self_test.write(self._by_reference(), _maker(REFERENCE, "cpu"), self._network.side)
         engine = kind.make(
             self._network, device=self._device, batch_size=self._settings.batch_size, folder=self._folder
         )
@@ -125,7 +125,7 @@ class Chooser:
 
     def _by_reference(self) -> Floats:
         engine = ENGINES.get(REFERENCE).make(self._network, device="cpu", batch_size=TRIAL_BATCH, folder=None)
-        return engine.features(drawn_pictures(self._network.side))
+        return engine.features(pictures(self._network.side))
 
 
 def _maker(name: str, device: str) -> str:
@@ -135,9 +135,9 @@ def _maker(name: str, device: str) -> str:
 
 def _tried(engine: Engine, side: int) -> tuple[Floats, float]:
     """Features of the self-test's pictures, and pictures a second."""
-    pictures, parts, seconds = drawn_pictures(side), [], []
-    for start in range(0, len(pictures), TRIAL_BATCH):
+    tested, parts, seconds = pictures(side), [], []
+    for start in range(0, len(tested), TRIAL_BATCH):
         begun = time.perf_counter()
-        parts.append(engine.features(pictures[start : start + TRIAL_BATCH]))
+        parts.append(engine.features(tested[start : start + TRIAL_BATCH]))
         seconds.append(time.perf_counter() - begun)
     return np.concatenate(parts), TRIAL_BATCH / min(seconds[1:])

@@ -1,4 +1,6 @@
-"""Does this machine compute what the weights mean? Vectors of 64 drawn pictures, compared with the reference's.
+"""Does this machine compute what the weights mean? Vectors of 64 pictures, compared with the reference's.
+
+56 are drawn, 8 are real ones that ship with medsift (examples/README.md) and serve nothing else.
 
 The reference is torch in float32 on a CPU; it writes its vectors beside the weights when they are brought. Anything
 else that runs them, be it another device, precision, engine or version of torch, must reproduce them before it is used:
@@ -9,13 +11,16 @@ a small difference tells: so this refuses an engine that would do no harm rather
 proof: 64 pictures say little about millions (benchmarks/flips.py counts them on a folder of real ones).
 """
 
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from medsift.encoders import Floats, Judge, Pixels, unit_rows
 from medsift.encoders.engines import REFERENCE
@@ -24,7 +29,8 @@ from medsift.volume import write_atomically
 
 log = logging.getLogger(__name__)
 
-COUNT = 64
+COUNT, DRAWN = 64, 56
+REAL = Path(__file__).parent / "selftest"
 TOLERANCE = 0.01  # in float32: largest error of a vector, as a share of how far vectors lie from their mean
 LEAST_COSINE = 0.99  # in a lower precision: mean cosine between a vector and the reference's
 Integers = NDArray[np.int64]
@@ -32,24 +38,31 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SelfTest:
-    """The reference features of one network over the drawn pictures, kept in a file."""
+    """The reference features of one network over the self-test's pictures, kept in a file."""
 
     path: Path
+
+    def is_there(self, side: int) -> bool:
+        """Whether the reference's features of these very pictures are kept; those of other pictures are not compared.
+
+        Raises `WeightsError` where the file is damaged.
+        """
+        return self.path.exists() and self._metadata().get("pictures") == _digest(side)
 
     def is_made_by(self, maker: str) -> bool:
         """Whether that very reference wrote the file, so that there is nothing to compare."""
         return self.path.exists() and self._read()[1] == maker
 
-    def write(self, features: Floats, maker: str) -> None:
-        """Keep the reference's features of the drawn pictures (64, d)."""
+    def write(self, features: Floats, maker: str, side: int) -> None:
+        """Keep the reference's features (64, d) of the pictures at that side."""
         from safetensors.numpy import save
 
-        write_atomically(self.path, save({"features": features}, {"maker": maker}))
+        write_atomically(self.path, save({"features": features}, {"maker": maker, "pictures": _digest(side)}))
 
     def require(
         self, features: Floats, name: str, maker: str, *, is_lower: bool = False, judge: Judge | None = None
     ) -> None:
-        """Raise `WeightsError` unless features of the drawn pictures (64, d) point where the reference's do.
+        """Raise `WeightsError` unless features of the pictures (64, d) point where the reference's do.
 
         `is_lower`: they were made in a lower precision than float32, which may be off by more, as long as the `judge`
         sees the same in every picture.
@@ -79,6 +92,15 @@ class SelfTest:
                     "It is not used.",
                 )
 
+    def _metadata(self) -> dict[str, str]:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.path, "np") as file:
+                return file.metadata() or {}
+        except SafetensorError as error:
+            raise self._damaged(error) from None
+
     def _read(self) -> tuple[Floats, str]:
         from safetensors import SafetensorError, safe_open
 
@@ -87,14 +109,38 @@ class SelfTest:
                 features: Floats = file.get_tensor("features")
                 return features, file.metadata()["maker"]
         except (SafetensorError, KeyError, TypeError) as error:
-            raise WeightsError(f"{self.path} is no self-test ({error}).", "Remove it; it is made anew.") from None
+            raise self._damaged(error) from None
+
+    def _damaged(self, error: Exception) -> WeightsError:
+        return WeightsError(f"{self.path} is no self-test ({error}).", "Remove it; it is made anew.")
+
+
+def pictures(side: int) -> Pixels:
+    """All pictures of the self-test, the same on every machine: uint8 (64, side, side, 3)."""
+    return np.concatenate([drawn_pictures(side), _real_pictures(side)])
+
+
+@cache
+def _digest(side: int) -> str:
+    return hashlib.sha256(pictures(side).tobytes()).hexdigest()
+
+
+def _real_pictures(side: int) -> Pixels:
+    """Those that ship, each pixel taken from the nearest one: whole numbers alone here too."""
+    scaled = []
+    for path in sorted(REAL.glob("*.png")):
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        nearest = np.arange(side) * len(pixels) // side
+        scaled.append(pixels[nearest][:, nearest])
+    return np.stack(scaled)
 
 
 def drawn_pictures(side: int) -> Pixels:
-    """64 pictures drawn by whole numbers alone, the same on every machine: uint8 (64, side, side, 3)."""
+    """56 pictures drawn by whole numbers alone, the same on every machine: uint8 (56, side, side, 3)."""
     down, across = (np.indices((side, side), dtype=np.int64) * 256) // side
-    pictures = [PATTERNS[number % len(PATTERNS)](across, down, number) for number in range(COUNT)]
-    return np.stack([np.stack(channels, axis=-1) for channels in pictures]).astype(np.uint8)
+    drawn = [PATTERNS[number % len(PATTERNS)](across, down, number) for number in range(DRAWN)]
+    return np.stack([np.stack(channels, axis=-1) for channels in drawn]).astype(np.uint8)
 
 
 def _gradient(x: Integers, y: Integers, n: int) -> list[Integers]:
