@@ -3,8 +3,8 @@
     python benchmarks/engines.py [--seconds 4] [--batch 32] [--json F]
 
 Pictures of the self-test, of the networks' own size. CLIP and MobileNetV2 have random values of the true shapes: as
-fast. The limit is that of a large matrix product of torch in the engine's precision (benchmarks/machine.py), set against the
-arithmetic of the network: a share above one says that the engine multiplies faster than torch.
+fast. The limit is that of a large matrix product of torch in the engine's precision (benchmarks/machine.py), set
+against the arithmetic of the network: a share above one says that the engine multiplies faster than torch.
 """
 
 import argparse

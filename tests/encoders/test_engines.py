@@ -111,6 +111,21 @@ def test_a_precision_that_changes_a_verdict_is_not_used_however_near_its_vectors
     assert re.search(r"openvino_int8 on cpu.* changes the verdict on \d+ of 64 pictures", caplog.text)
 
 
+@pytest.mark.parametrize("engine", ["auto", "openvino_fp32"])
+def test_it_is_known_beforehand_whether_anything_has_to_be_exported_or_measured(engine, network, tmp_path):
+    settings = Settings(volume=tmp_path, device="cpu", engine=engine)
+    chooser = Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest", LENIENT)
+    assert not chooser.is_ready()
+    chooser.choose()
+    assert chooser.is_ready()
+
+
+def test_the_reference_needs_no_preparation_and_an_engine_that_is_not_here_none_in_vain(network, tmp_path):
+    for engine in (REFERENCE, "torch_fp16"):
+        settings = Settings(volume=tmp_path, device="cpu", engine=engine)
+        assert Chooser(network, settings, tmp_path / "engines", tmp_path / "selftest").is_ready()
+
+
 def test_who_judges_otherwise_has_it_measured_anew(network, tmp_path):
     settings = Settings(volume=tmp_path, device="cpu")
     for judge in (LENIENT, PEDANTIC):

@@ -55,7 +55,8 @@ def test_after_a_switch_to_a_profile_without_a_model_set_its_verdicts_are_shown(
 def test_the_database_names_the_engine_that_embedded(do_run, store):
     do_run("one", engine="torch_fp32")
     with store.engine.connect() as connection:
-        engines = dict(connection.execute(text("SELECT name, engines FROM models")).tuples().all())
+        rows = connection.execute(text("SELECT name, engines FROM models"))
+        engines = {row.name: row.engines for row in rows}
     assert engines == {"lite": ["torch_fp32"], "efficientnet_lite0": ["torch_fp32"]}
 
 

@@ -60,6 +60,9 @@ class Tower(Protocol):
     def engine(self) -> str:
         """What runs the network here, by the name of its kind; loads it."""
 
+    def is_ready(self, judge: Judge | None = None) -> bool:
+        """Whether `prepare` only loads what is kept: nothing has to be exported or measured first."""
+
     def prepare(self, judge: Judge | None = None) -> None:
         """Load the network before its first use; raises `WeightsError` where it cannot be used.
 

@@ -72,27 +72,42 @@ class Chooser:
                 log.warning("%s is not used: %s", name, error)
         return self._run(REFERENCE)
 
+    def is_ready(self) -> bool:
+        """Whether `choose` only loads what is kept; true too where nothing is kept, or exported (on a GPU)."""
+        if self._folder is None or self._device != "cpu":
+            return True
+        wanted = self._settings.engine
+        names = self._tried() if wanted == "auto" else [name for name in self._possible() if name == wanted]
+        if len(names) > 1:
+            return self._kept_rates(names, self._folder).exists()
+        return all(ENGINES.get(name).is_ready(self._folder) for name in names)
+
     def _possible(self) -> list[str]:
         return [name for name in ENGINES.names() if ENGINES.get(name).runs_on(self._device)]
 
     def _by_speed(self) -> list[str]:
         if self._device == "cpu" and self._folder is None:
             return []
-        names = [name for name in self._possible() if self._is_tried(name)]
+        names = self._tried()
         if self._folder is not None and len(names) > 1:
             rates = self._rates(names, self._folder)
             names = sorted((name for name in names if name in rates), key=lambda name: -rates[name])
         return names
 
-    def _is_tried(self, name: str) -> bool:
-        kind = ENGINES.get(name)
-        return kind.is_tried_on(self._device) and (kind.precision == "fp32" or self._judge is not None)
+    def _tried(self) -> list[str]:
+        """Those that `auto` chooses from."""
+        kinds = [ENGINES.get(name) for name in self._possible()]
+        tried = [kind for kind in kinds if kind.is_tried_on(self._device)]
+        return [kind.name for kind in tried if kind.precision == "fp32" or self._judge is not None]
+
+    def _kept_rates(self, names: list[str], folder: Path) -> Path:
+        libraries = sorted({ENGINES.get(name).library for name in names})
+        judge = self._judge.key[:16] if self._judge else "none"
+        return folder / f"rates-{machine_key()}-{'-'.join(map(version, libraries))}-{judge}.json"
 
     def _rates(self, names: list[str], folder: Path) -> dict[str, float]:
         """Pictures a second of each engine that may be used, as measured on this machine once for each judge."""
-        libraries = sorted({ENGINES.get(name).library for name in names})
-        judge = self._judge.key[:16] if self._judge else "none"
-        kept = folder / f"rates-{machine_key()}-{'-'.join(map(version, libraries))}-{judge}.json"
+        kept = self._kept_rates(names, folder)
         if kept.exists():
             known: dict[str, float] = json.loads(kept.read_text(encoding="utf-8"))["pictures_per_second"]
             return known

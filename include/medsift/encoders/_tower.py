@@ -73,6 +73,10 @@ class NetworkTower:
         features = self._loaded().engine.features(pixels.reshape(count * views, *pixels.shape[2:]))
         return features.reshape(count, views, self.width)
 
+    def is_ready(self, judge: Judge | None = None) -> bool:
+        """Whether `prepare` only loads what is kept: nothing has to be exported or measured first."""
+        return self._running is not None or self._chooser(judge).is_ready()
+
     def prepare(self, judge: Judge | None = None) -> None:
         """Load the network and let it pass its self-test now; raises `WeightsError` where it cannot.
 

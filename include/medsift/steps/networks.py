@@ -5,6 +5,7 @@ import logging
 from medsift.contracts import Verdict
 from medsift.encoders import Floats, Judge, Profile, Tower
 from medsift.settings import Settings
+from medsift.steps.first_use import use_first
 from medsift.steps.journal import digest_of
 from medsift.steps.profile import current_model_set, current_profile, prompted, usable_model_set, verdict_keys
 from medsift.strategies import STRATEGIES
@@ -15,6 +16,15 @@ log = logging.getLogger(__name__)
 
 def loaded_profile(settings: Settings) -> Profile:
     """The profile of the settings, its networks loaded; raises `WeightsError` where one cannot be used."""
+    profile = current_profile(settings)
+    if not all(tower.is_ready(judge_of(settings, profile, tower)) for tower in profile.towers):
+        log.info("measuring engines once on this machine: some seconds")
+        use_first(settings)
+    return load_here(settings)
+
+
+def load_here(settings: Settings) -> Profile:
+    """The same, with whatever it takes done in this process."""
     profile = current_profile(settings)
     for tower in profile.towers:
         tower.prepare(judge_of(settings, profile, tower))

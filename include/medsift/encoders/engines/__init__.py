@@ -64,6 +64,9 @@ class Kind(Protocol):
     def is_tried_on(self, device: str) -> bool:
         """Whether `auto` considers it there."""
 
+    def is_ready(self, folder: Path) -> bool:
+        """Whether `make` finds in `folder` what it needs, and has to export nothing."""
+
     def make(self, network: Network, *, device: str, batch_size: int, folder: Path | None) -> Engine:
         """Load the network. `folder` keeps what was exported, for the next time (None: nothing is kept)."""
 

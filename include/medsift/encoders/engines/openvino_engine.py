@@ -7,6 +7,7 @@ used where the processor has instructions for them.
 import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -41,6 +42,10 @@ class OpenVinoKind:
     def is_tried_on(self, device: str) -> bool:
         """In every precision the processor has."""
         return self.runs_on(device)
+
+    def is_ready(self, folder: Path) -> bool:
+        """Whether the export is kept."""
+        return _kept(folder, self.precision).exists()
 
     def make(self, network: Network, *, device: str, batch_size: int, folder: Path | None) -> "OpenVinoEngine":
         """The kept export, or a new one that is kept where there is a `folder`.
@@ -103,14 +108,13 @@ def _capabilities() -> frozenset[str]:
 def _model(network: Network, precision: Precision, folder: Path | None) -> "openvino.Model":
     """The network in OpenVINO's form: read from `folder`, where it is kept by form and version, or exported."""
     openvino = imported_silent()
-    form = "int8" if precision == "int8" else "fp32"
     if folder is None:
-        return _with_form(_exported(network), form)
-    kept, in_fp32 = (folder / f"openvino-{each}-{openvino.__version__.split('-')[0]}" for each in (form, "fp32"))
+        return _with_form(_exported(network), precision)
+    kept, in_fp32 = _kept(folder, precision), _kept(folder, "fp32")
     if not kept.exists():
         model = openvino.Core().read_model(in_fp32 / "model.xml") if in_fp32.exists() else _exported(network)
         with atomic_folder(kept) as unfinished:
-            openvino.save_model(_with_form(model, form), unfinished / "model.xml", compress_to_fp16=False)
+            openvino.save_model(_with_form(model, precision), unfinished / "model.xml", compress_to_fp16=False)
     return openvino.Core().read_model(kept / "model.xml")
 
 
@@ -138,8 +142,14 @@ def _exported(network: Network) -> "openvino.Model":
     return model
 
 
-def _with_form(model: "openvino.Model", form: str) -> "openvino.Model":
-    if form == "int8":
+def _kept(folder: Path, precision: Precision) -> Path:
+    """Where an export lies: bf16 is read from the one in float32."""
+    form = "int8" if precision == "int8" else "fp32"
+    return folder / f"openvino-{form}-{version('openvino')}"
+
+
+def _with_form(model: "openvino.Model", precision: Precision) -> "openvino.Model":
+    if precision == "int8":
         _quantise_weights(model)
     return model
 

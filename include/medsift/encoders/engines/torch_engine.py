@@ -31,6 +31,10 @@ class TorchKind:
         """Half precision on a GPU; on a CPU OpenVINO was as fast or faster wherever it was measured."""
         return device == "cuda" and self.precision == "fp16"
 
+    def is_ready(self, folder: Path) -> bool:
+        """Always: torch runs the network as it is."""
+        return True
+
     def make(self, network: Network, *, device: str, batch_size: int, folder: Path | None) -> "TorchEngine":
         """The module on its device; nothing is kept in `folder`."""
         return TorchEngine(network, self.precision, device, batch_size)
