@@ -118,9 +118,9 @@ def test_broken_settings_file_is_named(tmp_path: Path) -> None:
 def test_an_option_for_one_run_does_not_change_the_standing_profile(tmp_path: Path) -> None:
     (tmp_path / "medsift.toml").write_text('profile = "clip"\n')
     settings = Settings.load({"volume": str(tmp_path), "profile": "lite"}, {})
-    assert (settings.profile, settings.standing_profile) == ("lite", "clip")
+    assert (settings.profile, settings.standing().profile) == ("lite", "clip")
     saved = tmp_path / "settings.json"
     saved.write_text(json.dumps(settings.public()))
     worker = Settings.load({"volume": str(tmp_path)}, {})
-    assert (worker.of_run(saved).profile, worker.of_run(saved).standing_profile) == ("lite", "clip")
-    assert Settings.load({"volume": str(tmp_path)}, {"MEDSIFT_PROFILE": "lite"}).standing_profile == "lite"
+    assert (worker.of_run(saved).profile, worker.of_run(saved).standing().profile) == ("lite", "clip")
+    assert Settings.load({"volume": str(tmp_path)}, {"MEDSIFT_PROFILE": "lite"}).standing().profile == "lite"

@@ -18,6 +18,7 @@ from medsift.errors import SettingError
 
 PREFIX = "MEDSIFT_"
 MARKER = "MEDSIFT_STACK"  # no setting: every process of an embedded stack carries its folder under this name
+OF_ENCODERS = ("profile", "clip_model", "cnn_model", "image_size")  # settings that say which encoders are used
 LEAST_IMAGE_SIZE = 96  # below it networks trained at 224 see nothing they know
 OPENAI_SPELLINGS = {
     "ViT-B/32": "ViT-B-32-quickgelu",
@@ -39,7 +40,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
-    _standing_profile: str = PrivateAttr("")
+    _standing: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     volume: Path = Field(Path("var"), description="Folder of all files: inbox, pictures, model sets, runs.")
     database_url: str = Field(
@@ -213,8 +214,9 @@ class Settings(BaseModel):
             origins.update(dict.fromkeys(layer, origin))
         settings = cls._validated(values)
         settings._origins.update(origins)
-        standing = from_file | from_environment
-        settings._standing_profile = str(standing.get("profile", cls.model_fields["profile"].default))
+        named = {name: value for name, value in (from_file | from_environment).items() if name in OF_ENCODERS}
+        standing = cls._validated(named)
+        settings._standing = {name: getattr(standing, name) for name in OF_ENCODERS}
         return settings
 
     @classmethod
@@ -238,7 +240,7 @@ class Settings(BaseModel):
         """Settings of a run as its plan saved them, with the secrets of this process."""
         values = json.loads(saved.read_text(encoding="utf-8"))
         settings = self._validated(values | {name: getattr(self, name) for name in self.secret_names()})
-        settings._standing_profile = self.standing_profile
+        settings._standing = self._standing or {name: getattr(self, name) for name in OF_ENCODERS}
         return settings
 
     @classmethod
@@ -267,10 +269,9 @@ class Settings(BaseModel):
         """All values but the secrets, ready for JSON."""
         return self.model_dump(mode="json", exclude=set(self.secret_names()))
 
-    @property
-    def standing_profile(self) -> str:
-        """The profile of all runs that name none: that of environment, file or default, whatever option was given."""
-        return self._standing_profile or self.profile
+    def standing(self) -> Self:
+        """These with the profile and encoders of all runs that name none: as environment, file or default have them."""
+        return self.model_copy(update=self._standing)
 
     def origin(self, name: str) -> str:
         """Where a value comes from: default, medsift.toml, environment or option."""

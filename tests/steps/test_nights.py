@@ -162,3 +162,15 @@ def test_a_page_that_is_not_there_is_told_every_night(inbox, page, night):
     (inbox.parent / "watchlist.txt").write_text(f"{page.address}gone\n")
     assert states(night("first"))["gone"] == "failed"
     assert states(night("second")) == {"gone": "failed"}
+
+
+def test_a_night_scores_anew_what_other_encoders_now_see(inbox, night, load):
+    file = load().volume / "medsift.toml"
+    file.write_text('engine = "torch_fp32"\n')
+    before = night("first")
+    file.write_text('engine = "torch_fp32"\nimage_size = 192\n')
+    after = night("other encoders")
+    assert states(after) == {"0.png": "unchanged", "1.png": "unchanged"}
+    assert len(after["pictures"]) == 2
+    assert after["run"]["model_set"] != before["run"]["model_set"]
+    assert numbers(night("nothing new")) == {0}

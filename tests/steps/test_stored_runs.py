@@ -12,6 +12,7 @@ from medsift.encoders import PROFILES, WEIGHTS
 from medsift.encoders.lite import lite_profile
 from medsift.modelsets import shipped_set
 from medsift.steps import break_off, local_context, new_run_id, plan_run, run_step, sort_sources
+from medsift.steps.profile import verdict_keys
 from medsift.steps.report import LostBatchError
 from medsift.store import Store
 
@@ -48,7 +49,7 @@ def test_after_a_switch_to_a_profile_without_a_model_set_its_verdicts_are_shown(
     after = do_run("after")["run"]["id"]
     assert decided(store, after) != decided(store, before)
     assert shown(store) == decided(store, after)
-    assert store.current_model_set() == ""
+    assert store.current_model_set() == verdict_keys(load(profile=bare))[0]
 
 
 @pytest.mark.usefixtures("inbox")
@@ -67,12 +68,12 @@ def test_a_run_that_was_given_another_profile_leaves_the_verdicts_in_use_as_they
     other = do_run("other", profile="lite")["run"]["id"]
     assert len(decided(store, other)) == 2
     assert shown(store) == decided(store, before)
-    assert store.current_model_set() == ""
+    assert store.current_model_set() == verdict_keys(load(profile=bare))[0]
 
 
 def test_profile_use_is_told_to_the_database(load, store, bare):
     environment = {"MEDSIFT_VOLUME": str(load().volume), "MEDSIFT_DATABASE_URL": load().database_url}
-    for name, model_set in (("lite", shipped_set("lite").digest), (bare, "")):
+    for name, model_set in (("lite", shipped_set("lite").digest), (bare, verdict_keys(load(profile=bare))[0])):
         done = CliRunner().invoke(root, ["profile", "use", name], env=environment)
         assert done.exit_code == 0, done.output
         assert store.current_model_set() == model_set

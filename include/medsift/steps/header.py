@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from medsift.settings import Settings
-from medsift.steps.profile import current_model_set, prompt_set
+from medsift.steps.profile import verdict_keys
 from medsift.store import RunRecord
 
 
 @dataclass(frozen=True)
 class RunHeader:
-    """`model_set` and `prompt_set_digest` are digests (`model_set` empty without a set); `started_at` is ISO, UTC."""
+    """`model_set` and `prompt_set_digest` are digests, as `verdict_keys` gives them; `started_at` is ISO, UTC."""
 
     id: str
     trigger: str
@@ -26,10 +26,9 @@ class RunHeader:
     @classmethod
     def new(cls, run_id: str, settings: Settings, trigger: str) -> Self:
         """The header of a run that begins now."""
-        model_set, prompts = current_model_set(settings), prompt_set(settings)
-        digest = model_set.digest if model_set else ""
+        model_set, prompts = verdict_keys(settings)
         now = datetime.now(UTC).isoformat()
-        return cls(run_id, trigger, settings.profile, digest, settings.prompt_set, prompts.digest, now)
+        return cls(run_id, trigger, settings.profile, model_set, settings.prompt_set, prompts, now)
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -1,23 +1,29 @@
 """Which model set is in use, told to the database: its verdicts are those that `picture_labels` shows."""
 
-from medsift.modelsets import ModelSet, current
+from medsift.errors import WeightsError
 from medsift.settings import Settings
+from medsift.steps.profile import current_model_set, encoder_digests, verdict_keys
 from medsift.store import ModelSetRecord, Store
-from medsift.volume import Volume
 
 
 def mirror_model_set(settings: Settings, store: Store) -> None:
-    """Make the set of the standing profile current, the empty digest where it has none.
+    """Make current what the standing profile's verdicts are kept under.
 
-    A run that was given another profile by an option or Param changes nothing for all others.
+    A run that was given another profile or encoder by an option or Param changes nothing for all others; nor does one
+    while weights of the standing profile are missing, under which no run could have judged.
     """
-    model_set = current(Volume(settings.volume), settings.standing_profile)
-    record = record_of(model_set) if model_set else ModelSetRecord("", settings.standing_profile)
+    try:
+        record = record_of(settings.standing())
+    except WeightsError:
+        return
     store.register_model_set(record)
     store.set_current_model_set(record.digest)
 
 
-def record_of(model_set: ModelSet) -> ModelSetRecord:
-    """The set as the database has it, with its card."""
-    card = {"name": model_set.name, "card": model_set.card.read_text(encoding="utf-8")}
-    return ModelSetRecord(model_set.digest, model_set.profile, card)
+def record_of(settings: Settings) -> ModelSetRecord:
+    """The set of the settings as the database has it, with its card, or with the encoders where it is not theirs."""
+    model_set, (digest, _) = current_model_set(settings), verdict_keys(settings)
+    card = {"name": model_set.name, "card": model_set.card.read_text(encoding="utf-8")} if model_set else {}
+    if model_set is None or digest != model_set.digest:
+        card["encoders"] = ", ".join(f"{name} {of}" for name, of in sorted(encoder_digests(settings).items()))
+    return ModelSetRecord(digest, settings.profile, card)

@@ -1,5 +1,7 @@
 """What the settings name, loaded once a process: profile, model set, prompts as vectors."""
 
+import hashlib
+import json
 from functools import lru_cache
 
 import numpy as np
@@ -42,9 +44,16 @@ def encoder_digests(settings: Settings) -> dict[str, str]:
 
 
 def verdict_keys(settings: Settings) -> tuple[str, str]:
-    """Digests of model set and prompt set: with the picture they name a verdict."""
-    model_set = current_model_set(settings)
-    return model_set.digest if model_set else "", prompt_set(settings).digest
+    """Digests of model set and prompt set: with the picture they name a verdict.
+
+    The first is over the encoders too where they are not those that the set was fitted with, or there is no set: what
+    other encoders see is scored anew.
+    """
+    model_set, encoders = current_model_set(settings), encoder_digests(settings)
+    if model_set is not None and dict(model_set.encoder_digests) == encoders:
+        return model_set.digest, prompt_set(settings).digest
+    parts = json.dumps([model_set.digest if model_set else "", encoders], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest(), prompt_set(settings).digest
 
 
 def prompted(settings: Settings) -> Prompted:

@@ -15,7 +15,7 @@ from medsift.steps.header import RunHeader
 from medsift.steps.mirror import mirror_model_set, record_of
 from medsift.steps.plan import extraction_digest
 from medsift.steps.portions import pictures_of, portions_of, rows_of
-from medsift.steps.profile import current_model_set, encoder_digests
+from medsift.steps.profile import encoder_digests
 from medsift.steps.resources import log_rate
 from medsift.steps.tables import iter_rows
 from medsift.steps.vectors import made_in_run
@@ -66,9 +66,7 @@ def run(context: Context) -> Summary:
 
 
 def _name_model_sets(context: Context, store: Store) -> None:
-    model_set = current_model_set(context.settings)
-    if model_set is not None:
-        store.register_model_set(record_of(model_set))
+    store.register_model_set(record_of(context.settings))
     mirror_model_set(context.settings, store)
 
 

@@ -79,7 +79,8 @@ def engine_of_vectors(path: Path) -> str:
     """What made the vectors in a file of `write_vectors`; empty where nothing was said."""
     import pyarrow.parquet
 
-    return (pyarrow.parquet.read_schema(path).metadata or {}).get(ENGINE.encode(), b"").decode()
+    told: dict[bytes, bytes] = pyarrow.parquet.read_schema(path).metadata or {}
+    return told.get(ENGINE.encode(), b"").decode()
 
 
 def _schema(record: type) -> "pyarrow.Schema":

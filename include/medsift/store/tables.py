@@ -52,7 +52,11 @@ class Base(DeclarativeBase):
 
 
 class ModelSet(Base):
-    """A fitted model set; at most one is current. The empty digest stands for runs without one."""
+    """A fitted model set; at most one is current.
+
+    A profile without one, or with other encoders than it was fitted with, has a row of its own, whose digest is over
+    its encoders too.
+    """
 
     __tablename__ = "model_sets"
     __table_args__ = (Index("model_sets_current_idx", "is_current", unique=True, postgresql_where=text("is_current")),)

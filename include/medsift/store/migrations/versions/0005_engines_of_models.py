@@ -12,8 +12,8 @@ depends_on = None
 
 def upgrade() -> None:
     """Forward; of vectors that are there already it is not known."""
-    engines = sa.Column("engines", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'::text[]"), nullable=False)
-    op.add_column("models", engines)
+    kind, nothing = postgresql.ARRAY(sa.Text()), sa.text("'{}'::text[]")
+    op.add_column("models", sa.Column("engines", kind, server_default=nothing, nullable=False))
 
 
 def downgrade() -> None:
