@@ -24,9 +24,10 @@ from medsift.encoders.engines import ENGINES, REFERENCE
 from medsift.errors import WeightsError
 from medsift.pictures.batches import pixel_batches
 from medsift.settings import Settings
+from medsift.steps.context import Context
 from medsift.steps.networks import verdicts_of
 from medsift.steps.profile import current_profile
-from medsift.steps.resources import decoding_workers
+from medsift.volume import Volume
 
 SEED = 42
 
@@ -81,8 +82,8 @@ def embedded(settings: Settings, sample: list[Path]) -> dict[str, Floats]:
             towers[name] = tower
     rows: dict[str, list[Floats]] = {name: [] for name in towers}
     views = [asdict(view) for view in towers[REFERENCE].views]
-    with decoding_workers(settings) as workers:
-        make = partial(pixel_batches, workers, views=views, batch_size=settings.batch_size)
+    with Context("flips", settings, Volume(settings.volume)) as context:
+        make = partial(pixel_batches, context.workers, views=views, batch_size=settings.batch_size)
         for batch in make(((str(path), path) for path in sample), max_pixels=settings.max_pixels):
             (pixels,) = batch.pixels.values()
             for name, tower in towers.items():
