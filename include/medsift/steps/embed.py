@@ -48,5 +48,5 @@ def run(context: Context, shard: str) -> Summary:
         write_vectors(path, embedded, np.concatenate(vectors[encoder.name]), encoder.tower.engine)
     if len(embedded) < len(pictures):
         log.warning("%d pictures could not be decoded again and have no vector", len(pictures) - len(embedded))
-    prompted(context.settings)  # torch is loaded here anyway: the steps that follow find the prompts' vectors kept
+    prompted(context.settings)  # the steps that follow find the prompts' vectors kept
     return {"shard": shard, "pictures": len(pictures), "embedded": len(embedded)}
