@@ -45,7 +45,7 @@ def _heard(log_odds: Doubles, weights: Doubles) -> Flags:
 
 
 def _is_known(log_odds: Doubles, weights: Doubles) -> Flags:
-    known: Flags = (~np.isnan(log_odds) & (weights > 0)).any(axis=1)
+    known: Flags = np.any(~np.isnan(log_odds) & (weights > 0), axis=1)
     return known
 
 

@@ -57,7 +57,7 @@ class TorchEngine:
         self._width, self._batch_size = network.width, batch_size
         self._device = torch.device(device)
         self._lower = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(precision)
-        self._copying = torch.cuda.Stream(self._device) if device == "cuda" else None
+        self._copying = torch.cuda.Stream(self._device) if device == "cuda" else None  # type: ignore[no-untyped-call]
         if device == "cpu":
             torch.set_num_threads(usable_cores())
         elif precision == "fp32":
