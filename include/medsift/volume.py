@@ -157,6 +157,10 @@ class Volume:
         """Vectors of a prompt set by one encoder, kept because loading a text tower takes longer than using it."""
         return self.root / "promptvectors" / f"{encoder_digest[:32]}-{prompt_digest[:32]}.npy"
 
+    def kept_vectors(self, encoder_digest: str) -> Path:
+        """Table of vectors that an ablation keeps of one encoder beside its results."""
+        return self.root / "vectors" / f"{encoder_digest[:32]}.parquet"
+
     def run(self, run_id: str) -> Path:
         """Folder of one run: tables of each step, report."""
         return self.root / "runs" / run_id

@@ -79,37 +79,3 @@ def test_every_fold_has_whole_sources_and_both_labels_in_like_numbers():
         counts[folds[row["source"]], row["label"] == "medical"] += 1
     assert counts.min() > 350
     assert counts.max() < 550
-
-
-def test_calibration_finds_the_weights_that_made_the_labels(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    from alignment.calibrate import fit_calibration
-
-    draw = np.random.default_rng(0)
-    odds = draw.normal(0, 3, (20_000, 2))
-    is_medical = draw.random(20_000) < 1 / (1 + np.exp(-(0.6 * odds[:, 0] + 0.2 * odds[:, 1])))
-    odds[draw.random(20_000) < 0.05, 1] = np.nan
-    calibration = fit_calibration(odds, ["a", "b"], is_medical)
-    assert calibration.weights["a"] + calibration.weights["b"] == pytest.approx(1, abs=1e-5)
-    assert calibration.weights["a"] == pytest.approx(0.75, abs=0.03)
-    assert calibration.temperature == pytest.approx(1.25, abs=0.05)
-
-
-def test_a_voter_that_no_training_picture_has_evidence_for_counts_with_the_odds_it_states(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    from alignment.calibrate import fit_calibration
-
-    odds = np.array([[2.0, np.nan], [-2.0, np.nan], [1.0, np.nan], [-1.0, np.nan], [-0.5, np.nan]])
-    calibration = fit_calibration(odds, ["a", "dicom"], np.array([True, False, True, False, True]))
-    assert calibration.weights["dicom"] / calibration.temperature == 1
-    assert calibration.weights["a"] == 1
-
-
-def test_a_voter_that_only_misleads_gets_no_weight(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    from alignment.calibrate import fit_calibration
-
-    draw = np.random.default_rng(0)
-    odds = draw.normal(0, 3, (5_000, 2))
-    calibration = fit_calibration(odds, ["good", "bad"], odds[:, 0] - odds[:, 1] > 0)
-    assert calibration.weights["bad"] == 0.0

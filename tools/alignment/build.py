@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from alignment import fit
-from alignment.calibrate import fit_calibration
 from alignment.fit import TrainingData
 from numpy.typing import NDArray
 
@@ -20,6 +19,7 @@ from medsift.encoders.engines import REFERENCE
 from medsift.encoders.lite import LiteEncoder
 from medsift.modelsets import ALIGNMENT, Alignment, Calibration, ModelSet, clusters_file, save
 from medsift.modelsets.alignment import read_alignment, write_alignment
+from medsift.modelsets.calibrating import fit_calibration
 from medsift.modelsets.clusters import fit_clusters, write_clusters
 from medsift.prompts import PromptSet
 from medsift.settings import Settings

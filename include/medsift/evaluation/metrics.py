@@ -17,6 +17,7 @@ from medsift.evaluation.intervals import source_interval
 from medsift.evaluation.predictions import Prediction, voter_names
 
 UNDECIDED = "undecided"
+INTERVALS = ("accuracy", "balanced_accuracy", "ece")  # figures that have one
 
 
 def measure(predictions: Sequence[Prediction], seconds: float, peak_mb: float) -> dict[str, Any]:
@@ -39,8 +40,10 @@ def measure(predictions: Sequence[Prediction], seconds: float, peak_mb: float) -
     }
 
 
-def intervals(predictions: Sequence[Prediction]) -> dict[str, tuple[float, float] | None]:
-    """95 % intervals by source of accuracy, balanced accuracy and ECE; a picture without source is its own."""
+def intervals(
+    predictions: Sequence[Prediction], names: Sequence[str] = INTERVALS
+) -> dict[str, tuple[float, float] | None]:
+    """95 % intervals by source of the named figures of `INTERVALS`; a picture without source is its own."""
     is_right = right(predictions)
     is_medical = np.array([prediction.label == MEDICAL for prediction in predictions], dtype=bool)
     has_verdict = np.array([prediction.verdict is not None for prediction in predictions], dtype=bool)
@@ -50,12 +53,13 @@ def intervals(predictions: Sequence[Prediction]) -> dict[str, tuple[float, float
         rows = rows[has_verdict[rows]]
         return calibration_error(confidences[rows], is_right[rows])
 
-    sources = [prediction.source or f"\0{row}" for row, prediction in enumerate(predictions)]
-    return {
-        "accuracy": source_interval(lambda rows: float(is_right[rows].mean()), sources),
-        "balanced_accuracy": source_interval(lambda rows: _balanced(is_right[rows], is_medical[rows]), sources),
-        "ece": source_interval(ece, sources),
+    statistics: dict[str, Callable[[NDArray[np.intp]], float | None]] = {
+        "accuracy": lambda rows: float(is_right[rows].mean()),
+        "balanced_accuracy": lambda rows: _balanced(is_right[rows], is_medical[rows]),
+        "ece": ece,
     }
+    sources = [prediction.source or f"\0{row}" for row, prediction in enumerate(predictions)]
+    return {name: source_interval(statistics[name], sources) for name in names}
 
 
 def right(predictions: Sequence[Prediction]) -> Flags:

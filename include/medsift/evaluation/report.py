@@ -10,6 +10,7 @@ import numpy as np
 
 from medsift.contracts import MEDICAL, NON_MEDICAL
 from medsift.errors import UsageError
+from medsift.evaluation.ablation import Ablation
 from medsift.evaluation.calibration import reliability
 from medsift.evaluation.html import environment, polyline
 from medsift.evaluation.metrics import UNDECIDED, decided, intervals, right
@@ -30,11 +31,42 @@ def write_results(
 
     Raises `UsageError` where the folder cannot be written.
     """
-    files = {
-        "metrics.json": json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-        "predictions.csv": predictions_csv(predictions),
-        "report.html": evaluation_html(predictions, metrics, thumbnails or {}),
-    }
+    _write(
+        out,
+        {
+            "metrics.json": _json(metrics),
+            "predictions.csv": predictions_csv(predictions),
+            "report.html": evaluation_html(predictions, metrics, thumbnails or {}),
+        },
+    )
+
+
+def write_ablation(
+    out: Path,
+    ablation: Ablation,
+    predictions: Sequence[Prediction],
+    metrics: Mapping[str, Any],
+    thumbnails: Mapping[str, bytes],
+) -> None:
+    """Write ablation.json, ablation.csv and report.html; predictions, metrics and thumbnails of the ensemble.
+
+    Raises `UsageError` where the folder cannot be written.
+    """
+    _write(
+        out,
+        {
+            "ablation.json": _json(ablation.as_json()),
+            "ablation.csv": ablation.as_csv(),
+            "report.html": evaluation_html(predictions, metrics, thumbnails, ablation=ablation),
+        },
+    )
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _write(out: Path, files: Mapping[str, str]) -> None:
     try:
         for name, text in files.items():
             write_atomically(out / name, text.encode("utf-8"))
@@ -43,7 +75,11 @@ def write_results(
 
 
 def evaluation_html(
-    predictions: Sequence[Prediction], metrics: Mapping[str, Any], thumbnails: Mapping[str, bytes]
+    predictions: Sequence[Prediction],
+    metrics: Mapping[str, Any],
+    thumbnails: Mapping[str, bytes],
+    *,
+    ablation: Ablation | None = None,
 ) -> str:
     """The report as one page that needs no other file: figures, calibration, confusion, tables, the worst mistakes."""
     return environment().get_template("evaluation.html.jinja").render(
@@ -58,6 +94,7 @@ def evaluation_html(
         thumbnails=thumbnails,
         labels=LABELS,
         answers=(*LABELS, UNDECIDED),
+        ablation=ablation,
     )  # fmt: skip
 
 

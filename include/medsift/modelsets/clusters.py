@@ -30,11 +30,24 @@ class Clusters:
     size: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Partition:
+    """`centres` (k, d) of K-Means, and of each vector the number of its centre, `members` (n,)."""
+
+    centres: Floats
+    members: NDArray[np.intp]
+
+
 def fit_clusters(vectors: Floats, zero_shot: Floats, count: int) -> Clusters:
     """K-Means over unit vectors (n, d), labelled by the zero-shot P(medical) (n,) of the members.
 
     At most as many clusters as there are distinct vectors, all with members; raises `ValueError` where there is none.
     """
+    return name_clusters(partition(vectors, count), zero_shot)
+
+
+def partition(vectors: Floats, count: int) -> Partition:
+    """K-Means over unit vectors (n, d), as `fit_clusters` does it."""
     from sklearn.cluster import KMeans, MiniBatchKMeans
 
     distinct = len(np.unique(vectors, axis=0))
@@ -44,12 +57,17 @@ def fit_clusters(vectors: Floats, zero_shot: Floats, count: int) -> Clusters:
     count = min(count, distinct)
     means = KMeans(count, **how) if len(vectors) <= MANY else MiniBatchKMeans(count, batch_size=BATCH, **how)
     taken, members = np.unique(means.fit(vectors).labels_, return_inverse=True)  # batches may leave a cluster empty
-    size = np.bincount(members)
-    probability = np.bincount(members, weights=zero_shot) / size
-    is_medical = np.bincount(members, weights=zero_shot > 0.5) / size
+    return Partition(means.cluster_centers_[taken].astype(np.float32), members)
+
+
+def name_clusters(parts: Partition, zero_shot: Floats) -> Clusters:
+    """What each cluster looks like by the zero-shot P(medical) (n,) of its members."""
+    size = np.bincount(parts.members)
+    probability = np.bincount(parts.members, weights=zero_shot) / size
+    is_medical = np.bincount(parts.members, weights=zero_shot > 0.5) / size
     purity = np.where(probability > 0.5, is_medical, 1 - is_medical)
     return Clusters(
-        means.cluster_centers_[taken].astype(np.float32),
+        parts.centres,
         probability.astype(np.float32),
         purity.astype(np.float32),
         size.astype(np.int64),

@@ -73,13 +73,14 @@ def _sorted(context: Context, leaves: list[Leaf]) -> tuple[RunResult, dict[str, 
     outcomes = {outcome.source: outcome for outcome in result.sources}
     for leaf in leaves:
         if not rows_of[leaf.source]:
-            reason = outcomes[leaf.source].reason if leaf.source in outcomes else _no_picture(leaf)
+            reason = outcomes[leaf.source].reason if leaf.source in outcomes else no_picture(leaf)
             state = "failed" if leaf.kind in PICTURE_KINDS else "rejected"
             rows_of[leaf.source].append({"state": state, "reason": reason})
     return result, rows_of
 
 
-def _no_picture(leaf: Leaf) -> str:
+def no_picture(leaf: Leaf) -> str:
+    """Why a file that is no picture is none."""
     return leaf.reason or f"The file is no picture ({leaf.kind})."
 
 

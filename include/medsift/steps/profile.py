@@ -75,13 +75,13 @@ def _prompted(settings_json: str) -> Prompted:
     return Prompted(
         words.name,
         words.scale,
-        _prompt_vectors(Volume(settings.volume), words, prompts),
+        prompt_vectors(Volume(settings.volume), words, prompts),
         [prompt.kind for prompt in prompts.prompts],
         [prompt.is_medical for prompt in prompts.prompts],
     )
 
 
-def _prompt_vectors(volume: Volume, words: Encoder, prompts: PromptSet) -> Floats:
+def prompt_vectors(volume: Volume, words: Encoder, prompts: PromptSet) -> Floats:
     """Vectors of the prompts, (n, d), kept on a volume that is there: a command without one leaves nothing behind."""
     kept = volume.prompt_vectors(words.digest, prompts.digest)
     if kept.exists():

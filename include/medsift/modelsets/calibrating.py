@@ -4,34 +4,47 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from medsift.modelsets import Calibration
 
 TAKEN_AT_THEIR_WORD = ("dicom",)  # the training pictures are JPEGs: none has a tag
+LEAST_TEMPERATURE = 1e-6
+LEAST_TOTAL = 1e-6  # votes whose weights sum to less say nothing of the labels
 
 
 def fit_calibration(log_odds: NDArray[np.float64], voters: list[str], is_medical: NDArray[np.bool_]) -> Calibration:
     """Logistic regression without intercept and with no weight below 0; log_odds (n, voters), NaN where abstained.
 
     The fitted weights sum to 1, the temperature carries the rest. A voter that never voted cannot be fitted: those
-    in `TAKEN_AT_THEIR_WORD` count with the log-odds they state, any other has no weight.
+    in `TAKEN_AT_THEIR_WORD` count with the log-odds they state, any other has no weight. Where no vote tells the
+    labels apart, the temperature is so high that every probability is near 0.5. Raises `ValueError` where the labels
+    are of one class: they say nothing of how far to trust a vote.
     """
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    if is_medical.all() or not is_medical.any():
+        raise ValueError("weights need labels of both classes")
     has_voted = ~np.isnan(log_odds).all(axis=0)
     odds = np.nan_to_num(log_odds[:, has_voted], nan=0.0)
     fitted_voters = [voter for voter, voted in zip(voters, has_voted, strict=True) if voted]
+    if not fitted_voters:
+        return Calibration(taken_at_their_word({}, 1.0), 1.0)
     sign = np.where(is_medical, 1.0, -1.0)
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         margin = sign * (odds @ weights)
-        slope = -sign / (1 + np.exp(margin))
+        slope = -sign * expit(-margin)
         return float(np.logaddexp(0, -margin).mean()), odds.T @ slope / len(odds)
 
     first = np.full(len(fitted_voters), 1 / len(fitted_voters))
     fitted = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(fitted_voters)).x
     total = float(fitted.sum())
+    if total < LEAST_TOTAL:
+        fitted, total = first * LEAST_TOTAL, LEAST_TOTAL
     weights = {voter: round(float(weight) / total, 6) for voter, weight in zip(fitted_voters, fitted, strict=True)}
-    return Calibration(taken_at_their_word(weights, round(1 / total, 6)), round(1 / total, 6))
+    temperature = max(round(1 / total, 6), LEAST_TEMPERATURE)
+    return Calibration(taken_at_their_word(weights, temperature), temperature)
 
 
 def taken_at_their_word(weights: Mapping[str, float], temperature: float) -> dict[str, float]:

@@ -1,0 +1,107 @@
+"""`medsift ablate`: voters, strategies, cluster counts, encoders and prompt sets compared on the same vectors."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from medsift.contracts import MEDICAL
+from medsift.errors import NothingDoneError, UsageError
+from medsift.evaluation.ablation import Ablation
+from medsift.evaluation.manifest import ManifestRow
+from medsift.evaluation.metrics import measure
+from medsift.evaluation.report import most_wrong, write_ablation
+from medsift.prompts import list_prompt_sets
+from medsift.settings import Settings
+from medsift.steps.ablation.folds import cross_folds
+from medsift.steps.ablation.judging import Bench, Material
+from medsift.steps.ablation.library import Library, embed_all, words_of
+from medsift.steps.ablation.pictures import Found, find_manifest_pictures
+from medsift.steps.ablation.variations import Variations
+from medsift.steps.context import Progress
+from medsift.steps.fit_model_set import UNCALIBRATED
+from medsift.steps.plan import check_encoders
+from medsift.steps.profile import current_model_set
+
+STEP = "judge"
+WORK = "work"  # below the results: pictures and vectors, so that a second call is quick
+AS_THEY_ARE = (
+    "Encoders are as they are: on pictures that an alignment or a network was trained on (the card of the model set "
+    "says which), these figures say nothing of others."
+)
+COSTS = (
+    "Speed is from stored file to vector, memory the most that a process embedding with one of the encoders held, its "
+    "decoding children apart; encoders over different networks run one after the other."
+)
+
+
+def ablate(settings: Settings, rows: Sequence[ManifestRow], root: Path, out: Path, progress: Progress) -> Ablation:
+    """Compare all that can be compared here; writes ablation.json, ablation.csv and report.html.
+
+    What cannot be is a row that says so. Raises `UsageError` where the root is no folder or `out` cannot be written,
+    `WeightsError` where the settings' own profile is not here, `NothingDoneError` where no picture could be embedded.
+    """
+    check_encoders(settings)
+    found = _found(settings, rows, root, out, progress)
+    files = [(picture.sha256, found.volume.picture(picture.sha256, picture.extension)) for picture in found.pictures]
+    library = embed_all(settings, found.volume, files, list_prompt_sets(settings.prompts_dir), progress)
+    if missing := library.why_not(words_of(settings.profile)):
+        reason = next((outcome.reason for outcome in found.outcomes if not outcome.sha256), missing.reason)
+        raise NothingDoneError(f"Nothing could be done: {rows[0].file}: {reason}")
+    material, note = _material(settings, rows, found, library)
+    variations = Variations(settings, library, Bench(material), rows, found.outcomes)
+    made = []
+    for row in variations.all():
+        made.append(row)
+        progress(STEP, len(made), len(made) + 1)
+    progress(STEP, len(made), len(made))
+    folds = len(np.unique(material.folds))
+    ablation = Ablation(len(rows), folds, made, (note, AS_THEY_ARE, COSTS))
+    _write(out, variations, ablation, found, library)
+    return ablation
+
+
+def _found(settings: Settings, rows: Sequence[ManifestRow], root: Path, out: Path, progress: Progress) -> Found:
+    try:
+        (out / WORK).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"The results cannot be written to {out}: {error.strerror}.") from error
+    return find_manifest_pictures(settings, rows, root, out / WORK, progress)
+
+
+def _material(settings: Settings, rows: Sequence[ManifestRow], found: Found, library: Library) -> tuple[Material, str]:
+    """The pictures that every encoder could embed, in folds; and the sentence on how they were parted."""
+    encoded = library.encoded
+    usable = set.intersection(*(set(known.vectors.row_of) for known in encoded.values()))
+    with_picture = [
+        (row, outcome.sha256)
+        for row, outcome in zip(rows, found.outcomes, strict=True)
+        if outcome.sha256 in usable and outcome.sha256
+    ]
+    folds, note = cross_folds([sha256 for _, sha256 in with_picture], [row.source for row, _ in with_picture])
+    first = {sha256: number for number, (_, sha256) in reversed(list(enumerate(with_picture)))}
+    sha256s = list(first)
+    around = {row.sha256: row for row in found.around}
+    model_set = current_model_set(settings)
+    material = Material(
+        sha256s,
+        np.array([with_picture[first[sha256]][0].label == MEDICAL for sha256 in sha256s], dtype=bool),
+        folds[[first[sha256] for sha256 in sha256s]],
+        [around[sha256].words for sha256 in sha256s],
+        [around[sha256].tags for sha256 in sha256s],
+        {digest: known.vectors.of(sha256s) for digest, known in encoded.items()},
+        model_set.calibration if model_set else UNCALIBRATED,
+    )
+    return material, note
+
+
+def _write(out: Path, variations: Variations, ablation: Ablation, found: Found, library: Library) -> None:
+    predictions = variations.of_profile()
+    words = library.at_hand[words_of(variations.settings.profile)]
+    own = next(row for row in ablation.rows if row.group == "strategies")
+    speed = own.pictures_per_second or words.measured.pictures / words.measured.seconds
+    metrics = measure(predictions, len(predictions) / speed, own.peak_mb or words.measured.peak_mb)
+    identity = {row.file: outcome.sha256 for row, outcome in zip(variations.rows, found.outcomes, strict=True)}
+    shown = [prediction.file for prediction in most_wrong(predictions)]
+    thumbnails = {file: found.volume.thumbnail(str(identity[file])).read_bytes() for file in shown}
+    write_ablation(out, ablation, predictions, metrics, thumbnails)
