@@ -1,6 +1,7 @@
 """A picture as models take it: decoded once, cut and resized for each view. Runs in the sandbox child only."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from PIL import Image
 from medsift.pictures.decode import normalised, open_picture
 
 SPARE = 2  # a JPEG is decoded at no less than so many times the size that is needed
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
@@ -23,14 +25,15 @@ def views(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str,
     side = SPARE * max(max(view["size"], view["resize"]) for view in wanted)
     image.draft(None, (side, side))
     colour = normalised(image).convert("RGB")
-    yield {}, b"".join(_seen(colour, view).tobytes() for view in wanted)
+    squashed = cache(lambda size, resample: np.asarray(colour.resize((size, size), RESAMPLING[resample])))
+    yield {}, b"".join(_seen(colour, squashed, view).tobytes() for view in wanted)
 
 
-def _seen(image: Image.Image, view: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    size, resample = view["size"], RESAMPLING[view["resample"]]
+def _seen(image: Image.Image, squashed: Callable[[int, str], Pixels], view: Mapping[str, Any]) -> Pixels:
     if view["mode"] == "crop":
-        return np.asarray(_central_crop(image, view["resize"] or size, size, resample))
-    pixels = np.asarray(image.resize((size, size), resample))
+        resample = RESAMPLING[view["resample"]]
+        return np.asarray(_central_crop(image, view["resize"] or view["size"], view["size"], resample))
+    pixels = squashed(view["size"], view["resample"])
     return pixels[:, ::-1] if view["mode"] == "mirror" else pixels
 
 

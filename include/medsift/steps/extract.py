@@ -18,6 +18,9 @@ from medsift.volume import Volume
 
 log = logging.getLogger(__name__)
 STEP = "extract"
+QUICK = ("folder",)  # kinds of a single picture file: to read it again costs less than to note that it was read
+
+Extracted = tuple[SourceOutcome, list[Occurrence]]
 
 
 def leaves_of(context: Context, batch: str | None = None) -> list[Leaf]:
@@ -32,19 +35,23 @@ def run(context: Context, batch: str) -> Summary:
     tables = context.volume.run(context.run_id) / STEP
     journal = Journal(tables / batch, digest_of(leaves, context.settings.public()))
 
-    def do(sandbox: Sandbox, numbered: tuple[int, Leaf]) -> None:
+    def do(sandbox: Sandbox, numbered: tuple[int, Leaf]) -> Extracted:
         number, leaf = numbered
         key = f"{number:06d}"
+        if leaf.kind in QUICK:
+            return _extract_leaf(context, leaf, f"{batch}/{key}", sandbox)
         if not journal.has(key):
             outcome, occurrences = _extract_leaf(context, leaf, f"{batch}/{key}", sandbox)
             journal.record(key, source=(SourceOutcome, [outcome]), occurrences=(Occurrence, occurrences))
+        return journal.rows(key, "source", SourceOutcome)[0], journal.rows(key, "occurrences", Occurrence)
 
+    outcomes: list[SourceOutcome] = []
+    occurrences: list[Occurrence] = []
     with log_rate(log, STEP, "sources", len(leaves)) as rate:
-        for _ in context.workers.map(do, enumerate(leaves)):
+        for outcome, found in context.workers.map(do, enumerate(leaves)):
+            outcomes.append(outcome)
+            occurrences += found
             context.progress(STEP, rate.step(), len(leaves))
-    keys = [f"{number:06d}" for number in range(len(leaves))]
-    outcomes = [row for key in keys for row in journal.rows(key, "source", SourceOutcome)]
-    occurrences = [row for key in keys for row in journal.rows(key, "occurrences", Occurrence)]
     journal.finish(lambda: _write(context, batch, outcomes, occurrences))
     return _summary(batch, outcomes, occurrences)
 
@@ -63,9 +70,7 @@ def _summary(batch: str, outcomes: list[SourceOutcome], occurrences: list[Occurr
     return {"batch": batch, "sources": len(outcomes), "found": len(occurrences), **counts}
 
 
-def _extract_leaf(
-    context: Context, leaf: Leaf, folder: str, sandbox: Sandbox
-) -> tuple[SourceOutcome, list[Occurrence]]:
+def _extract_leaf(context: Context, leaf: Leaf, folder: str, sandbox: Sandbox) -> Extracted:
     """One source: its outcome and occurrences. Nothing a source does may raise out of here but our own faults."""
     collected = _Collected(leaf, context.volume, context.volume.candidates(context.run_id, folder))
     if leaf.state in ("failed", "empty"):

@@ -48,18 +48,26 @@ def local_context(
 
 def sort_sources(context: Context, sources: list[str]) -> RunResult:
     """All steps of a run in order. Bad sources are rows of the result; raises `MedsiftError` for anything larger."""
-    from medsift.steps import cluster, embed, ensemble, plan, publish, report, score
+    from medsift.steps import publish, report
 
-    plan.check_encoders(context.settings)
     with _broken_off_if_raised(context):
-        for shard in find_pictures(context, sources):
-            embed.run(context, shard)
-        cluster.run(context)
-        score.run(context)
-        ensemble.run(context)
+        judge_sources(context, sources)
         if context.store is not None:
             publish.run(context)
         report.run(context)
+    return RunResult.of(context)
+
+
+def judge_sources(context: Context, sources: list[str]) -> RunResult:
+    """The steps from plan to ensemble: for who wants verdicts and neither rows in a database nor a run's pages."""
+    from medsift.steps import cluster, embed, ensemble, plan, score
+
+    plan.check_encoders(context.settings)
+    for shard in find_pictures(context, sources):
+        embed.run(context, shard)
+    cluster.run(context)
+    score.run(context)
+    ensemble.run(context)
     return RunResult.of(context)
 
 

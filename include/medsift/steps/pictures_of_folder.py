@@ -15,7 +15,7 @@ from medsift.evaluation.report import most_wrong, write_results
 from medsift.sources.folder import links_out, regular_files
 from medsift.steps.context import Context
 from medsift.steps.expand import absolute, failed_leaf, file_leaf
-from medsift.steps.local import sort_sources
+from medsift.steps.local import judge_sources
 from medsift.steps.resources import peak_memory_mb
 from medsift.steps.result import CLASSIFY_COLUMNS, RunResult
 
@@ -65,7 +65,7 @@ def evaluate_folder(context: Context, rows: Sequence[ManifestRow], root: Path, o
 def _sorted(context: Context, leaves: list[Leaf]) -> tuple[RunResult, dict[str, list[dict[str, Any]]]]:
     """Sort those leaves that are pictures; rows by source, and one rejected row for each other file."""
     pictures = [leaf.source for leaf in leaves if leaf.kind in PICTURE_KINDS]
-    result = sort_sources(context, pictures)
+    result = judge_sources(context, pictures)
     rows_of: dict[str, list[dict[str, Any]]] = defaultdict(list)
     _, rows = result.rows()
     for occurrence, row in zip(result.occurrences, rows, strict=True):
