@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 
 def environment() -> Environment:
-    """Templates with their filters: `percent`, `number` and `webp` (thumbnail bytes to a data address)."""
+    """Templates with their filters: `percent`, `number`, `polyline` and `webp` (thumbnail bytes to a data address)."""
     made = Environment(
         loader=PackageLoader("medsift.evaluation", "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -15,7 +15,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(percent=percent, number=number, webp=webp)
+    made.filters.update(percent=percent, number=number, webp=webp, polyline=polyline)
     return made
 
 

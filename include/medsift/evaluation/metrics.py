@@ -110,11 +110,12 @@ def _balanced(is_right: Flags, is_medical: Flags) -> float | None:
 
 def _auc(predictions: Sequence[Prediction]) -> float | None:
     """Area under the ROC curve; a picture without a verdict ranks on the wrong side of all others."""
-    ranks = [_rank(prediction) for prediction in predictions]
+    ranks = [rank(prediction) for prediction in predictions]
     return _area([prediction.label == MEDICAL for prediction in predictions], ranks)
 
 
-def _rank(prediction: Prediction) -> float:
+def rank(prediction: Prediction) -> float:
+    """P(medical); without a verdict less, or more, than any other picture's, so that it ranks on the wrong side."""
     if prediction.probability is None:
         return -1.0 if prediction.label == MEDICAL else 2.0
     return prediction.probability

@@ -7,18 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medsift.contracts import MEDICAL, NON_MEDICAL
 from medsift.errors import UsageError
 from medsift.evaluation.ablation import Ablation
 from medsift.evaluation.calibration import reliability
-from medsift.evaluation.html import environment, polyline
-from medsift.evaluation.metrics import UNDECIDED, decided, intervals, right
+from medsift.evaluation.html import environment
+from medsift.evaluation.metrics import UNDECIDED, decided, intervals
+from medsift.evaluation.plots import coverage, histogram, roc, vector_map
 from medsift.evaluation.predictions import Prediction, predictions_csv
 from medsift.volume import write_atomically
 
 MOST_WRONG = 24
 LABELS = (MEDICAL, NON_MEDICAL)
+
+Vectors = Mapping[str, NDArray[np.float32]]
 
 
 def write_results(
@@ -26,8 +30,9 @@ def write_results(
     predictions: Sequence[Prediction],
     metrics: Mapping[str, Any],
     thumbnails: Mapping[str, bytes] | None = None,
+    vectors: Vectors | None = None,
 ) -> None:
-    """Write the three files into `out`; `thumbnails` are WebP bytes by `file` of a prediction.
+    """Write the three files into `out`; by `file` of a prediction `thumbnails` are WebP bytes, `vectors` (d,).
 
     Raises `UsageError` where the folder cannot be written.
     """
@@ -36,7 +41,7 @@ def write_results(
         {
             "metrics.json": _json(metrics),
             "predictions.csv": predictions_csv(predictions),
-            "report.html": evaluation_html(predictions, metrics, thumbnails or {}),
+            "report.html": evaluation_html(predictions, metrics, thumbnails or {}, vectors or {}),
         },
     )
 
@@ -47,8 +52,9 @@ def write_ablation(
     predictions: Sequence[Prediction],
     metrics: Mapping[str, Any],
     thumbnails: Mapping[str, bytes],
+    vectors: Vectors,
 ) -> None:
-    """Write ablation.json, ablation.csv and report.html; predictions, metrics and thumbnails of the ensemble.
+    """Write ablation.json, ablation.csv and report.html; predictions and all that follows are of the ensemble.
 
     Raises `UsageError` where the folder cannot be written.
     """
@@ -57,7 +63,7 @@ def write_ablation(
         {
             "ablation.json": _json(ablation.as_json()),
             "ablation.csv": ablation.as_csv(),
-            "report.html": evaluation_html(predictions, metrics, thumbnails, ablation=ablation),
+            "report.html": evaluation_html(predictions, metrics, thumbnails, vectors, ablation=ablation),
         },
     )
 
@@ -78,16 +84,20 @@ def evaluation_html(
     predictions: Sequence[Prediction],
     metrics: Mapping[str, Any],
     thumbnails: Mapping[str, bytes],
+    vectors: Vectors,
     *,
     ablation: Ablation | None = None,
 ) -> str:
-    """The report as one page that needs no other file: figures, calibration, confusion, tables, the worst mistakes."""
+    """The report as one page that needs no other file: figures, tables, plots, the worst mistakes."""
     return environment().get_template("evaluation.html.jinja").render(
         metrics=metrics,
         intervals=intervals(predictions),
         confusion=_confusion(predictions),
         bins=reliability(*decided(predictions)),
-        coverage=polyline(_coverage(predictions), 300, 200),
+        roc=roc(predictions),
+        coverage=coverage(predictions),
+        bars=histogram(predictions),
+        map=vector_map(predictions, vectors),
         wrong=most_wrong(predictions),
         wrong_total=sum(not prediction.is_right for prediction in predictions),
         undecided=[prediction for prediction in predictions if prediction.verdict is None],
@@ -106,18 +116,3 @@ def most_wrong(predictions: Sequence[Prediction]) -> list[Prediction]:
 
 def _confusion(predictions: Sequence[Prediction]) -> Counter[tuple[str, str]]:
     return Counter((prediction.label, prediction.verdict or UNDECIDED) for prediction in predictions)
-
-
-def _coverage(predictions: Sequence[Prediction]) -> list[tuple[float, float]]:
-    """Share of the pictures, the most confident first, against the share of them that is right; both 0 to 1.
-
-    The right share is drawn from 0.5 (bottom) to 1 (top), and at most 200 points are.
-    """
-    if not predictions:
-        return []
-    order = np.argsort([-(prediction.confidence or 0.0) for prediction in predictions], kind="stable")
-    kept = np.arange(1, len(predictions) + 1)
-    accuracy = np.cumsum(right(predictions)[order]) / kept
-    chosen = np.unique(np.linspace(0, len(kept) - 1, 200).astype(int))
-    heights = np.clip(accuracy * 2 - 1, 0, 1)
-    return [(float(kept[i] / len(kept)), float(heights[i])) for i in chosen]

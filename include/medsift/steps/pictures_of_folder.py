@@ -2,9 +2,12 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from medsift.contracts import Leaf
 from medsift.errors import NothingDoneError, UsageError
@@ -16,8 +19,11 @@ from medsift.sources.folder import links_out, regular_files
 from medsift.steps.context import Context
 from medsift.steps.expand import absolute, failed_leaf, file_leaf
 from medsift.steps.local import judge_sources
+from medsift.steps.profile import prompted
 from medsift.steps.resources import peak_memory_mb
 from medsift.steps.result import CLASSIFY_COLUMNS, RunResult
+from medsift.steps.vectors import Vectors
+from medsift.steps.voting import gather
 
 PICTURE_KINDS = ("folder", "dicom")
 LINK = "It is a link out of the folder, which is not followed."
@@ -56,10 +62,20 @@ def evaluate_folder(context: Context, rows: Sequence[ManifestRow], root: Path, o
     metrics = measure(predictions, time.monotonic() - begun, peak_memory_mb())
     shown = [prediction.file for prediction in most_wrong(predictions)]
     thumbnails = {file: context.volume.thumbnail(best[file]["sha256"]).read_bytes() for file in shown}
-    write_results(out, predictions, metrics, thumbnails)
+    write_results(out, predictions, metrics, thumbnails, _vectors(context, best))
     if metrics["undecided"] == metrics["n"]:
         raise NothingDoneError(f"Nothing could be done: {rows[0].file}: {best[rows[0].file]['reason']}")
     return metrics
+
+
+def _vectors(context: Context, best: Mapping[str, Mapping[str, Any]]) -> dict[str, NDArray[np.float32]]:
+    """By file, the vector that is compared with words."""
+    name = prompted(context.settings).encoder
+    parts = [(evidence.sha256s, evidence.vectors[name]) for _, evidence, _ in gather(context)]
+    known = Vectors.joined(parts)
+    return {
+        file: known.rows[known.row_of[sha]] for file, row in best.items() if (sha := row.get("sha256")) in known.row_of
+    }
 
 
 def _sorted(context: Context, leaves: list[Leaf]) -> tuple[RunResult, dict[str, list[dict[str, Any]]]]:

@@ -104,4 +104,6 @@ def _write(out: Path, variations: Variations, ablation: Ablation, found: Found, 
     identity = {row.file: outcome.sha256 for row, outcome in zip(variations.rows, found.outcomes, strict=True)}
     shown = [prediction.file for prediction in most_wrong(predictions)]
     thumbnails = {file: found.volume.thumbnail(str(identity[file])).read_bytes() for file in shown}
-    write_ablation(out, ablation, predictions, metrics, thumbnails)
+    known = words.vectors
+    vectors = {file: known.rows[known.row_of[sha]] for file, sha in identity.items() if sha and sha in known.row_of}
+    write_ablation(out, ablation, predictions, metrics, thumbnails, vectors)
