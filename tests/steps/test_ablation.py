@@ -1,0 +1,246 @@
+"""What `medsift ablate` compares, and that nothing is fitted on the source it is judged on."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from medsift.encoders._selftest import drawn_pictures
+from medsift.errors import NothingDoneError, UsageError
+from medsift.evaluation.manifest import read_manifest
+from medsift.modelsets import Calibration
+from medsift.steps.ablation import ablate
+from medsift.steps.ablation.folds import BY_ROW, BY_SOURCE, FOLDS, cross_folds
+from medsift.steps.ablation.judging import Bench, Material, Setup, alone, of_voter
+from medsift.voters import Prompted
+
+UNCALIBRATED = Calibration({"zero_shot": 1.0, "clusters": 0.25}, 1.0)
+DIMENSION = 8
+
+
+def material(is_medical, folds, noise=0.3, uncalibrated=UNCALIBRATED):
+    """Pictures whose vectors lean to the first axis where medical, to the second where not."""
+    draw = np.random.default_rng(1)
+    is_medical = np.asarray(is_medical, dtype=bool)
+    vectors = draw.normal(0, noise, (len(is_medical), DIMENSION))
+    vectors[np.arange(len(is_medical)), np.where(is_medical, 0, 1)] += 1
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    names = [f"{number:03d}" for number in range(len(is_medical))]
+    blank = [{} for _ in names]
+    return Material(names, is_medical, np.asarray(folds), [""] * len(names), blank, {"d": vectors}, uncalibrated)
+
+
+def setup(clusters=4):
+    prompts = np.eye(DIMENSION, dtype=np.float32)[:2]
+    return Setup({"e": "d"}, Prompted("e", 8.0, prompts, ["ct", "photo"], [True, False]), (("e",),), clusters)
+
+
+def accuracy(verdicts, made):
+    said = {name: verdict.verdict == "medical" for name, verdict in verdicts.items()}
+    return np.mean([said.get(name) == label for name, label in zip(made.sha256s, made.is_medical, strict=True)])
+
+
+def test_rows_of_a_source_and_rows_of_a_picture_are_never_parted():
+    identities = [f"p{number}" for number in range(30)]
+    sources = [f"s{number % 6}" for number in range(30)]
+    identities[7] = identities[0]  # one picture in the sources s0 and s1
+    folds, sentence = cross_folds(identities, sources)
+    assert sentence == BY_SOURCE
+    of_source = {source: {folds[i] for i in range(30) if sources[i] == source} for source in set(sources)}
+    assert all(len(its) == 1 for its in of_source.values())
+    assert of_source["s0"] == of_source["s1"]
+    assert len(set(folds)) == FOLDS
+
+
+@pytest.mark.parametrize("source", ["", "the only one"])
+def test_without_two_sources_rows_are_parted_by_picture_and_a_sentence_says_so(source):
+    identities = [f"p{number}" for number in range(20)] * 2
+    folds, sentence = cross_folds(identities, [source] * 40)
+    assert sentence == BY_ROW
+    assert len(set(folds)) == FOLDS
+    assert (folds[:20] == folds[20:]).all()
+
+
+def test_rows_without_a_source_are_sources_of_their_own():
+    folds, sentence = cross_folds(list("abcdef"), ["s", "s", "t", "", "", ""])
+    assert sentence == BY_SOURCE
+    assert folds[0] == folds[1]
+    assert len(set(folds)) > 2
+
+
+def test_a_single_picture_and_the_same_one_in_every_source_have_a_fold_too():
+    assert cross_folds(["a"], [""])[0].tolist() == [0]
+    folds, sentence = cross_folds(["a", "a"], ["s", "t"])
+    assert (folds.tolist(), sentence) == ([0, 0], BY_ROW)
+
+
+def test_clusters_are_fitted_on_other_folds_than_they_judge():
+    """Fold 1 is unlike all others: only clusters fitted on it could know it."""
+    made = material([True, False] * 40, [0] * 40 + [1] * 40)
+    made.vectors["d"][40:] = np.eye(DIMENSION, dtype=np.float32)[5]
+    votes = Bench(made).plain_clusters(setup(2))
+    centres = [vote.probability for vote in votes[1]]
+    assert len(set(centres)) == 1  # one foreign cluster takes them all
+    assert set(votes) == {0, 1}
+    fitted_on_foreign = {round(vote.probability, 3) for vote in votes[0]}
+    assert fitted_on_foreign == {0.5}  # what is like nothing it was fitted on gets that one cluster's even score
+
+
+def test_voters_and_the_ensemble_are_right_where_vectors_are_clear():
+    made = material([True, False] * 60, np.arange(120) % 4, noise=0.1)
+    bench = Bench(made)
+    votes = bench.votes(setup())
+    assert accuracy(alone(of_voter(votes, "zero_shot"), 0.8), made) == 1
+    for strategy in ("weighted_log_odds", "majority", "zero_shot_decides"):
+        assert accuracy(bench.verdicts(votes, strategy, 0.8), made) == 1
+
+
+def test_a_voter_that_abstains_gives_no_verdict():
+    made = material([True, False] * 20, np.arange(40) % 4)
+    assert alone(of_voter(Bench(made).votes(setup()), "dicom"), 0.8) == {}
+
+
+def test_the_calibration_of_a_fold_does_not_see_its_labels():
+    flipped = np.array([True, False] * 40)
+    folds = np.arange(80) // 2 % 4
+    one, other = material(flipped.copy(), folds), material(flipped.copy(), folds)
+    other.is_medical[folds == 0] = ~other.is_medical[folds == 0]
+    verdicts = [
+        {
+            name: v.probability
+            for name, v in Bench(made).verdicts(Bench(made).votes(setup()), "weighted_log_odds", 0.8).items()
+        }
+        for made in (one, other)
+    ]
+    judged = [name for name, fold in zip(one.sha256s, folds, strict=True) if fold == 0]
+    assert all(verdicts[0][name] == verdicts[1][name] for name in judged)
+    others = [name for name, fold in zip(one.sha256s, folds, strict=True) if fold == 1]
+    assert any(verdicts[0][name] != verdicts[1][name] for name in others)
+
+
+@pytest.mark.parametrize("labels", [[True] * 40, [False] * 40])
+def test_labels_of_one_class_leave_the_weights_as_they_are(labels):
+    made = material(labels, np.arange(40) % 4)
+    bench = Bench(made)
+    verdicts = bench.verdicts(bench.votes(setup()), "weighted_log_odds", 0.8)
+    assert len(verdicts) == 40
+
+
+def test_identical_vectors_are_one_cluster():
+    made = material([True, False] * 20, np.arange(40) % 4)
+    made.vectors["d"][:] = made.vectors["d"][0]
+    bench = Bench(made)
+    assert len(bench.verdicts(bench.votes(setup()), "weighted_log_odds", 0.8)) == 40
+    assert len({vote.probability for cast in bench.plain_clusters(setup()).values() for vote in cast}) == 1
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Path:
+    """40 drawn pictures of four sources, one file that is no picture and one that is not there, and a manifest."""
+    folder = tmp_path_factory.mktemp("drawn")
+    rows = []
+    for number, picture in enumerate(drawn_pictures(96)[:40]):
+        Image.fromarray(picture).save(folder / f"{number:02d}.png")
+        rows.append(
+            (
+                f"{number:02d}.png",
+                ("medical", "non-medical")[number % 2],
+                "ct" if number % 2 else "plot",
+                f"s{number % 4}",
+            )
+        )
+    (folder / "words.png").write_text("no picture")
+    rows += [("words.png", "medical", "ct", "s0"), ("gone.png", "medical", "ct", "s1")]
+    with (folder / "m.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("file", "label", "kind", "source"), *rows])
+    return folder
+
+
+def told(_step, _done, _total):
+    """Nobody is told."""
+
+
+@pytest.fixture(scope="module")
+def compared(drawn, tmp_path_factory):
+    from medsift.settings import Settings
+
+    out = tmp_path_factory.mktemp("ablation")
+    settings = Settings.load({"volume": str(out / "nowhere"), "cluster_count": 4, "num_workers": 1}, {})
+    rows = read_manifest(drawn / "m.csv")
+    return settings, rows, out, ablate(settings, rows, drawn, out, told)
+
+
+def test_everything_is_compared_on_the_same_pictures(compared):
+    _, rows, _, ablation = compared
+    assert list(ablation.groups) == ["comparison", "voters", "strategies", "clusters", "CNN encoders", "prompt sets"]
+    measured = [row for row in ablation.rows if row.state == "measured"]
+    assert {row.n for row in measured} == {len(rows)}
+    assert all(row.undecided >= 2 for row in measured)  # the file that is no picture and the one that is not there
+    assert {"lite", "clip"} == {row.profile for row in ablation.rows}
+    assert all(row.pictures_per_second > 0 and row.peak_mb > 100 for row in measured)
+    names = [row.name for row in ablation.groups["strategies"]]
+    assert names == ["majority", "weighted_log_odds", "zero_shot_decides"]
+    assert "K=2, alone" in [row.name for row in ablation.groups["clusters"]]
+
+
+def test_what_has_no_weights_here_says_so_and_names_the_command(compared):
+    rows = compared[3].rows
+    clip = [row for row in rows if row.profile == "clip"]
+    assert {row.shown_state for row in clip} == {"not measured: weights not available"}
+    assert {row.command for row in clip} == {"medsift weights fetch --profile clip"}
+    assert all(row.balanced_accuracy is None and row.pictures_per_second is None for row in clip)
+    resnet = [row for row in rows if row.name.startswith("resnet50")]
+    assert {row.command for row in resnet} == {"medsift weights fetch resnet50"}
+
+
+def test_more_clusters_than_the_pictures_can_fill_are_not_measured(compared):
+    states = {row.name: row.shown_state for row in compared[3].groups["clusters"]}
+    assert states["K=128"] == "not measured: too few pictures: 8 a cluster are needed"
+
+
+def test_results_are_a_document_a_table_and_a_page_that_agree(compared):
+    _, _, out, ablation = compared
+    document = json.loads((out / "ablation.json").read_text())
+    with (out / "ablation.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert len(document["rows"]) == len(table) == len(ablation.rows)
+    page = (out / "report.html").read_text()
+    assert all(row.name in page for row in ablation.rows)
+    assert BY_SOURCE in page
+
+
+def test_a_second_call_embeds_nothing_and_finds_the_same(compared, drawn, monkeypatch):
+    settings, rows, out, first = compared
+
+    def never(*_):
+        raise AssertionError("nothing is to be embedded or read again")
+
+    monkeypatch.setattr("medsift.steps.ablation.encoding._in_own_process", never)
+    monkeypatch.setattr("medsift.steps.ablation.pictures.find_pictures", never)
+    assert ablate(settings, rows, drawn, out, told).as_json() == first.as_json()
+
+
+def test_a_single_picture_is_compared_as_far_as_it_goes(drawn, tmp_path, plain_settings):
+    (tmp_path / "m.csv").write_text("file,label\n00.png,medical\n")
+    ablation = ablate(plain_settings, read_manifest(tmp_path / "m.csv"), drawn, tmp_path / "out", told)
+    states = {row.name: row.state for row in ablation.groups["comparison"] if row.profile == "lite"}
+    assert states["zero-shot alone"] == "measured"
+    assert states["CNN with K-Means, K=2"] == "not measured"
+
+
+def test_no_picture_at_all_is_a_sentence(drawn, tmp_path, plain_settings):
+    (tmp_path / "m.csv").write_text("file,label\ngone.png,medical\n")
+    with pytest.raises(NothingDoneError, match=r"gone\.png: There is no such file"):
+        ablate(plain_settings, read_manifest(tmp_path / "m.csv"), drawn, tmp_path / "out", told)
+
+
+def test_a_root_that_is_no_folder_and_an_out_that_cannot_be_written_are_sentences(drawn, tmp_path, plain_settings):
+    rows = read_manifest(drawn / "m.csv")
+    with pytest.raises(UsageError, match="is not a folder"):
+        ablate(plain_settings, rows, tmp_path / "nowhere", tmp_path / "out", told)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written"):
+        ablate(plain_settings, rows, drawn, tmp_path / "file", told)
