@@ -3,7 +3,8 @@
     python tools/train_alignment.py --corpus CORPUS [--cache DIR] [--out models/lite]
 
 CORPUS has manifest.csv (file, label, kind, source, licence, ...) and the pictures. Measures on 8 folds over whole
-sources (tools/folds.csv), then fits on all of them and writes alignment, clusters, calibration, figures and card.
+sources (tools/folds.csv), then fits on all of them and writes alignment, clusters, calibration, figures and card, and besides
+docs/comparison.json, of which tools/write_comparison.py makes README's table.
 About 10 minutes on two cores for the features, kept in the cache, then about 10 for the fits.
 """
 
@@ -16,6 +17,7 @@ import torch
 from alignment.build import fit_set, pin
 from alignment.captions import load_captions
 from alignment.card import write_card
+from alignment.comparison import OURS, compare, costs, write_comparison
 from alignment.crossval import calibrate_on, figures, judge_folds, part_of
 from alignment.features import load_features
 from alignment.fit import TrainingData
@@ -48,6 +50,10 @@ def main() -> None:
     (options.cache / "predictions.csv").write_text(predictions_csv(predictions))
     headline = figures([prediction for prediction in predictions if prediction.kind != LEFT_OUT_KIND])
     apart = figures([prediction for prediction in predictions if prediction.kind == LEFT_OUT_KIND])
+    compared = {**compare(data, trained, folds, prompts, options.cache, votes), OURS: predictions}
+    headlines = {name: [p for p in said if p.kind != LEFT_OUT_KIND] for name, said in compared.items()}
+    measured = costs(options.corpus, list(data.rows["file"]), prompts, options.cache)
+    write_comparison(HERE.parent / "docs" / "comparison.json", headlines, measured)
 
     shipped = part_of(data, trained.to_numpy())
     calibration = calibrate_on(votes, shipped.rows)

@@ -42,7 +42,7 @@ def judge_folds(
         files = data.rows["file"][(folds == fold).to_numpy()]
         verdicts |= {verdict.sha256: verdict for verdict in decide(of_fold, files, sets[fold], calibration)}
     cast = [vote for of_fold in votes.values() for vote in of_fold]
-    return _predictions(data.rows, verdicts, cast), cast
+    return predictions_of(data.rows, verdicts, cast), cast
 
 
 def calibrate_on(votes: list[Vote], rows: pd.DataFrame) -> Calibration:
@@ -69,7 +69,8 @@ def part_of(data: TrainingData, chosen: np.ndarray) -> TrainingData:
     return TrainingData(data.features[chosen], data.scored, data.rows[chosen].reset_index(drop=True), data.captions)
 
 
-def _predictions(rows: pd.DataFrame, verdicts: dict[str, Verdict], votes: list[Vote]) -> list[Prediction]:
+def predictions_of(rows: pd.DataFrame, verdicts: dict[str, Verdict], votes: list[Vote]) -> list[Prediction]:
+    """A prediction for each row, from verdicts and votes by file."""
     by_file: dict[str, dict[str, float | None]] = defaultdict(dict)
     for vote in votes:
         by_file[vote.sha256][vote.voter] = vote.probability

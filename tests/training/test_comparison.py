@@ -1,0 +1,103 @@
+"""README's comparison: judged on folds by sets that saw none of the source, and written by a script."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from medsift.prompts import load_prompts
+from medsift.settings import shipped
+
+ROOT = Path(__file__).parents[2]
+KINDS = {"medical": "ct", "non-medical": "photo"}
+
+
+@pytest.fixture
+def training(monkeypatch):
+    """The modules of tools/alignment, which fit in two steps only."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from alignment import comparison, crossval, fit
+
+    monkeypatch.setattr(fit, "STEPS", 2)
+    monkeypatch.setattr("alignment.build.CLUSTERS", 4)
+    return comparison, crossval, fit
+
+
+@pytest.fixture
+def data(training):
+    """48 pictures of four sources; features of medical ones lie apart from those of others."""
+    from alignment.captions import Captions
+
+    draw = np.random.default_rng(5)
+    labels = ["medical", "non-medical"] * 24
+    rows = pd.DataFrame(
+        {
+            "file": [f"{number}.jpg" for number in range(48)],
+            "label": labels,
+            "kind": [KINDS[label] for label in labels],
+            "source": [f"s{number // 2 % 4}" for number in range(48)],
+        }
+    )
+    features = draw.normal(0, 1, (48, 2, 1280)).astype(np.float32)
+    features[::2] += 2
+    words = draw.normal(0, 1, (4, 384)).astype(np.float32)
+    of_group = {("ct", ""): [0], ("photo", ""): [1]}
+    captions = Captions(words, of_group, {"medical": [2], "non-medical": [3]})
+    return training[2].TrainingData(features, 1, rows, captions)
+
+
+def test_plain_pipelines_are_judged_on_the_folds_of_the_ensemble(training, data, tmp_path):
+    comparison, crossval, _ = training
+    folds, trained = data.rows["source"].str[1:].astype(int), pd.Series(True, index=data.rows.index)
+    prompts = load_prompts(shipped("prompts"), "pair")
+    ours, votes = crossval.judge_folds(data, trained, folds, prompts, tmp_path)
+    made = comparison.compare(data, trained, folds, prompts, tmp_path, votes)
+    assert list(made) == [comparison.ZERO_SHOT, comparison.K_MEANS, comparison.VOTE]
+    for name, predictions in made.items():
+        assert [p.file for p in predictions] == list(data.rows["file"]), name
+        assert all(p.verdict for p in predictions), name
+    cast = {vote.sha256: vote.probability for vote in votes if vote.voter == "zero_shot"}
+    assert all(p.probability == pytest.approx(cast[p.file]) for p in made[comparison.ZERO_SHOT])
+    of_fold = {}
+    for p, fold in zip(made[comparison.K_MEANS], folds, strict=True):
+        of_fold.setdefault(fold, set()).add(p.probability)
+    assert all(len(said) <= comparison.FEWEST for said in of_fold.values())
+
+    from medsift.steps.ablation.encoding import Measured
+
+    cost = Measured("lite", "d", "t", "torch_fp32", 1.0, 48, 2.0, 900.0)
+    comparison.write_comparison(tmp_path / "c.json", {**made, comparison.OURS: ours}, (cost, cost))
+    rows = json.loads((tmp_path / "c.json").read_text())["rows"]
+    assert [row["state"] for row in rows] == ["measured"] * 4 + ["not measured"] * 4
+    assert {row["pictures_per_second"] for row in rows[:4]} == {24.0}
+    assert {row["command"] for row in rows[4:]} == {comparison.FILLED_BY}
+
+
+def test_the_table_has_a_row_a_pipeline_and_says_what_fills_the_others(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from write_comparison import BEGIN, END, table, written
+
+    row = {
+        "profile": "lite", "name": "our ensemble", "encoders": "lite", "state": "measured", "reason": "",
+        "command": "", "balanced_accuracy": 0.93, "interval": [0.9, 0.95], "auc": 0.97, "ece": 0.017,
+        "pictures_per_second": 41.6, "peak_mb": 1017.2,
+    }  # fmt: skip
+    clip = row | {"profile": "clip", "state": "not measured", "reason": "weights not available", "command": "do this"}
+    made = table({"rows": [row, clip]})
+    assert "| `lite` | our ensemble | lite | 0.930 (0.900 to 0.950) | 0.970 | 0.017 | 42 | 1,017 |" in made
+    assert "| `clip` | our ensemble | lite | not measured: weights not available |" in made
+    assert "What is not measured is filled by `do this`." in made
+    once = written(f"a\n{BEGIN}\nold\n{END}\nb", made)
+    assert written(once, made) == once
+    assert "old" not in once
+
+
+def test_the_readme_has_the_table_that_was_measured():
+    done = subprocess.run(
+        [sys.executable, "tools/write_comparison.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
