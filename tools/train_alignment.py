@@ -3,8 +3,8 @@
     python tools/train_alignment.py --corpus CORPUS [--cache DIR] [--out models/lite]
 
 CORPUS has manifest.csv (file, label, kind, source, licence, ...) and the pictures. Measures on 8 folds over whole
-sources (tools/folds.csv), then fits on all of them and writes alignment, clusters, calibration, figures and card, and besides
-docs/comparison.json, of which tools/write_comparison.py makes README's table.
+sources (tools/folds.csv), then fits on all of them and writes alignment, clusters, calibration, figures and card.
+Writes docs/comparison.json too, of which tools/write_comparison.py makes README's table.
 About 10 minutes on two cores for the features, kept in the cache, then about 10 for the fits.
 """
 

@@ -135,3 +135,17 @@ def test_a_voter_without_weight_makes_no_disagreement():
     verdict = decide("weighted_log_odds", votes, calibrated({"zero_shot": 1.0}))
     assert not verdict.needs_review
     assert verdict.agreement == 1.0
+
+
+@pytest.mark.parametrize(
+    ("votes", "expected"),
+    [
+        ({"zero_shot": 0.9, "clusters": 0.2}, 0.9),  # they disagree: the words decide
+        ({"zero_shot": 0.4, "clusters": 0.98}, 0.4),
+        ({"zero_shot": 0.9, "clusters": 0.7}, 0.8),  # they agree: the mean
+        ({"zero_shot": None, "clusters": 0.9, "dicom": 0.2}, 0.55),  # nobody to decide: the mean
+        ({"clusters": 0.3}, 0.3),
+    ],
+)
+def test_zero_shot_decides_where_voters_disagree(votes, expected):
+    assert decide("zero_shot_decides", votes_on("a", **votes)).probability == pytest.approx(expected)
