@@ -1,4 +1,4 @@
-"""Labels, pictures, vectors and prompts of which nothing can be made: a sentence or a sensible result, never a trace."""
+"""Labels, pictures, vectors and prompts of which nothing can be made: a sentence or a sensible result, no trace."""
 
 import json
 import shutil

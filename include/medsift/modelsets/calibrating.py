@@ -25,7 +25,7 @@ def fit_calibration(log_odds: NDArray[np.float64], voters: list[str], is_medical
 
     if is_medical.all() or not is_medical.any():
         raise ValueError("weights need labels of both classes")
-    has_voted = ~np.isnan(log_odds).all(axis=0)
+    has_voted: NDArray[np.bool_] = np.asarray(~np.isnan(log_odds).all(axis=0))
     odds = np.nan_to_num(log_odds[:, has_voted], nan=0.0)
     fitted_voters = [voter for voter, voted in zip(voters, has_voted, strict=True) if voted]
     if not fitted_voters:

@@ -71,11 +71,9 @@ def evaluate_folder(context: Context, rows: Sequence[ManifestRow], root: Path, o
 def _vectors(context: Context, best: Mapping[str, Mapping[str, Any]]) -> dict[str, NDArray[np.float32]]:
     """By file, the vector that is compared with words."""
     name = prompted(context.settings).encoder
-    parts = [(evidence.sha256s, evidence.vectors[name]) for _, evidence, _ in gather(context)]
-    known = Vectors.joined(parts)
-    return {
-        file: known.rows[known.row_of[sha]] for file, row in best.items() if (sha := row.get("sha256")) in known.row_of
-    }
+    known = Vectors.joined([(evidence.sha256s, evidence.vectors[name]) for _, evidence, _ in gather(context)])
+    identities = {file: str(row.get("sha256")) for file, row in best.items()}
+    return {file: known.rows[known.row_of[sha]] for file, sha in identities.items() if sha in known.row_of}
 
 
 def _sorted(context: Context, leaves: list[Leaf]) -> tuple[RunResult, dict[str, list[dict[str, Any]]]]:

@@ -103,7 +103,7 @@ class Bench:
 
     def _votes(self, setup: Setup, fold: int) -> list[Vote]:
         judged = self._material.folds == fold
-        rows = np.flatnonzero(judged)
+        rows = np.flatnonzero(judged).tolist()
         evidence = Evidence(
             self._names(judged),
             {name: self._vectors(setup, name)[judged] for name in setup.encoders},
@@ -140,7 +140,7 @@ class Bench:
         return FittedSet("ablation", "", "", Path(), digests, "", spaces, calibration, {}, fitted)
 
     def _names(self, chosen: NDArray[np.bool_]) -> list[str]:
-        return [self._material.sha256s[row] for row in np.flatnonzero(chosen)]
+        return [self._material.sha256s[row] for row in np.flatnonzero(chosen).tolist()]
 
     def _vectors(self, setup: Setup, encoder: str) -> Floats:
         return self._material.vectors[setup.encoders[encoder]]
