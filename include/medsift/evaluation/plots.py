@@ -12,7 +12,7 @@ from medsift.evaluation.predictions import Prediction
 
 MOST_POINTS = 200  # of a line
 BARS = 10  # of the histogram, from confidence 0.5 to 1
-MOST_MAPPED = 800  # t-SNE of so many takes two or three seconds
+MOST_MAPPED = 800  # t-SNE of so many takes some four seconds of one core
 LEAST_MAPPED = 30  # fewer distinct vectors are shown by their principal components
 COMPONENTS = 50
 SEED = 42
@@ -113,8 +113,10 @@ def _projected(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], str]:
     if len(np.unique(vectors, axis=0)) < LEAST_MAPPED:
         return _into_unit_square(components[:, :2]), "principal components"
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
-    return _into_unit_square(TSNE(random_state=SEED, init="pca").fit_transform(components)), "t-SNE"
+    with threadpool_limits(1):  # for so few points, threads that wait for one another take most of the time
+        return _into_unit_square(TSNE(random_state=SEED, init="pca").fit_transform(components)), "t-SNE"
 
 
 def _into_unit_square(points: NDArray[np.float64]) -> NDArray[np.float64]:
