@@ -20,9 +20,10 @@ from medsift.modelsets import current
 from medsift.pictures.batches import pixel_batches
 from medsift.prompts import PromptSet, load_prompts
 from medsift.settings import Settings
+from medsift.steps.context import Context
 from medsift.steps.embed import are_finite
 from medsift.steps.profile import prompt_vectors
-from medsift.steps.resources import decoding_workers, peak_memory_mb
+from medsift.steps.resources import peak_memory_mb
 from medsift.steps.tables import read_vectors, write_vectors
 from medsift.steps.vectors import Vectors
 from medsift.volume import Volume, write_atomically
@@ -181,9 +182,9 @@ def _vectors(job: _Job, encoders: Sequence[Encoder], told: Told) -> tuple[list[s
     tower = encoders[0].tower
     sha256s: list[str] = []
     parts: list[list[Floats]] = [[np.zeros((0, encoder.dimension), np.float32)] for encoder in encoders]
-    with decoding_workers(job.settings) as workers:
+    with Context.opened(job.settings, "", volume=Volume(job.root), is_stored=False) as context:
         views = [asdict(view) for view in tower.views]
-        for batch in pixel_batches(workers, job.todo, views, job.settings.batch_size, job.settings.max_pixels):
+        for batch in pixel_batches(context.workers, job.todo, views, job.settings.batch_size, job.settings.max_pixels):
             if not batch.sha256s:
                 continue
             features = tower.features(batch.pixels[tower.views[0].size])
