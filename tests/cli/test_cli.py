@@ -171,6 +171,7 @@ def test_sort_leaves_nothing_behind_but_what_was_asked_for(photographs: Path, tm
         (["export", "--csv", "x.csv"], 1, "No database is up. Start the embedded stack with `make up`"),
         (["db", "url"], 1, "No database is up. Start the embedded stack with `make up`"),
         (["sort", "x.pdf", "--store"], 1, "No database is up."),
+        (["ablate", "--manifest", "no.csv", "--root", ".", "--out", "x"], 2, "The manifest no.csv cannot be read"),
     ],
 )
 def test_what_is_wrong_is_one_sentence_and_an_exit_status(

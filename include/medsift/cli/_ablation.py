@@ -44,7 +44,7 @@ def _figures(row: Row) -> list[str]:
 
 def _filled_by(row: Row) -> str:
     filled = f" Filled by: {row.command}; then the same again." if row.command else ""
-    return f"{row.shown_state}.{filled}".capitalize()
+    return f"Not measured: {row.reason}.{filled}"
 
 
 def _shown(value: float | None, form: str) -> str:
