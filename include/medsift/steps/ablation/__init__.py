@@ -87,7 +87,7 @@ def _material(settings: Settings, rows: Sequence[ManifestRow], found: Found, lib
         sha256s,
         np.array([with_picture[first[sha256]][0].label == MEDICAL for sha256 in sha256s], dtype=bool),
         folds[[first[sha256] for sha256 in sha256s]],
-        [around[sha256].words for sha256 in sha256s],
+        [around[sha256].captions for sha256 in sha256s],
         [around[sha256].tags for sha256 in sha256s],
         {digest: known.vectors.of(sha256s) for digest, known in encoded.items()},
         model_set.calibration if model_set else UNCALIBRATED,

@@ -23,12 +23,12 @@ OfFolds = dict[int, list[Vote]]
 
 @dataclass(frozen=True)
 class Material:
-    """Distinct pictures: identity, label, fold, words and tags by row; vectors (n, d) by digest of their encoder."""
+    """Distinct pictures: identity, label, fold, captions and tags by row; vectors (n, d) by digest of their encoder."""
 
     sha256s: Sequence[str]
     is_medical: NDArray[np.bool_]
     folds: NDArray[np.intp]
-    words: Sequence[str]
+    captions: Sequence[str]
     tags: Sequence[Mapping[str, str]]
     vectors: Mapping[str, Floats]
     uncalibrated: Calibration  # where the labels of the other folds cannot say
@@ -107,7 +107,7 @@ class Bench:
         evidence = Evidence(
             self._names(judged),
             {name: self._vectors(setup, name)[judged] for name in setup.encoders},
-            [self._material.words[row] for row in rows],
+            [self._material.captions[row] for row in rows],
             [self._material.tags[row] for row in rows],
         )
         is_enough = int((~judged).sum()) >= LEAST_PICTURES
