@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from medsift.contracts import Leaf, Occurrence, Picture, Portion, SourceOutcome, SourceState, Surroundings
-from medsift.pictures.digests import link_near_duplicates
+from medsift.pictures.near_duplicates import link_near_duplicates
 from medsift.steps.context import Context, Summary
 from medsift.steps.extract import leaves_of
 from medsift.steps.header import RunHeader
@@ -123,11 +123,13 @@ def _join_duplicates(
 
 
 def _link(context: Context, occurrences: list[Occurrence], pictures: dict[str, Picture]) -> list[Picture]:
+    """The pictures kept, linked to what came before them in this run or is stored."""
     kept = [pictures[o.sha256] for o in occurrences if o.sha256 and o.state == "kept"]
     links = link_near_duplicates(
         [picture.sha256 for picture in kept],
         [picture.perceptual_hash for picture in kept],
         context.settings.near_duplicate_distance,
+        context.store.perceptual_hashes() if context.store is not None and kept else (),
     )
     return [replace(picture, near_duplicate_of=links.get(picture.sha256)) for picture in kept]
 

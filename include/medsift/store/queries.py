@@ -98,6 +98,15 @@ def pictures(connection: Connection, sha256s: Iterable[str]) -> dict[str, Pictur
     }
 
 
+def perceptual_hashes(connection: Connection) -> Iterator[tuple[str, str, str | None]]:
+    """Every picture with its perceptual hash and what it is a near duplicate of, oldest first; streamed."""
+    picture = t.Picture
+    columns = (picture.sha256, picture.perceptual_hash, picture.near_duplicate_of)
+    query = select(*columns).order_by(picture.first_seen, picture.sha256)
+    for row in connection.execution_options(yield_per=AT_ONCE).execute(query):
+        yield row.sha256, row.perceptual_hash, row.near_duplicate_of
+
+
 def verdicts(connection: Connection, sha256s: Iterable[str], model_set: str, prompt_set: str) -> dict[str, Verdict]:
     """Stored verdicts of a model set with a prompt set, by picture."""
     columns = [getattr(t.Verdict, field.name) for field in fields(Verdict)]

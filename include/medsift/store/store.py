@@ -133,6 +133,11 @@ class Store:
         with self._transaction() as connection:
             return queries.pictures(connection, sha256s)
 
+    def perceptual_hashes(self) -> Iterator[tuple[str, str, str | None]]:
+        """Every stored picture with its perceptual hash and what it is a near duplicate of, oldest first, streamed."""
+        with self._transaction() as connection:
+            yield from queries.perceptual_hashes(connection)
+
     def verdicts(self, sha256s: Iterable[str], model_set: str, prompt_set: str) -> dict[str, Verdict]:
         """Stored verdicts of a model set with a prompt set, by picture."""
         with self._transaction() as connection:
