@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from medsift.settings import Settings
+from medsift.sources.folder import real_path, shown_name
 from medsift.steps.expand import expand, inbox_sources
 from medsift.volume import Volume
 
@@ -133,9 +134,24 @@ def test_inbox_leaves_what_is_too_young_and_reads_the_watchlist(folder: Path) ->
     assert found.too_young == 1
 
 
-def test_name_that_is_no_text_is_a_row_that_says_so(folder: Path) -> None:
-    os.link(folder / "a.png", os.fsencode(folder) + b"/bad\xff.png")
-    found = {leaf.source: leaf for leaf in expand(str(folder), SETTINGS).leaves}
-    leaf = found[f"{folder}/bad\\xff.png"]
-    assert (leaf.state, leaf.reason) == ("failed", "Its name is not text in UTF-8; rename it.")
-    assert len(found) == 4
+def test_name_that_is_no_text_is_shown_escaped_and_leads_to_the_file(folder: Path) -> None:
+    os.link(folder / "a.png", os.fsencode(folder) + b"/r\xf6ntgen\xff.png")
+    listed = folder / "list.txt"
+    listed.write_bytes(b"r\xf6ntgen\xff.png\n")
+    for source in (folder, listed):
+        found = {leaf.source: leaf for leaf in expand(str(source), SETTINGS).leaves}
+        leaf = found[f"{folder}/r\\xf6ntgen\\xff.png"]
+        assert (leaf.state, leaf.kind, leaf.path) == ("new", "folder", leaf.source)
+        assert real_path(leaf.source).read_bytes() == (folder / "a.png").read_bytes()
+
+
+def test_list_may_begin_with_a_byte_order_mark(folder: Path) -> None:
+    (folder / "list.txt").write_text("a.png\n", encoding="utf-8-sig")
+    assert states(folder / "list.txt") == {"a.png": "new"}
+
+
+@given(st.binary(min_size=1, max_size=12).filter(lambda name: not {0, 47, 92} & set(name)))
+def test_whatever_a_name_is_it_is_shown_as_text_and_found_again(name: bytes) -> None:
+    path = f"/nowhere/{os.fsdecode(name)}"
+    assert shown_name(path).encode()
+    assert os.fsencode(real_path(shown_name(path))) == os.fsencode(Path(path))

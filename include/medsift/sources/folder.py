@@ -1,6 +1,7 @@
 """Single picture files, from folders or given alone."""
 
 import os
+import re
 import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from medsift.sources import Tools, register
 
 MAX_FILE_BYTES = 2**30
 HEAD_BYTES = 4096
+ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
 TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PICTURE_HEADS = (
     b"\xff\xd8\xff",  # JPEG
@@ -52,6 +54,19 @@ def is_picture(head: bytes) -> bool:
     is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     is_bmp = head[:2] == b"BM" and head[14:18] in {bytes([size, 0, 0, 0]) for size in (12, 40, 52, 56, 64, 108, 124)}
     return is_webp or is_bmp or head.startswith(PICTURE_HEADS)
+
+
+def shown_name(path: str) -> str:
+    """A path as text that a row can hold: bytes that are no UTF-8 stand as `\\xff`."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")
+
+
+def real_path(shown: str) -> Path:
+    """The path that `shown_name` has shown so."""
+    path = Path(shown)
+    if "\\x" not in shown or os.path.lexists(path):
+        return path
+    return Path(os.fsdecode(ESCAPED_BYTE.sub(lambda found: bytes([int(found[1], 16)]), shown.encode())))
 
 
 def leaf_files(folder: Path, allowed_extensions: Collection[str]) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from medsift.contracts import Leaf
 from medsift.errors import SourceError
 from medsift.settings import Settings
 from medsift.sources import KINDS
-from medsift.sources.folder import leaf_files, links_out, read_head, regular_files
+from medsift.sources.folder import leaf_files, links_out, read_head, real_path, regular_files, shown_name
 from medsift.volume import Volume
 
 LIST_ENDINGS = {".txt", ".lst", ".list"}
@@ -83,8 +83,6 @@ def is_address(source: str) -> bool:
 
 def file_leaf(path: Path) -> Leaf:
     """A file as a leaf source of the kind that its content says, or failed with the reason."""
-    if not _is_text(str(path)):
-        return failed_leaf(str(path), "Its name is not text in UTF-8; rename it.")
     try:
         if path.is_dir():
             return failed_leaf(str(path), "The folder may not be read.")
@@ -98,14 +96,14 @@ def file_leaf(path: Path) -> Leaf:
         kind = "folder"
     if not kind:
         failed = failed_leaf(str(path), f"Nothing here reads this kind of file (known: {', '.join(KINDS.names())}).")
-        return replace(failed, path=str(path))
-    return Leaf(str(path), kind, "", path=str(path))
+        return replace(failed, path=failed.source)
+    shown = shown_name(str(path))
+    return Leaf(shown, kind, "", path=shown)
 
 
 def failed_leaf(source: str, reason: str) -> Leaf:
     """A leaf that cannot be read; what is not text in its name is shown escaped, since a row holds text."""
-    shown = source.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")
-    return Leaf(shown, "", "", state="failed", reason=reason)
+    return Leaf(shown_name(source), "", "", state="failed", reason=reason)
 
 
 def kind_of(source: str, head: bytes) -> str:
@@ -136,7 +134,7 @@ def _links_out(folder: Path) -> Expansion:
 def _list_file(path: Path, settings: Settings) -> Expansion:
     """One source a line, relative to the file's folder; `#` begins a comment."""
     found = Expansion()
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines():
         source = line.strip()
         if source and not source.startswith("#"):
             typed = source if is_address(source) else str(path.parent / os.path.expanduser(source))  # noqa: PTH111
@@ -168,5 +166,5 @@ def _is_text(name: str) -> bool:
 
 
 def _modified(source: str) -> float:
-    path = Path(source)
+    path = real_path(source)
     return path.stat().st_mtime if path.exists() else 0.0

@@ -2,6 +2,9 @@
 
 import logging
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +12,7 @@ from medsift.contracts import About, Candidate, Leaf, Missed, Occurrence, Place,
 from medsift.errors import EmptySourceError, SandboxError, SourceError
 from medsift.sandbox import Sandbox
 from medsift.sources import KINDS, Tools
+from medsift.sources.folder import real_path
 from medsift.sources.http import Door
 from medsift.steps.context import Context, Summary
 from medsift.steps.journal import Journal, digest_of
@@ -77,8 +81,10 @@ def _extract_leaf(context: Context, leaf: Leaf, folder: str, sandbox: Sandbox) -
         return collected.outcome(leaf.state, leaf.reason), []
     try:
         tools = Tools(context.settings, sandbox, Door(context.settings))
-        for item in KINDS.get(leaf.kind)().extract(leaf, tools):
-            collected.take(item)
+        with _plainly_named(leaf) as named:
+            collected.named = named
+            for item in KINDS.get(leaf.kind)().extract(named, tools):
+                collected.take(item)
     except EmptySourceError as error:
         return collected.outcome("empty", str(error)), collected.occurrences
     except (SourceError, OSError) as error:
@@ -92,11 +98,24 @@ def _extract_leaf(context: Context, leaf: Leaf, folder: str, sandbox: Sandbox) -
     return collected.finished(), collected.occurrences
 
 
+@contextmanager
+def _plainly_named(leaf: Leaf) -> Iterator[Leaf]:
+    """The leaf with a path that every library opens: where a name is no UTF-8, a link to the file."""
+    path = real_path(leaf.path) if leaf.path else None
+    if path is None or str(path) == leaf.path:
+        yield leaf
+        return
+    with tempfile.TemporaryDirectory(prefix="medsift-") as folder:
+        link = Path(folder) / "source"
+        link.symlink_to(path)
+        yield replace(leaf, path=str(link))
+
+
 class _Collected:
     """What came out of one source so far."""
 
     def __init__(self, leaf: Leaf, volume: Volume, folder: Path) -> None:
-        self.leaf = leaf
+        self.leaf = self.named = leaf
         self.volume = volume
         self.folder = folder
         self.about = About()
@@ -124,10 +143,16 @@ class _Collected:
     def _add(self, place: Place, **values: object) -> None:
         occurrence = Occurrence(
             self.leaf.source, self.leaf.kind, len(self.occurrences), "kept",
-            page=place.page, box=place.box, frame=place.frame, url=place.url, path=place.path,
-            caption=place.caption, nearby=place.nearby, tags=place.tags,
+            page=place.page, box=place.box, frame=place.frame, url=place.url,
+            path=self._path(place), caption=place.caption, nearby=place.nearby, tags=place.tags,
         )  # fmt: skip
         self.occurrences.append(replace(occurrence, **values))  # type: ignore[arg-type]  # fields of Occurrence
+
+    def _path(self, place: Place) -> str | None:
+        """The path by which people know the file."""
+        if place.path and self.named.path and self.leaf.path:
+            return place.path.replace(self.named.path, self.leaf.path, 1)
+        return place.path
 
     def finished(self) -> SourceOutcome:
         if self.about.is_unchanged:

@@ -11,6 +11,7 @@ from typing import Literal
 from medsift.contracts import Leaf
 from medsift.errors import SettingError, UsageError
 from medsift.settings import Settings
+from medsift.sources.folder import real_path
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import Expansion, expand, inbox_sources, is_address
 from medsift.steps.header import RunHeader
@@ -131,7 +132,7 @@ def _expand_all(context: Context, typed: list[str], trigger: Trigger) -> Expansi
         expanded = expand(str(path), context.settings)
         for leaf in expanded.leaves:
             if not leaf.url:
-                _require_allowed(context, Path(leaf.source))
+                _require_allowed(context, real_path(leaf.source))
         found.extend(expanded)
     return found
 
@@ -140,7 +141,8 @@ def _inbox(context: Context) -> Expansion:
     """Inbox and watchlist; a path in the watchlist that runs may not read is a row, the night goes on."""
     found = inbox_sources(context.settings, context.volume)
     found.leaves = [
-        leaf if not leaf.path or _is_allowed(context, Path(leaf.path)) else _forbidden(leaf) for leaf in found.leaves
+        leaf if not leaf.path or _is_allowed(context, real_path(leaf.path)) else _forbidden(leaf)
+        for leaf in found.leaves
     ]
     return found
 
@@ -202,7 +204,7 @@ def _compared_failed(leaf: Leaf, before: KnownSource | None, extraction: str) ->
 
 def _with_digest(leaf: Leaf) -> Leaf:
     try:
-        return replace(leaf, digest=sha256_of_file(Path(leaf.source)))
+        return replace(leaf, digest=sha256_of_file(real_path(leaf.source)))
     except OSError as error:
         return replace(leaf, state="failed", reason=f"The file cannot be read ({error.strerror}).")
 

@@ -57,10 +57,12 @@ def _prepared(context: Context, found: list[Occurrence]) -> Iterator[tuple[Occur
 
 
 def _size_kind(occurrence: Occurrence) -> str:
-    """A PDF or DICOM file behind an address is judged as what it is."""
+    """A PDF or DICOM file behind an address or in an archive is judged as what it is, an archive as a folder."""
     if occurrence.page is not None:
         return "pdf"
-    return "dicom" if occurrence.tags else occurrence.kind
+    if occurrence.tags:
+        return "dicom"
+    return "folder" if occurrence.kind == "archive" else occurrence.kind
 
 
 def _rules(settings: Settings) -> Rules:

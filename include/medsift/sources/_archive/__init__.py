@@ -1,0 +1,1 @@
+"""What reads archives, run in the sandbox child only."""

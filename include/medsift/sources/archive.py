@@ -1,0 +1,82 @@
+"""Zip archives: every picture, DICOM file and PDF inside, as if the archive were a folder.
+
+A member is unpacked into a scratch folder under a number of ours, read by its own kind of source, and gone again
+before the next: nothing of an archive is kept but its pictures. An archive within an archive is not opened.
+"""
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from medsift.contracts import About, Candidate, Leaf, Missed, Place
+from medsift.errors import EmptySourceError, SourceError
+from medsift.sandbox import Sandbox
+from medsift.sources import KINDS, Tools, register
+
+log = logging.getLogger(__name__)
+
+READER = "medsift.sources._archive.reader:members"
+HEADS = (b"PK\x03\x04", b"PK\x05\x06")
+MAX_BYTES = 2000 * 2**20  # of all members together
+NESTED = "It is an archive within an archive, which is not opened."
+
+
+@register("archive")
+class ArchiveSource:
+    """A zip archive; a picture's path is that of the archive with the member's name behind it."""
+
+    name: ClassVar[str] = "archive"
+
+    def recognises(self, source: str, head: bytes) -> bool:
+        """By how a zip archive begins."""
+        return head.startswith(HEADS)
+
+    def extract(self, leaf: Leaf, tools: Tools) -> Iterator[Candidate | Missed | About]:
+        """What is in each member, in the archive's order; raises `SourceError` where it cannot be opened."""
+        path = Path(leaf.path or leaf.source).absolute()
+        endings = sorted({*tools.settings.allowed_extensions, "zip"})  # archives inside are told, not passed over
+        arguments = {"path": str(path), "endings": endings, "max_bytes": MAX_BYTES}
+        # A child of its own, since those that read the members are asked in between.
+        with Sandbox(tools.sandbox.limits) as unpacking, tempfile.TemporaryDirectory(prefix="medsift-") as scratch:
+            for header, data in unpacking.stream(READER, arguments):
+                if "skipped" in header:
+                    log.info("%d files of an archive are of no kind that is looked for", int(header["skipped"]))
+                    if header["left_out"]:
+                        yield Missed(Place(path=str(path)), "rejected", str(header["left_out"]), is_part=True)
+                    return
+                member = f"{path}/{header['name']}"
+                if "reason" in header:
+                    state = "rejected" if header["state"] == "rejected" else "failed"
+                    yield Missed(Place(path=member), state, str(header["reason"]))
+                else:
+                    yield from _inside(member, data, Path(scratch), tools)
+
+
+def _inside(member: str, data: bytes, scratch: Path, tools: Tools) -> Iterator[Candidate | Missed]:
+    """What the member's own kind of source finds in it."""
+    kind = next((name for name in KINDS.names() if KINDS.get(name)().recognises(member, data[:4096])), "folder")
+    if kind == ArchiveSource.name:
+        yield Missed(Place(path=member), "rejected", NESTED)
+        return
+    unpacked = scratch / "member"
+    unpacked.write_bytes(data)
+    try:
+        for item in KINDS.get(kind)().extract(Leaf(member, kind, "", path=str(unpacked)), tools):
+            if not isinstance(item, About):
+                yield _placed(item, member)
+    except EmptySourceError:
+        log.info("a file of an archive holds no picture")
+    except SourceError as error:
+        yield Missed(Place(path=member), "failed", str(error))
+    finally:
+        unpacked.unlink()
+
+
+def _placed(item: Candidate | Missed, member: str) -> Candidate | Missed:
+    place = replace(item.place, path=member)
+    if isinstance(item, Missed) and item.is_part:
+        return replace(item, place=place, reason=f"{Path(member).name}: {item.reason}")
+    return replace(item, place=place)
