@@ -88,6 +88,15 @@ class Settings(BaseModel):
         description="Files that a folder or inbox is searched for (DICOM without an ending is found by content).",
     )
     max_images_per_url: int = Field(50, ge=1, le=10_000, description="Pictures taken from one web page at most.")
+    dicom_frames: int = Field(
+        0, ge=0, description="Frames taken of a DICOM file with several, spread evenly; 0 takes all."
+    )
+    leave_out_burned_in: bool = Field(
+        False, description="Reject DICOM files whose header says that their pixels carry annotations such as names."
+    )
+    keep_dicom_paths: bool = Field(
+        False, description="Store paths of DICOM files as they are; otherwise the database gets a keyed hash of them."
+    )
     near_duplicate_distance: int = Field(
         4, ge=0, le=16, description="Perceptual hashes (64 bits) that differ in at most so many bits are linked."
     )

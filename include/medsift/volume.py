@@ -2,16 +2,18 @@
 
 import hashlib
 import os
+import secrets
 import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from medsift.errors import MedsiftError
 
 PART = ".part"
+KEY_BYTES = 32
 
 
 class VolumeError(MedsiftError):
@@ -160,6 +162,21 @@ class Volume:
     def kept_vectors(self, encoder_digest: str) -> Path:
         """Table of vectors that an ablation keeps of one encoder beside its results."""
         return self.root / "vectors" / f"{encoder_digest[:32]}.parquet"
+
+    def pseudonym_key(self) -> bytes:
+        """The secret, made once a volume, without which nobody can tell whose name a keyed hash stands for."""
+        path = self.root / "pseudonym.key"
+        if not path.exists():
+            self.root.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(
+                prefix=f".{socket.gethostname()}.{os.getpid()}.", suffix=PART, dir=self.root
+            )
+            with open(handle, "wb") as file:  # noqa: PTH123  a descriptor: mkstemp's files are the owner's alone
+                file.write(secrets.token_bytes(KEY_BYTES))
+            with suppress(FileExistsError):  # another process was faster
+                os.link(name, path)
+            Path(name).unlink()
+        return path.read_bytes()
 
     def run(self, run_id: str) -> Path:
         """Folder of one run: tables of each step, report."""

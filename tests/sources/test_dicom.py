@@ -1,6 +1,7 @@
 import io
 import json
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medsift.contracts import Candidate, Leaf, Missed
-from medsift.errors import EmptySourceError, SourceError
+from medsift.errors import EmptySourceError, SandboxError, SourceError
 from medsift.sandbox import Limits, Sandbox
 from medsift.settings import Settings
 from medsift.sources import Tools
+from medsift.sources._dicom.choice import chosen_frames
 from medsift.sources.dicom import DicomSource
 from medsift.sources.http import Door
 
@@ -210,6 +212,62 @@ def test_more_pixels_than_allowed_are_not_decoded(tmp_path):
     path = dicom(tmp_path, np.zeros((8, 8), np.uint16), Rows=2000, Columns=2000)
     with Sandbox() as sandbox, pytest.raises(SourceError, match="2000 x 2000"):
         extracted(path, Tools(values, sandbox, Door(values)))
+
+
+@pytest.mark.parametrize(("most", "frames"), [(0, range(1, 31)), (1, [16]), (3, [6, 16, 26]), (99, range(1, 31))])
+def test_a_setting_chooses_frames_spread_over_the_file(tools, most, frames):
+    chosen = replace(tools, settings=Settings(dicom_frames=most))
+    found = extracted(FILES / "examples_ybr_color.dcm", chosen)
+    assert [candidate.place.frame for candidate in found] == list(frames)
+    whole = {candidate.place.frame: candidate.data for candidate in extracted(FILES / "examples_ybr_color.dcm", tools)}
+    assert all(candidate.data == whole[candidate.place.frame] for candidate in found)
+
+
+def test_a_frame_over_which_the_child_dies_costs_itself_also_among_chosen_ones(tmp_path, tools, monkeypatch):
+    dying = replace(tools, settings=Settings(dicom_frames=2), sandbox=Dying({3}))
+    assert [(type(item), item.place.frame) for item in extracted(tmp_path / "any.dcm", dying)] == [
+        (Missed, 3), (Candidate, 8),
+    ]  # fmt: skip
+
+
+class Dying:
+    """A sandbox whose child dies over some of the ten frames of every file."""
+
+    def __init__(self, frames):
+        self.frames = frames
+
+    def stream(self, _function, arguments):
+        yield {"frames": 10, "tags": {}, "study": ""}, b""
+        for number in chosen_frames(10, arguments["most"]):
+            if number > arguments["first"]:
+                if number in self.frames:
+                    raise SandboxError("It died.")
+                yield {"frame": number}, b"x"
+
+
+@pytest.mark.parametrize(("said", "kept"), [("YES", "YES"), ("no ", "NO"), ("MAYBE DOE", None), (None, None)])
+def test_a_file_that_says_its_pixels_carry_names_is_marked_and_left_out_where_that_is_asked(
+    tmp_path, tools, said, kept
+):
+    path = dicom(tmp_path, RAMP, **({"BurnedInAnnotation": said} if said else {}))
+    assert extracted(path, tools)[0].place.tags.get("BurnedInAnnotation") == kept
+    (item,) = extracted(path, replace(tools, settings=Settings(leave_out_burned_in=True)))
+    assert isinstance(item, Missed) == (kept == "YES")
+    if isinstance(item, Missed):
+        assert (item.state, item.place.path) == ("rejected", str(path))
+        assert "burnt into its pixels" in item.reason
+
+
+def test_pictures_of_one_study_share_a_group_that_does_not_say_which(tmp_path, tools):
+    def group(name, uid, used=tools):
+        return extracted(dicom(tmp_path, RAMP, name, StudyInstanceUID=uid), used)[0].place.tags.get("StudyGroup")
+
+    first = group("a.dcm", "1.2.3.4")
+    assert first == group("b.dcm", "1.2.3.4")
+    assert first != group("c.dcm", "1.2.3.5")
+    assert first != group("a.dcm", "1.2.3.4", replace(tools, key=b"another volume's"))
+    assert "1.2.3.4" not in first
+    assert group("d.dcm", "") is None
 
 
 def test_only_defined_terms_of_the_allowed_elements_are_kept(tmp_path, tools):

@@ -3,8 +3,9 @@
 Parents stay outside: PyMuPDF, Pillow and pydicom run only in functions that are called through the sandbox.
 """
 
+import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from medsift.contracts import About, Candidate, Leaf, Missed
@@ -18,11 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tools:
-    """What a source kind may use: settings, a child process, the door to the network."""
+    """What a source kind may use: settings, a child process, the door to the network.
+
+    `key` makes the keyed hashes of what may identify a person (unless given, one that nobody knows); with
+    `hides_dicom_paths` the names of DICOM files inside others are among that.
+    """
 
     settings: Settings
     sandbox: Sandbox
     door: "Door"
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    hides_dicom_paths: bool = False
 
 
 class SourceKind(Protocol):

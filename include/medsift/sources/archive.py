@@ -15,6 +15,7 @@ from medsift.contracts import About, Candidate, Leaf, Missed, Place
 from medsift.errors import EmptySourceError, SourceError
 from medsift.sandbox import Sandbox
 from medsift.sources import KINDS, Tools, register
+from medsift.sources._dicom.pseudonyms import path_pseudonym
 
 log = logging.getLogger(__name__)
 
@@ -47,17 +48,23 @@ class ArchiveSource:
                     if header["left_out"]:
                         yield Missed(Place(path=str(path)), "rejected", str(header["left_out"]), is_part=True)
                     return
-                member = f"{path}/{header['name']}"
+                name = str(header["name"])
                 if "reason" in header:
                     state = "rejected" if header["state"] == "rejected" else "failed"
-                    yield Missed(Place(path=member), state, str(header["reason"]))
-                else:
-                    yield from _inside(member, data, Path(scratch), tools)
+                    yield Missed(Place(path=f"{path}/{name}"), state, str(header["reason"]))
+                    continue
+                kind = _kind(name, data)
+                if kind == "dicom" and tools.hides_dicom_paths:
+                    name = path_pseudonym(tools.key, f"{leaf.source}/{name}")
+                yield from _inside(f"{path}/{name}", kind, data, Path(scratch), tools)
 
 
-def _inside(member: str, data: bytes, scratch: Path, tools: Tools) -> Iterator[Candidate | Missed]:
+def _kind(name: str, data: bytes) -> str:
+    return next((kind for kind in KINDS.names() if KINDS.get(kind)().recognises(name, data[:4096])), "folder")
+
+
+def _inside(member: str, kind: str, data: bytes, scratch: Path, tools: Tools) -> Iterator[Candidate | Missed]:
     """What the member's own kind of source finds in it."""
-    kind = next((name for name in KINDS.names() if KINDS.get(name)().recognises(member, data[:4096])), "folder")
     if kind == ArchiveSource.name:
         yield Missed(Place(path=member), "rejected", NESTED)
         return

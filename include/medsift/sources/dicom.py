@@ -1,20 +1,27 @@
 """DICOM files: every frame a picture as a reading station shows it. What reads them runs in the sandbox (_dicom).
 
-Of what a file says of itself, a few technical codes are kept (see _dicom/tags.py); nothing else is stored, logged or
-quoted in a reason. What is burnt into the pixels themselves cannot be told from the picture, and stays.
+Of what a file says of itself, a few technical codes are kept (see _dicom/tags.py) and a keyed hash of its study;
+nothing else is stored, logged or quoted in a reason. What is burnt into the pixels themselves cannot be told from the
+picture, and stays.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from medsift.contracts import About, Candidate, Leaf, Missed, Place
 from medsift.errors import SandboxError
 from medsift.sources import Tools, register
+from medsift.sources._dicom.choice import chosen_frames
+from medsift.sources._dicom.pseudonyms import path_pseudonym, pseudonym
 from medsift.sources._dicom.tags import kept_tags
+
+__all__ = ["STUDY_GROUP", "DicomSource", "path_pseudonym"]
 
 READER = "medsift.sources._dicom.reader:frames"
 MAX_DEATHS = 3
+STUDY_GROUP = "StudyGroup"  # a keyed hash of the study, the same for all pictures of one
+BURNED_IN = "Its header says that annotations are burnt into its pixels (setting leave_out_burned_in)."
 # How a file without preamble begins: group 2 or 8 in little or big endian, a low element, then a VR or a length.
 BARE_HEADS = (
     b"\x02\0\0\0UL",
@@ -37,16 +44,23 @@ class DicomSource:
     def extract(self, leaf: Leaf, tools: Tools) -> Iterator[Candidate | Missed | About]:
         """Every frame; a frame over which the child dies costs itself. Raises `SourceError`, `EmptySourceError`."""
         path = Path(leaf.path or leaf.source).absolute()
-        first, deaths, total = 0, 0, None
+        first, deaths, total, tags = 0, 0, None, dict[str, str]()
         while True:
-            arguments = {"path": str(path), "max_pixels": tools.settings.max_pixels, "first": first}
+            arguments = {
+                "path": str(path), "max_pixels": tools.settings.max_pixels, "first": first,
+                "most": tools.settings.dicom_frames,
+            }  # fmt: skip
             try:
                 for header, data in tools.sandbox.stream(READER, arguments):
                     if "frames" in header:
                         total = int(header["frames"])
+                        tags = _tags(header, tools.key)
+                        if tags.get("BurnedInAnnotation") == "YES" and tools.settings.leave_out_burned_in:
+                            yield Missed(Place(path=str(path), tags=tags), "rejected", BURNED_IN)
+                            return
                         continue
                     first = int(header["frame"])
-                    place = Place(path=str(path), frame=first, tags=kept_tags(header["tags"]))
+                    place = Place(path=str(path), frame=first, tags=tags)
                     if "reason" in header:
                         yield Missed(place, "failed", str(header["reason"]))
                     else:
@@ -54,7 +68,14 @@ class DicomSource:
                 return
             except SandboxError as error:
                 deaths += 1
-                first += 1
-                if total is None or deaths > MAX_DEATHS or first > total:
+                left = [number for number in chosen_frames(total or 0, tools.settings.dicom_frames) if number > first]
+                if deaths > MAX_DEATHS or not left:
                     raise
+                first = left[0]
                 yield Missed(Place(path=str(path), frame=first), "failed", str(error))
+
+
+def _tags(header: Mapping[str, Any], key: bytes) -> dict[str, str]:
+    """Codes that may be kept, and the study by a hash that only this volume can make again."""
+    tags, study = kept_tags(header["tags"]), str(header["study"])
+    return {**tags, STUDY_GROUP: pseudonym(key, "study", study)} if study else tags

@@ -68,6 +68,11 @@ class Context:
         """
         return Workers(self.settings.num_workers or usable_cores(), Limits.of(self.settings))
 
+    @property
+    def hides_dicom_paths(self) -> bool:
+        """Whether paths of DICOM files are replaced by a keyed hash: in stored runs, unless a setting says no."""
+        return self.store is not None and not self.settings.keep_dicom_paths
+
     def __enter__(self) -> Self:
         return self
 

@@ -80,7 +80,8 @@ def _extract_leaf(context: Context, leaf: Leaf, folder: str, sandbox: Sandbox) -
     if leaf.state in ("failed", "empty"):
         return collected.outcome(leaf.state, leaf.reason), []
     try:
-        tools = Tools(context.settings, sandbox, Door(context.settings))
+        door, key = Door(context.settings), context.volume.pseudonym_key()
+        tools = Tools(context.settings, sandbox, door, key, context.hides_dicom_paths)
         with _plainly_named(leaf) as named:
             collected.named = named
             for item in KINDS.get(leaf.kind)().extract(named, tools):
@@ -149,9 +150,9 @@ class _Collected:
         self.occurrences.append(replace(occurrence, **values))  # type: ignore[arg-type]  # fields of Occurrence
 
     def _path(self, place: Place) -> str | None:
-        """The path by which people know the file."""
-        if place.path and self.named.path and self.leaf.path:
-            return place.path.replace(self.named.path, self.leaf.path, 1)
+        """The path by which the file is known."""
+        if place.path and self.named.path:
+            return place.path.replace(self.named.path, self.leaf.source, 1)
         return place.path
 
     def finished(self) -> SourceOutcome:

@@ -15,6 +15,7 @@ from medsift.evaluation.manifest import ManifestRow
 from medsift.evaluation.metrics import measure
 from medsift.evaluation.predictions import Prediction
 from medsift.evaluation.report import most_wrong, write_results
+from medsift.sources.dicom import STUDY_GROUP
 from medsift.sources.folder import links_out, regular_files
 from medsift.steps.context import Context
 from medsift.steps.expand import absolute, failed_leaf, file_leaf
@@ -49,16 +50,20 @@ def classify_folder(context: Context, folder: Path) -> tuple[list[str], list[dic
 def evaluate_folder(context: Context, rows: Sequence[ManifestRow], root: Path, out: Path) -> dict[str, Any]:
     """The metrics of the verdicts on a manifest's pictures; writes metrics.json, predictions.csv and report.html.
 
-    Of a file with several frames its first kept one counts. Raises `UsageError` where the root is no folder or `out`
+    A DICOM file whose source the manifest does not say has its study for one, so that intervals are drawn by it. Of a
+    file with several frames its first kept one counts. Raises `UsageError` where the root is no folder or `out`
     cannot be written, and, with everything written, `NothingDoneError` where no picture got a verdict.
     """
     if not root.is_dir():
         raise UsageError(f"{root} is not a folder.")
     begun = time.monotonic()
     leaves = {row.file: file_leaf(absolute(root / row.file)) for row in rows}
-    _, rows_of = _sorted(context, list(leaves.values()))
+    result, rows_of = _sorted(context, list(leaves.values()))
     best = {file: _first_kept(rows_of[leaf.source]) for file, leaf in leaves.items()}
-    predictions = [_prediction(row, best[row.file]) for row in rows]
+    groups = {occurrence.source: occurrence.tags.get(STUDY_GROUP, "") for occurrence in result.occurrences}
+    predictions = [
+        _prediction(row, best[row.file], row.source or groups.get(leaves[row.file].source, "")) for row in rows
+    ]
     metrics = measure(predictions, time.monotonic() - begun, peak_memory_mb())
     shown = [prediction.file for prediction in most_wrong(predictions)]
     thumbnails = {file: context.volume.thumbnail(best[file]["sha256"]).read_bytes() for file in shown}
@@ -102,10 +107,10 @@ def _first_kept(found: list[dict[str, Any]]) -> dict[str, Any]:
     return next((row for row in found if row.get("verdict")), found[0])
 
 
-def _prediction(row: ManifestRow, best: dict[str, Any]) -> Prediction:
+def _prediction(row: ManifestRow, best: dict[str, Any], source: str) -> Prediction:
     votes = {name.removeprefix("vote_"): vote for name, vote in best.items() if name.startswith("vote_")}
     return Prediction(
-        row.file, row.label, row.kind, row.source, best["state"], best.get("verdict"), best.get("probability"),
+        row.file, row.label, row.kind, source, best["state"], best.get("verdict"), best.get("probability"),
         best.get("confidence"), best.get("kind"), bool(best.get("needs_review")), votes,
     )  # fmt: skip
 

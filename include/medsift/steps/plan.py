@@ -11,6 +11,7 @@ from typing import Literal
 from medsift.contracts import Leaf
 from medsift.errors import SettingError, UsageError
 from medsift.settings import Settings
+from medsift.sources.dicom import path_pseudonym
 from medsift.sources.folder import real_path
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import Expansion, expand, inbox_sources, is_address
@@ -32,7 +33,7 @@ COSTS = {"folder": 1, "dicom": 2}  # a page or a PDF costs about as much as twen
 DEFAULT_COST = 20
 EXTRACTION_SETTINGS = (
     "min_image_size", "max_aspect_ratio", "max_pixels", "max_images_per_url", "compress_large_copies", "pdf_quality",
-    "child_timeout_s", "child_memory_mb",
+    "child_timeout_s", "child_memory_mb", "dicom_frames", "leave_out_burned_in",
 )  # fmt: skip
 
 
@@ -54,7 +55,8 @@ def run(context: Context, sources: list[str], trigger: Trigger) -> Summary:
     is_named = bool(typed) or trigger == "cli"
     found = _expand_all(context, typed, trigger) if is_named else _inbox(context)
     with log_rate(log, STEP, "sources", len(found.leaves)) as rate:
-        leaves = _mark_unchanged(context, found.leaves, is_nightly=trigger == "nightly")
+        leaves = [_without_name(context, leaf) for leaf in found.leaves]
+        leaves = _mark_unchanged(context, leaves, is_nightly=trigger == "nightly")
         rate.step(len(leaves))
     passed_over: set[str] = set()
     if trigger == "nightly":
@@ -170,6 +172,13 @@ def _roots(context: Context) -> list[Path]:
     return [context.volume.inbox, context.volume.uploads, *context.settings.source_roots]
 
 
+def _without_name(context: Context, leaf: Leaf) -> Leaf:
+    """The leaf as it may be stored: of a DICOM file the path, often a person's name, is only in this step's table."""
+    if leaf.kind != "dicom" or not leaf.path or not context.hides_dicom_paths:
+        return leaf
+    return replace(leaf, source=path_pseudonym(context.volume.pseudonym_key(), leaf.path))
+
+
 def _mark_unchanged(context: Context, leaves: list[Leaf], *, is_nightly: bool) -> list[Leaf]:
     """Leaves that need not be read again; by night also files that would fail as they did the last time."""
     leaves = [_with_digest(leaf) if leaf.path else leaf for leaf in leaves]
@@ -204,7 +213,7 @@ def _compared_failed(leaf: Leaf, before: KnownSource | None, extraction: str) ->
 
 def _with_digest(leaf: Leaf) -> Leaf:
     try:
-        return replace(leaf, digest=sha256_of_file(real_path(leaf.source)))
+        return replace(leaf, digest=sha256_of_file(real_path(leaf.path or leaf.source)))
     except OSError as error:
         return replace(leaf, state="failed", reason=f"The file cannot be read ({error.strerror}).")
 

@@ -13,6 +13,7 @@ from medsift.steps.context import Context, Summary
 from medsift.steps.extract import leaves_of
 from medsift.steps.resources import log_rate
 from medsift.steps.result import RunResult
+from medsift.steps.uploads import forget_uploads
 from medsift.volume import Volume, write_atomically
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ def run(context: Context) -> Summary:
     _log_counts(result.counts())
     log.info("report: %s", folder)
     lost = _lost_batches(context)
+    forget_uploads(context, lost)
     if context.store is not None:
         context.store.finish_run(context.run_id, "failed" if lost else "done", result.counts())
     if lost:

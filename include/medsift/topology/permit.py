@@ -16,11 +16,13 @@ from medsift.volume import Volume, write_atomically
 TYPED = ("option", "environment")
 
 
-def grant(settings: Settings, run_id: str, hosts: Sequence[str] = ()) -> None:
-    """Let a run that is not planned yet read every path it names and fetch from `hosts` (name:port)."""
+def grant(settings: Settings, run_id: str, hosts: Sequence[str] = (), **values: Any) -> None:
+    """Let a run that is not planned yet read every path it names and fetch from `hosts` (name:port); other settings
+    as given."""
     typed = {name: value for name, value in settings.public().items() if settings.origin(name) in TYPED}
     typed.pop("volume", None)
     permit = typed | {"source_roots": ["/"], "allowed_hosts": [*settings.allowed_hosts, *hosts]}
+    permit |= values
     write_atomically(Volume(settings.volume).run_permit(run_id), json.dumps(permit).encode())
 
 

@@ -109,7 +109,10 @@ def run_sources(settings: Settings, typed: Sequence[str], tell: Callable[[str], 
             tell("the inbox is empty: sorting the sample")
         airflow_run = f"terminal__{datetime.now(UTC).isoformat()}"
         run_id = new_run_id(airflow_run)
-        grant(settings, run_id, [sample.host] if sample else [])
+        if sample is not None:
+            grant(settings, run_id, [sample.host], keep_dicom_paths=True)  # nobody's, and its score goes by paths
+        else:
+            grant(settings, run_id)
         airflow.unpause(DAG)
         airflow.trigger(DAG, airflow_run, {"sources": "\n".join(sample.sources if sample else sources)})
         try:

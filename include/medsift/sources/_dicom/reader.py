@@ -4,12 +4,14 @@ pydicom raises anything over wrong elements, and its exceptions and warnings quo
 error here is a sentence of ours.
 """
 
+import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from medsift.errors import EmptySourceError, MedsiftError, PictureError, SourceError
 from medsift.pictures.quality import check_pixels
+from medsift.sources._dicom.choice import chosen_frames
 from medsift.sources._dicom.tags import TERMS, kept_tags
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 COLOURS = ("Red", "Green", "Blue")
 # All that is read of a file; a person's elements are not even parsed.
 READ = [
-    *TERMS, *PIXELS, "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "NumberOfFrames", "SamplesPerPixel",
+    *TERMS, *PIXELS, "StudyInstanceUID",
+    "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "NumberOfFrames", "SamplesPerPixel",
     "PlanarConfiguration", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
     "PixelPaddingValue", "RescaleIntercept", "RescaleSlope", "ModalityLUTSequence", "VOILUTSequence", "WindowCenter",
     "WindowWidth", "VOILUTFunction", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
@@ -31,33 +34,40 @@ READ = [
 
 
 def frames(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """First {"frames": n}, then {"frame", "tags"} with a PNG for each frame after `first`, or with a "reason".
+    """First {"frames": n, "tags", "study"}, then {"frame"} with a PNG for each frame after `first`, or with a "reason".
 
-    `arguments`: path, max_pixels, first (0: all). Raises `SourceError`, `EmptySourceError`.
+    `arguments`: path, max_pixels, first (0: all), most (so many of the file's frames, spread evenly; 0: all). `study`
+    is a digest of the study's UID, which does not leave by itself. Raises `SourceError`, `EmptySourceError`.
     """
     with warnings.catch_warnings(action="ignore"):
         try:
-            yield from _frames(_opened(arguments["path"]), arguments["first"], arguments["max_pixels"])
+            yield from _frames(_opened(arguments["path"]), arguments)
         except (MedsiftError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001  see above
             raise SourceError(f"It is damaged and cannot be read as DICOM ({type(error).__name__}).") from None
 
 
-def _frames(dataset: "Dataset", first: int, max_pixels: int) -> Iterator[tuple[dict[str, Any], bytes]]:
+def _frames(dataset: "Dataset", arguments: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
     total = max(1, int(dataset.get("NumberOfFrames") or 1))
     try:
-        check_pixels(int(dataset.Columns), int(dataset.Rows), max_pixels)
+        check_pixels(int(dataset.Columns), int(dataset.Rows), arguments["max_pixels"])
     except PictureError as error:
         raise SourceError(error.sentence) from None
-    yield {"frames": total}, b""
     tags = kept_tags({name: dataset.get(name, "") for name in TERMS})
-    for number, pixels in enumerate(_decoded(dataset, first, total), start=first + 1):
-        header = {"frame": number, "tags": tags}
+    yield {"frames": total, "tags": tags, "study": _study(dataset)}, b""
+    chosen = [number for number in chosen_frames(total, arguments["most"]) if number > arguments["first"]]
+    for number, pixels in zip(chosen, _decoded(dataset, chosen), strict=True):
+        header = {"frame": number}
         try:
             yield header, _png(dataset, _or_raise(pixels), number - 1)
         except PictureError as error:
             yield header | {"reason": error.sentence}, b""
+
+
+def _study(dataset: "Dataset") -> str:
+    uid = str(dataset.get("StudyInstanceUID", "")).strip()
+    return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest() if uid else ""
 
 
 def _png(dataset: "Dataset", pixels: "NDArray[Any]", index: int) -> bytes:
@@ -80,21 +90,21 @@ def _or_raise(pixels: "NDArray[Any] | PictureError") -> "NDArray[Any]":
     return pixels
 
 
-def _decoded(dataset: "Dataset", first: int, total: int) -> Iterator["NDArray[Any] | PictureError"]:
-    """The pixels of each frame after `first`, or why it has none; one that fails does not end the others."""
+def _decoded(dataset: "Dataset", chosen: Sequence[int]) -> Iterator["NDArray[Any] | PictureError"]:
+    """The pixels of each of the chosen frames, or why it has none; one that fails does not end the others."""
     from pydicom.pixels.utils import iter_pixels
 
-    number = first
-    while number < total:
+    done = 0
+    while done < len(chosen):
         try:
-            for pixels in iter_pixels(dataset, indices=range(number, total)):
-                number += 1
+            for pixels in iter_pixels(dataset, indices=[number - 1 for number in chosen[done:]]):
+                done += 1
                 yield pixels
             return
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001  see above
-            number += 1
+            done += 1
             yield PictureError(f"The frame is damaged or its compression is not read ({_compression(dataset)}).")
 
 

@@ -33,6 +33,7 @@ TERMS: dict[str, frozenset[str]] = {
     "Modality": frozenset(MODALITIES.split()),
     "BodyPartExamined": frozenset(BODY_PARTS.split()),
     "ViewPosition": frozenset(POSITIONS.split()),
+    "BurnedInAnnotation": frozenset(["YES", "NO"]),
     "PhotometricInterpretation": frozenset([*PHOTOMETRIC.split(), "PALETTE COLOR"]),
 }
 
