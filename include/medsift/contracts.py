@@ -19,8 +19,8 @@ class Leaf:
     """A leaf source: one file or one address, as planned.
 
     `source` is its one name everywhere (absolute path or address; of a DICOM file in a stored run a keyed hash of its
-    path); `kind` a registered source kind, empty where nothing can read it. `state` is `new`, `unchanged` (its pictures come from the store), or `empty` or `failed` with a
-    reason.
+    path); `kind` a registered source kind, empty where nothing can read it. `state` is `new`, `unchanged` (its pictures
+    come from the store), or `empty` or `failed` with a reason.
     `digest` is the SHA-256 of a file's bytes, or of what an address gave the last time; `etag` and `last_modified` are
     what its server said then.
     """

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from medsift.errors import PictureError
 from medsift.pictures.quality import check_pixels
@@ -81,6 +81,14 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except DECODER_ERRORS:  # a broken EXIF block says nothing about the pixels, which are good
         return image
+
+
+def orientation(image: Image.Image) -> int:
+    """How a viewer turns the picture, 1 to 8 as in EXIF; 1 where the file does not say so in a way that is read."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except DECODER_ERRORS:
+        return 1
 
 
 def _eight_bits(image: Image.Image, is_negative: bool) -> Image.Image:

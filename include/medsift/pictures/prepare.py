@@ -6,14 +6,17 @@ from typing import Any
 
 from PIL import Image
 
-from medsift.pictures.decode import EXTENSIONS, normalised, open_picture
+from medsift.pictures.decode import EXTENSIONS, normalised, open_picture, orientation
 from medsift.pictures.digests import identity_of_bytes, identity_of_pixels, perceptual_hash
+from medsift.pictures.frames import png
+from medsift.pictures.metadata import without_metadata
 from medsift.pictures.quality import check_content, check_size
 from medsift.pictures.thumbnails import SIDE, reduced, reduced_copy, thumbnail
 
 
 def prepare(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """The metadata with the thumbnail, then the reduced copy where one is wanted; raises `PictureError`.
+    """The facts with the thumbnail, then what is to be stored where that is not the file as found: a reduced copy, or
+    the file without its metadata; raises `PictureError`.
 
     `arguments`: path, is_rebuilt, min_side, max_aspect_ratio, max_pixels, copy_max_px (0: none), copy_quality.
     """
@@ -29,17 +32,30 @@ def prepare(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[st
         width, height = height, width
     check_content(image.getextrema())
     small = reduced(image)
-    copy = _copy(image, len(data), arguments["copy_max_px"], arguments["copy_quality"])
+    stored = _copy(image, len(data), arguments["copy_max_px"], arguments["copy_quality"])
+    if stored:
+        extension = "jpg"
+    elif not arguments["is_rebuilt"]:
+        stored, extension = _anonymous(data, opened, arguments["max_pixels"])
     facts = {
         "sha256": identity_of_pixels(opened) if arguments["is_rebuilt"] else identity_of_bytes(data),
         "width": width,
         "height": height,
-        "extension": "jpg" if copy else extension,
+        "extension": extension,
         "perceptual_hash": perceptual_hash(small),
     }
     yield facts, thumbnail(small)
-    if copy:
-        yield {}, copy
+    if stored and stored != data:
+        yield {}, stored
+
+
+def _anonymous(data: bytes, opened: Image.Image, max_pixels: int) -> tuple[bytes, str]:
+    """The file without metadata, and its extension."""
+    name = str(opened.format)
+    try:
+        return without_metadata(data, name, orientation(opened)), EXTENSIONS[name]
+    except ValueError:  # none of ours can follow it, so only its pixels are kept
+        return png(normalised(open_picture(data, max_pixels))), "png"
 
 
 def _copy(image: Image.Image, found_bytes: int, max_side: int, quality: int) -> bytes:
