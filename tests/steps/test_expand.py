@@ -94,6 +94,14 @@ def test_what_cannot_be_read_is_a_failed_leaf_with_its_reason(folder: Path, name
     assert reason in leaf.reason
 
 
+@pytest.mark.parametrize("address", ["https://anna:s3cret@example.org/a", "ftp://s3cret@example.org/?a=1"])
+def test_address_with_credentials_is_refused_and_they_get_into_no_row(address: str) -> None:
+    (leaf,) = expand(address, SETTINGS).leaves
+    assert (leaf.state, leaf.reason) == ("failed", "Addresses with credentials are refused.")
+    assert "s3cret" not in repr(leaf)
+    assert leaf.source.endswith(("://example.org/a", "://example.org/"))
+
+
 def test_empty_folder_is_an_empty_leaf(tmp_path: Path) -> None:
     (leaf,) = expand(str(tmp_path), SETTINGS).leaves
     assert leaf.state == "empty"

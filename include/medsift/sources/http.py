@@ -23,6 +23,7 @@ from medsift.sources._web.addresses import is_odd_spelling
 from medsift.sources._web.wire import CheckedAdapter, Deadline, Guard
 
 log = logging.getLogger(__name__)
+logging.getLogger("urllib3").setLevel(logging.INFO)  # its debug lines hold whole addresses, with their queries
 
 MAX_REDIRECTS = 5
 TRIES = 3

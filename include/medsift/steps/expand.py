@@ -11,6 +11,7 @@ from medsift.errors import SourceError
 from medsift.settings import Settings
 from medsift.sources import KINDS
 from medsift.sources.folder import leaf_files, links_out, read_head, real_path, regular_files, shown_name
+from medsift.sources.http import shown
 from medsift.volume import Volume
 
 LIST_ENDINGS = {".txt", ".lst", ".list"}
@@ -81,6 +82,11 @@ def is_address(source: str) -> bool:
     return "://" in source.split("?", 1)[0]
 
 
+def told(source: str) -> str:
+    """A source, or a picture's place, as it may stand in logs and names: an address without credentials and query."""
+    return shown(source) if is_address(source) else source
+
+
 def file_leaf(path: Path) -> Leaf:
     """A file as a leaf source of the kind that its content says, or failed with the reason."""
     try:
@@ -113,6 +119,9 @@ def kind_of(source: str, head: bytes) -> str:
 
 def _address(source: str) -> Leaf:
     kind = kind_of(source, b"") if _is_text(source) else ""
+    if "@" in source.partition("://")[2].partition("/")[0]:
+        # Refused by the door, too; here so that no password gets into a row.
+        return failed_leaf(shown(source), "Addresses with credentials are refused.")
     if not kind:
         return failed_leaf(source, "Only http and https addresses can be fetched.")
     return Leaf(source, kind, "", url=source)

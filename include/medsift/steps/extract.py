@@ -15,6 +15,7 @@ from medsift.sources import KINDS, Tools
 from medsift.sources.folder import real_path
 from medsift.sources.http import Door
 from medsift.steps.context import Context, Summary
+from medsift.steps.expand import told
 from medsift.steps.journal import Journal, digest_of
 from medsift.steps.resources import log_rate
 from medsift.steps.tables import read_rows, write_rows
@@ -68,7 +69,7 @@ def _write(context: Context, batch: str, outcomes: list[SourceOutcome], occurren
 def _summary(batch: str, outcomes: list[SourceOutcome], occurrences: list[Occurrence]) -> Summary:
     for outcome in outcomes:
         if outcome.state not in ("done", "unchanged"):
-            log.warning("%s: %s. %s", outcome.state, outcome.source, outcome.reason)
+            log.warning("%s: %s. %s", outcome.state, told(outcome.source), outcome.reason)
     counts = {state: sum(o.state == state for o in outcomes) for state in ("done", "partial", "empty", "failed")}
     log.info("batch %s: %d sources %s, %d pictures found", batch, len(outcomes), counts, len(occurrences))
     return {"batch": batch, "sources": len(outcomes), "found": len(occurrences), **counts}

@@ -14,7 +14,7 @@ from medsift.settings import Settings
 from medsift.sources.dicom import path_pseudonym
 from medsift.sources.folder import real_path
 from medsift.steps.context import Context, Summary
-from medsift.steps.expand import Expansion, expand, inbox_sources, is_address
+from medsift.steps.expand import Expansion, expand, inbox_sources, is_address, told
 from medsift.steps.header import RunHeader
 from medsift.steps.journal import digest_of
 from medsift.steps.profile import encoder_digests, verdict_keys
@@ -247,5 +247,5 @@ def _batches(leaves: list[Leaf]) -> list[dict[str, str]]:
 
 
 def _batch_name(leaves: list[Leaf]) -> str:
-    first = leaves[0].source.rstrip("/").rsplit("/", 1)[-1][:60]
+    first = told(leaves[0].source).rstrip("/").rsplit("/", 1)[-1][:60]
     return first if len(leaves) == 1 else f"{first} and {len(leaves) - 1} more"

@@ -9,6 +9,7 @@ from medsift.contracts import Occurrence, Picture
 from medsift.pictures.preparing import Job, Prepared, Rules, prepare_all
 from medsift.settings import Settings
 from medsift.steps.context import Context, Summary
+from medsift.steps.expand import told
 from medsift.steps.resources import log_rate
 from medsift.steps.result import where
 from medsift.steps.tables import read_rows, write_rows
@@ -93,7 +94,7 @@ def _store(context: Context, prepared: Prepared) -> Picture:
 def _summary(batch: str, occurrences: list[Occurrence]) -> Summary:
     states = Counter(occurrence.state for occurrence in occurrences)
     reasons = Counter(o.reason for o in occurrences if o.state in ("rejected", "failed"))
-    first = {o.reason: f"{o.source} {where(o)}".strip() for o in reversed(occurrences) if o.reason}
+    first = {o.reason: f"{told(o.source)} {told(where(o))}".strip() for o in reversed(occurrences) if o.reason}
     for reason, count in reasons.most_common(10):
         log.info("not kept: %d x %s (first: %s)", count, reason, first[reason])
     log.info("batch %s: %d kept, %d rejected, %d failed", batch, states["kept"], states["rejected"], states["failed"])
