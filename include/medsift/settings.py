@@ -107,6 +107,15 @@ class Settings(BaseModel):
     child_memory_mb: int = Field(3072, ge=256, description="Memory in MB a child process may take.")
     http_timeout_s: float = Field(20.0, gt=0, le=600, description="Seconds to wait for a connection or for data.")
     http_max_mb: int = Field(100, ge=1, description="Largest answer in MB that is fetched from an address.")
+    http_delay_s: float = Field(
+        0.2,
+        ge=0,
+        le=60,
+        description="Least pause in seconds between two requests to one host; none for hosts in allowed_hosts.",
+    )
+    obey_robots: bool = Field(
+        True, description="Whether robots.txt and X-Robots-Tag count; hosts in allowed_hosts are not asked."
+    )
     weights_proxy: str = Field(
         "",
         description="Proxy through which weights are fetched, such as http://proxy:3128; empty means none.",

@@ -2,11 +2,18 @@
 
 import contextlib
 import gzip
+import ssl
 import time
 import tracemalloc
 import zlib
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -327,6 +334,49 @@ def test_a_closed_port_is_temporary(site, door):
 def test_a_server_without_tls_behind_https_is_reported(site, door):
     with pytest.raises(SourceError):
         door.get(site.serve("/", b"x").replace("http://", "https://"))
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Makes a key and a certificate that it signs itself, in one PEM file, for a name and days from now."""
+
+    def make(name, days):
+        key, today = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+        who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        made = (
+            x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key()).serial_number(1)
+            .not_valid_before(today - timedelta(days=30)).not_valid_after(today + timedelta(days=days))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .sign(key, hashes.SHA256())
+        )  # fmt: skip
+        path = tmp_path / f"{name}{days}.pem"
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        path.write_bytes(private + made.public_bytes(Encoding.PEM))
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "is_trusted"), [("localhost", 30, True), ("localhost", 30, False), ("localhost", -1, True),
+                                     ("elsewhere.example", 30, True)],
+)  # fmt: skip
+def test_a_certificate_has_to_be_trusted_valid_and_of_that_name(site, certificate, monkeypatch, name, days, is_trusted):
+    path = certificate(name, days)
+    if is_trusted:
+        monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(path))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    site.serve("/", b"secret")
+    site.server.socket = context.wrap_socket(site.server.socket, server_side=True, do_handshake_on_connect=False)
+    door, url = Door(Settings(allowed_hosts=["localhost"], http_timeout_s=2)), f"https://localhost:{site.port}/"
+    if (name, days, is_trusted) == ("localhost", 30, True):
+        assert door.get(url).data == b"secret"
+        return
+    with pytest.raises(SourceError, match="has no valid certificate") as caught:
+        door.get(url)
+    assert not isinstance(caught.value, TemporaryError)
+    assert site.paths == []
 
 
 def test_an_address_is_shown_without_its_secrets():

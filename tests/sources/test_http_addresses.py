@@ -100,6 +100,7 @@ def test_addresses_of_another_form_are_refused_before_anything_is_asked(connecti
     assert connections == []
 
 
+@hypothesis_settings(deadline=None)
 @given(st.text(max_size=60))
 def test_whatever_is_typed_the_door_raises_only_its_own_errors(text):
     with pytest.raises(SourceError):
@@ -133,7 +134,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch, outsid
     public, private = outside
     public.serve("/a", b"public")
     asked = resolving(monkeypatch, ["127.0.0.2"], ["127.0.0.1"])
-    assert Door(Settings()).get(f"http://rebinding.example:{public.port}/a").data == b"public"
+    assert Door(Settings(obey_robots=False)).get(f"http://rebinding.example:{public.port}/a").data == b"public"
     assert asked == ["rebinding.example"]
     assert private.requests == []
 
@@ -144,7 +145,7 @@ def test_a_name_that_moves_inside_between_two_tries_is_blocked(monkeypatch, outs
     resolving(monkeypatch, ["127.0.0.2"], ["127.0.0.1"])
     public.serve("/a", b"", status=503, Connection="close", Retry_After="0")
     with pytest.raises(SourceError, match=r"address 127\.0\.0\.1 of host rebinding\.example is not public"):
-        Door(Settings()).get(f"http://rebinding.example:{public.port}/a")
+        Door(Settings(obey_robots=False)).get(f"http://rebinding.example:{public.port}/a")
     assert private.requests == []
 
 
@@ -158,7 +159,7 @@ def test_a_public_page_does_not_redirect_inside(monkeypatch, outside, target):
         lambda host, port, **_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers[host], port))],
     )  # fmt: skip
     with pytest.raises(SourceError, match="is not public"):
-        Door(Settings()).get(f"http://outside.example:{public.port}/")
+        Door(Settings(obey_robots=False)).get(f"http://outside.example:{public.port}/")
     assert public.paths == ["/"]
     assert private.requests == []
 

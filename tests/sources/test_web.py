@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,6 +235,18 @@ def test_no_more_pictures_are_taken_than_the_setting_says_and_the_page_is_partia
         (True, "Only 3 of 5 pictures were taken (max_images_per_url).")
     ]
     assert len(site.paths) == 4
+
+
+def test_a_page_of_ten_thousand_pictures_costs_seconds_and_no_more_requests_than_are_allowed(site, extract):
+    names = [f"/{number}.png" for number in range(10_000)]
+    site.pictures(*names[:50])
+    url = site.page("".join(f'<img src="{name}" alt="number {name}">' for name in names))
+    start = time.monotonic()
+    found, missed, _ = extract(url)
+    assert time.monotonic() - start < 60
+    assert [candidate.place.url for candidate in found] == [site.url(name) for name in names[:50]]
+    assert [item.reason for item in missed] == ["Only 50 of 10000 pictures were taken (max_images_per_url)."]
+    assert len(site.paths) == 51
 
 
 def test_a_page_larger_than_is_read_is_partial(site, extract, changed):

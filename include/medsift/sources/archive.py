@@ -50,8 +50,8 @@ class ArchiveSource:
                     return
                 name = str(header["name"])
                 if "reason" in header:
-                    state = "rejected" if header["state"] == "rejected" else "failed"
-                    yield Missed(Place(path=f"{path}/{name}"), state, str(header["reason"]))
+                    place, is_rule = Place(path=f"{path}/{name}"), header["state"] == "rejected"
+                    yield Missed(place, "rejected" if is_rule else "failed", str(header["reason"]))
                     continue
                 kind = _kind(name, data)
                 if kind == "dicom" and tools.hides_dicom_paths:

@@ -7,7 +7,7 @@ cookies, no credentials, no proxies and no netrc from the environment.
 import logging
 import re
 import time
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -20,12 +20,15 @@ from medsift import __version__
 from medsift.errors import SourceError, TemporaryError
 from medsift.settings import Settings
 from medsift.sources._web.addresses import is_odd_spelling
+from medsift.sources._web.manners import NAME, Manners, is_refused
 from medsift.sources._web.wire import CheckedAdapter, Deadline, Guard
 
 log = logging.getLogger(__name__)
 logging.getLogger("urllib3").setLevel(logging.INFO)  # its debug lines hold whole addresses, with their queries
 
 MAX_REDIRECTS = 5
+ROBOTS = "/robots.txt"
+HINT = "Setting obey_robots says whether that counts."
 TRIES = 3
 MAX_PAUSE_S = 10.0  # a server that asks for a longer pause is left to the next run
 WHOLE_FETCH_TIMEOUTS = 15  # a fetch, with redirects and retries, may take so many times http_timeout_s
@@ -67,9 +70,15 @@ class _Again(Exception):  # noqa: N818  not an error yet: the fetch may be tried
 
 
 class Door:
-    """Fetches addresses within the limits of `settings`. Not for several threads at once: give each its own."""
+    """Fetches addresses within the limits of `settings`. Not for several threads at once: give each its own, with the
+    same `manners`.
 
-    def __init__(self, settings: Settings) -> None:
+    Hosts in `allowed_hosts` are one's own: they are not asked for robots.txt and no pause is made.
+    """
+
+    def __init__(self, settings: Settings, manners: Manners | None = None) -> None:
+        self._manners = manners or Manners(settings.http_delay_s)
+        self._obeys_robots = settings.obey_robots
         self._timeout_s = settings.http_timeout_s
         self._max_bytes = settings.http_max_mb * 2**20
         self._guard = Guard(settings.allowed_hosts)
@@ -106,9 +115,10 @@ class Door:
         for _ in range(MAX_REDIRECTS + 1):
             request = _prepared(url, headers)
             address = urldefrag(str(request.url)).url
+            if self._obeys_robots and not self._is_robots(address):
+                self._ask_robots(address, deadline)
             try:
-                response = self._adapter.send(request, stream=True, timeout=(self._timeout_s, self._timeout_s))
-                with closing(response):
+                with self._turn(address), closing(self._sent(request)) as response:
                     target = _redirect_target(response)
                     if target is None:
                         return self._answer(address, response, headers, deadline)
@@ -116,6 +126,31 @@ class Door:
                 raise _failure(address, error, deadline) from error
             url = _joined(address, target)
         raise SourceError(f"The address {shown(url)} is one of more than {MAX_REDIRECTS} redirects in a row.")
+
+    def _sent(self, request: requests.PreparedRequest) -> requests.Response:
+        return self._adapter.send(request, stream=True, timeout=(self._timeout_s, self._timeout_s))
+
+    def _turn(self, address: str) -> AbstractContextManager[None]:
+        return nullcontext() if self._guard.is_own(address) else self._manners.of(_origin(address)).turn()
+
+    def _is_robots(self, address: str) -> bool:
+        return self._guard.is_own(address) or urlsplit(address).path == ROBOTS
+
+    def _ask_robots(self, address: str, deadline: Deadline) -> None:
+        """Raise `SourceError` where robots.txt forbids the address; without one nothing is forbidden (RFC 9309)."""
+
+        def robots() -> bytes:
+            try:
+                return self._patiently(_origin(address) + ROBOTS, {"Accept": "text/plain"}, deadline).data
+            except TemporaryError as error:
+                raise TemporaryError(
+                    f"Whether {shown(address)} may be fetched is not known just now. {error}"
+                ) from error
+            except SourceError:
+                return b""
+
+        if not self._manners.of(_origin(address)).allows(address, robots):
+            raise SourceError(f"The address {shown(address)} is not fetched: robots.txt of its host forbids it.", HINT)
 
     def _answer(
         self, address: str, response: requests.Response, headers: dict[str, str], deadline: Deadline
@@ -125,6 +160,8 @@ class Door:
         is_unchanged = status == HTTPStatus.NOT_MODIFIED and is_conditional
         if not is_unchanged:
             _check_status(address, response)
+        if self._obeys_robots and not self._is_robots(address) and is_refused(response.headers.get("X-Robots-Tag", "")):
+            raise SourceError(f"The server of {shown(address)} asks that it is not taken (X-Robots-Tag).", HINT)
         data = b"" if is_unchanged else self._body(address, response, deadline)
         log.info("GET %s: %d, %d bytes", shown(address), status, len(data))
         return Fetched(
@@ -180,7 +217,12 @@ def _prepared(url: str, headers: dict[str, str]) -> requests.PreparedRequest:
 
 
 def _manners() -> dict[str, str]:
-    return {"User-Agent": f"medsift/{__version__}", "Accept-Encoding": "gzip, deflate"}
+    return {"User-Agent": f"{NAME}/{__version__}", "Accept-Encoding": "gzip, deflate"}
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _check_form(url: str) -> None:

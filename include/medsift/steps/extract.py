@@ -13,7 +13,7 @@ from medsift.errors import EmptySourceError, SandboxError, SourceError
 from medsift.sandbox import Sandbox
 from medsift.sources import KINDS, Tools
 from medsift.sources.folder import real_path
-from medsift.sources.http import Door
+from medsift.sources.http import Door, Manners
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import told
 from medsift.steps.journal import Journal, digest_of
@@ -40,13 +40,15 @@ def run(context: Context, batch: str) -> Summary:
     tables = context.volume.run(context.run_id) / STEP
     journal = Journal(tables / batch, digest_of(leaves, context.settings.public()))
 
+    manners = Manners(context.settings.http_delay_s)
+
     def do(sandbox: Sandbox, numbered: tuple[int, Leaf]) -> Extracted:
         number, leaf = numbered
         key = f"{number:06d}"
         if leaf.kind in QUICK:
-            return _extract_leaf(context, leaf, f"{batch}/{key}", sandbox)
+            return _extract_leaf(context, leaf, f"{batch}/{key}", sandbox, manners)
         if not journal.has(key):
-            outcome, occurrences = _extract_leaf(context, leaf, f"{batch}/{key}", sandbox)
+            outcome, occurrences = _extract_leaf(context, leaf, f"{batch}/{key}", sandbox, manners)
             journal.record(key, source=(SourceOutcome, [outcome]), occurrences=(Occurrence, occurrences))
         return journal.rows(key, "source", SourceOutcome)[0], journal.rows(key, "occurrences", Occurrence)
 
@@ -75,13 +77,13 @@ def _summary(batch: str, outcomes: list[SourceOutcome], occurrences: list[Occurr
     return {"batch": batch, "sources": len(outcomes), "found": len(occurrences), **counts}
 
 
-def _extract_leaf(context: Context, leaf: Leaf, folder: str, sandbox: Sandbox) -> Extracted:
+def _extract_leaf(context: Context, leaf: Leaf, folder: str, sandbox: Sandbox, manners: Manners) -> Extracted:
     """One source: its outcome and occurrences. Nothing a source does may raise out of here but our own faults."""
     collected = _Collected(leaf, context.volume, context.volume.candidates(context.run_id, folder))
     if leaf.state in ("failed", "empty"):
         return collected.outcome(leaf.state, leaf.reason), []
     try:
-        door, key = Door(context.settings), context.volume.pseudonym_key()
+        door, key = Door(context.settings, manners), context.volume.pseudonym_key()
         tools = Tools(context.settings, sandbox, door, key, context.hides_dicom_paths)
         with _plainly_named(leaf) as named:
             collected.named = named

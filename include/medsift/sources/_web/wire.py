@@ -4,6 +4,7 @@ import socket
 import threading
 from types import TracebackType
 from typing import Any, Self, cast
+from urllib.parse import urlsplit
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -68,6 +69,12 @@ class Guard:
     def __init__(self, allowed_hosts: list[str]) -> None:
         self.allowed_hosts = frozenset(host.strip().lower() for host in allowed_hosts)
         self.deadline: Deadline | None = None
+
+    def is_own(self, address: str) -> bool:
+        """Whether the host of an address is among the allowed ones."""
+        parts = urlsplit(address)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return is_allowed_host(parts.hostname or "", port, self.allowed_hosts)
 
     def checked(self, host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[Any, ...]]]:
         """Socket addresses of `host`, all of them checked; raises `SourceError` if one is not public."""
