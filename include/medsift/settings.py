@@ -65,6 +65,9 @@ class Settings(BaseModel):
     )
     batch_size: int = Field(32, ge=1, le=4096, description="Pictures a model sees at once.")
     image_size: int = Field(0, ge=0, le=1024, description="Side in pixels of a model's input; 0 takes the model's own.")
+    enhance: list[Literal["clahe", "denoise"]] = Field(
+        [], description="What is done to pictures before models see them: clahe (local contrast), denoise (median)."
+    )
     num_workers: int = Field(0, ge=0, le=256, description="Child processes that decode; 0 takes one a core.")
 
     prompt_set: str = Field("figures", description="Prompt set: a folder of prompt files in prompts_dir.")
@@ -134,12 +137,17 @@ class Settings(BaseModel):
         json_schema_extra={"secret": True},
     )
 
-    @field_validator("source_roots", "allowed_hosts", "allowed_extensions", mode="before")
+    @field_validator("source_roots", "allowed_hosts", "allowed_extensions", "enhance", mode="before")
     @classmethod
     def _list_from_text(cls, value: object) -> object:
         if isinstance(value, str):
             return [part.strip() for part in value.split(",") if part.strip()]
         return value
+
+    @field_validator("enhance")
+    @classmethod
+    def _each_once(cls, value: list[Literal["clahe", "denoise"]]) -> list[Literal["clahe", "denoise"]]:
+        return sorted(set(value))
 
     @field_validator("allowed_extensions")
     @classmethod

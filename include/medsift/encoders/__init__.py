@@ -21,13 +21,15 @@ class View:
     """How a decoded picture becomes a model's input of `size` x `size` pixels.
 
     `crop`: the shorter side is resized to `resize`, then the centre is cut out; `squash`: both sides are resized;
-    `mirror`: as squash, left and right swapped. `resample` as Pillow names it.
+    `mirror`: as squash, left and right swapped. `resample` as Pillow names it;
+    `enhance` as in the setting of that name.
     """
 
     size: int
     mode: Literal["crop", "squash", "mirror"]
     resize: int = 0
     resample: Literal["bicubic", "bilinear"] = "bicubic"
+    enhance: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

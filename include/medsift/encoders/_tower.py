@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -40,7 +41,7 @@ class NetworkTower:
         self_test: Callable[[str], Path] | None = None,
     ) -> None:
         self.name = name
-        self.views = views
+        self.views = tuple(replace(view, enhance=tuple(settings.enhance)) for view in views)
         self.width = width
         self._load = load
         self._weights_digest = weights_digest
@@ -54,7 +55,8 @@ class NetworkTower:
     def digest(self) -> str:
         """Over weights, views and preprocessing."""
         seen = [(view.size, view.mode, view.resize, view.resample) for view in self.views]
-        parts = f"{self._weights_digest} {seen} {self._mean} {self._deviation} {PREPROCESSING}"
+        ways = "".join(f" {way}" for way in self._settings.enhance)
+        parts = f"{self._weights_digest} {seen} {self._mean} {self._deviation} {PREPROCESSING}{ways}"
         return hashlib.sha256(parts.encode()).hexdigest()
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from medsift.pictures.decode import normalised, open_picture
+from medsift.pictures.enhance import enhanced
 
 SPARE = 2  # a JPEG is decoded at no less than so many times the size that is needed
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -18,13 +19,17 @@ RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.
 def views(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
     """One item: uint8 RGB pixels of the views one after the other, each (size, size, 3); raises `PictureError`.
 
-    `arguments`: path, max_pixels, views (dictionaries of size, mode, resize, resample).
+    `arguments`: path, max_pixels, views (dictionaries of size, mode, resize, resample,
+    enhance, the last the same in all).
     """
     wanted = arguments["views"]
     image = open_picture(payload or Path(arguments["path"]).read_bytes(), arguments["max_pixels"])
     side = SPARE * max(max(view["size"], view["resize"]) for view in wanted)
     image.draft(None, (side, side))
     colour = normalised(image).convert("RGB")
+    if ways := {way for view in wanted for way in view.get("enhance", ())}:
+        colour.thumbnail((2 * side, 2 * side))  # local contrast of all of a large picture would take seconds
+        colour = enhanced(colour, ways)
     squashed = cache(lambda size, resample: np.asarray(colour.resize((size, size), RESAMPLING[resample])))
     yield {}, b"".join(_seen(colour, squashed, view).tobytes() for view in wanted)
 
