@@ -12,8 +12,9 @@ from medsift.contracts import About, Candidate, Leaf, Missed, Occurrence, Place,
 from medsift.errors import EmptySourceError, SandboxError, SourceError
 from medsift.sandbox import Sandbox
 from medsift.sources import KINDS, Tools
+from medsift.sources._web.manners import Manners
 from medsift.sources.folder import real_path
-from medsift.sources.http import Door, Manners
+from medsift.sources.http import Door
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import told
 from medsift.steps.journal import Journal, digest_of
