@@ -83,6 +83,12 @@ def test_an_archive_is_known_by_its_content(tmp_path):
     assert not ArchiveSource().recognises("a.zip", b"PKnot one")
 
 
+def test_a_word_document_gives_its_pictures(tmp_path, tools):
+    inside = {"[Content_Types].xml": b"<Types/>", "word/document.xml": b"<w/>", "word/media/image1.png": picture()}
+    path = zipped(tmp_path / "letter.docx", inside)
+    assert names(path, extracted(path, tools)) == ["word/media/image1.png"]
+
+
 @pytest.mark.parametrize("name", ["../out.png", "/etc/out.png", "a/../../out.png", "C:/out.png", "..\\out.png"])
 def test_a_name_that_leads_out_is_refused_and_the_others_are_read(tmp_path, tools, name):
     path = zipped(tmp_path / "sub.zip", {name: picture(1), "good.png": picture(2)})

@@ -88,7 +88,8 @@ def test_same_pictures_have_the_same_verdicts_whatever_else_came_in(
         ("missing.pdf", None, "no such file"),
         ("empty.pdf", b"", "empty"),
         ("broken.pdf", b"%PDF-1.7\n1 0 obj\n<<", ""),
-        ("page.docx", b"PK\x03\x04 something", "Nothing here reads"),
+        ("page.doc", b"\xd0\xcf\x11\xe0 something", "Nothing here reads"),
+        ("broken.zip", b"PK\x03\x04 something", "table of contents"),
     ],
 )
 def test_bad_source_is_a_row_with_its_reason_and_the_rest_is_done(
