@@ -19,8 +19,8 @@ RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.
 def views(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
     """One item: uint8 RGB pixels of the views one after the other, each (size, size, 3); raises `PictureError`.
 
-    `arguments`: path, max_pixels, views (dictionaries of size, mode, resize, resample,
-    enhance, the last the same in all).
+    `arguments`: path, max_pixels, views (dictionaries of size, mode, resize, resample, and enhance, the same in
+    all).
     """
     wanted = arguments["views"]
     image = open_picture(payload or Path(arguments["path"]).read_bytes(), arguments["max_pixels"])
