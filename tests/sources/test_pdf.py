@@ -19,6 +19,19 @@ from medsift.errors import EmptySourceError, SourceError
 from medsift.sandbox import Limits, Sandbox
 from medsift.settings import Settings
 from medsift.sources import KINDS, Tools
+from tests.sources.pdf_parts import (
+    BOX,
+    GRAY8,
+    RGB8,
+    add,
+    as_rendered,
+    difference,
+    encoded,
+    image,
+    page,
+    scene,
+    with_image,
+)
 
 Read = Callable[..., list[Candidate | Missed | About]]
 
@@ -55,71 +68,7 @@ def pixels(candidate: Candidate) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(candidate.data)).convert("RGB"), np.int16)
 
 
-def scene(width: int = 96, height: int = 64, seed: int = 0) -> np.ndarray:
-    """Something with an up, a left and colours: gradients, a red corner, a little noise."""
-    y, x = np.mgrid[0:height, 0:width]
-    noise = np.random.default_rng(seed).integers(0, 24, (height, width, 3))
-    base = np.stack([x * 200 // width, y * 200 // height, (x + y) * 100 // (width + height)], -1) + noise
-    base[: height // 4, : width // 4] = (255, 0, 0)
-    return base.astype(np.uint8)
-
-
-def encoded(array: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(array).save(out, kind, **options)
-    return out.getvalue()
-
-
-def add(document: pymupdf.Document, dictionary: str, data: bytes, *, packed: bool = True) -> int:
-    """A stream object; `dictionary` is what stands between << and >>."""
-    xref = document.get_new_xref()
-    document.update_object(xref, f"<<{dictionary}>>")
-    document.update_stream(xref, data, compress=int(packed))
-    if not packed and (stated := re.search(r"/Filter(/\w+)", dictionary)):
-        document.xref_set_key(xref, "Filter", stated[1])
-    return int(xref)
-
-
-def image(document: pymupdf.Document, size: tuple[int, int], extra: str, data: bytes, *, packed: bool = True) -> int:
-    head = f"/Type/XObject/Subtype/Image/Width {size[0]}/Height {size[1]}"
-    return add(document, f"{head}{extra}", data, packed=packed)
-
-
-def page(document: pymupdf.Document, content: str, resources: str = "", size: tuple[int, int] = (300, 400)) -> int:
-    """A page of that content; `resources` is what stands between << and >>."""
-    new = document.new_page(width=size[0], height=size[1])
-    document.update_object(content_xref := document.get_new_xref(), "<<>>")
-    document.update_stream(content_xref, content.encode())
-    document.xref_set_key(new.xref, "Contents", f"{content_xref} 0 R")
-    document.xref_set_key(new.xref, "Resources", f"<<{resources}>>")
-    return int(new.number)
-
-
-def with_image(size: tuple[int, int], extra: str, data: bytes, *, packed: bool = True) -> pymupdf.Document:
-    """One page with one picture at (50, 100) to (242, 228) of the page as displayed."""
-    document = pymupdf.open()
-    xref = image(document, size, extra, data, packed=packed)
-    page(document, "q 192 0 0 128 50 172 cm /I Do Q", f"/XObject<</I {xref} 0 R>>")
-    return document
-
-
-RGB8 = "/ColorSpace/DeviceRGB/BitsPerComponent 8"
-GRAY8 = "/ColorSpace/DeviceGray/BitsPerComponent 8"
-PLACE = pytest.approx((50, 100, 242, 228), abs=0.1)
-
-
-def as_rendered(document: pymupdf.Document, number: int, box: tuple[float, ...]) -> np.ndarray:
-    pixmap = document[number].get_pixmap(matrix=pymupdf.Matrix(2, 2), clip=pymupdf.Rect(box), alpha=False)
-    return np.frombuffer(pixmap.samples, np.uint8).reshape(pixmap.height, pixmap.width, 3).astype(np.int16)
-
-
-def difference(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean colour difference of two pictures of any size, seen 16 x 16."""
-    small = [
-        np.asarray(Image.fromarray(array.astype(np.uint8)).resize((16, 16), Image.Resampling.BOX), np.int16)
-        for array in (one, other)
-    ]
-    return float(np.abs(small[0] - small[1]).mean())
+PLACE = pytest.approx(BOX, abs=0.1)
 
 
 def test_a_pdf_is_recognised_by_its_header_or_its_ending() -> None:
