@@ -52,8 +52,8 @@ class Limits:
         """Those that the settings say."""
         return cls(timeout_s=settings.child_timeout_s, memory_mb=settings.child_memory_mb)
 
-    def guards(self) -> str:
-        """All that a child is held by, in words."""
+    def in_words(self) -> str:
+        """What a child may take and what it is given."""
         return (
             f"{self.timeout_s:g} s and {self.output_mb} MB of answers a call, {self.memory_mb} MB of memory, "
             f"{OPEN_FILES} open files, no file grows, no core dump, an empty environment, a process group of its own"
@@ -70,6 +70,7 @@ class Sandbox:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self._child: subprocess.Popen[bytes] | None = None
+        self._guards = ""
         self._calls = 0
         self._is_busy = False
 
@@ -110,6 +111,11 @@ class Sandbox:
                     raise RuntimeError("this stream was left half way, and its child ended by a later call")
         finally:
             self._leave(child, is_over)
+
+    def guards(self) -> str:
+        """All that the child is held by, in words: its limits, and what the kernel refuses it, as the child found."""
+        self._running_child()
+        return f"{self.limits.in_words()}; {self._guards}"
 
     def kill(self) -> None:
         """End the child at once; whoever waits for it gets a `SandboxError`. May be called from any thread."""
@@ -152,11 +158,12 @@ class Sandbox:
         self.close()
         self._child, self._calls = self._started(), 0
         try:
-            self._read_answer(self._child, 0, time.monotonic() + START_TIMEOUT_S)
+            ready, _ = self._read_answer(self._child, 0, time.monotonic() + START_TIMEOUT_S)
         except SandboxError as error:
             self.close()
             raise StackError(f"The child process in which files are read cannot be started: {error}") from None
-        log.info("sandbox child %d started: %s", self._child.pid, self.limits.guards())
+        self._guards = _guards_in_words(ready.get("guards"))
+        log.info("sandbox child %d started: %s; %s", self._child.pid, self.limits.in_words(), self._guards)
         return self._child
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -242,6 +249,14 @@ class Sandbox:
         if kind is PictureError:
             return PictureError(sentence, state="rejected" if answer.get("state") == "rejected" else "failed")
         return kind(sentence)
+
+
+def _guards_in_words(told: object) -> str:
+    """What a child said of its guards before it had read anything."""
+    guards = told if isinstance(told, dict) else {}
+    by, refused, left_open = (", ".join(map(str, guards.get(name, []))) for name in ("by", "refused", "open"))
+    words = f"refused by the kernel: {refused or 'nothing'} ({by or 'no guard'})"
+    return f"{words}; not refused here: {left_open}" if left_open else words
 
 
 def _clean(value: Any) -> Any:

@@ -9,16 +9,18 @@ import sys
 from typing import Any, BinaryIO
 
 from medsift.errors import MedsiftError
+from medsift.guards import raise_guards
 from medsift.sandbox import FRAME, OPEN_FILES
 
 
 def limit_resources(memory_mb: int) -> None:
-    """Memory, no core files, no growth of files, few descriptors."""
+    """Memory, no core files, no growth of files, few descriptors, no processes (which binds all users but root)."""
     memory = memory_mb * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
 
 
 def _send(out: BinaryIO, header: dict[str, Any], data: bytes = b"") -> None:
@@ -53,9 +55,11 @@ def _answer(out: BinaryIO, call: dict[str, Any], payload: bytes) -> None:
 def main() -> None:
     """Serve calls until standard input ends."""
     calls, out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a C library prints must not fall among the answers
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)  # what a C library prints must not fall among the answers
+    os.close(nowhere)
     limit_resources(int(sys.argv[1]))
-    _send(out, {"ready": True})
+    _send(out, {"ready": True, "guards": raise_guards().as_dict()})
     while start := calls.read(FRAME.size):
         header_size, data_size = FRAME.unpack(start)
         call = json.loads(calls.read(header_size))

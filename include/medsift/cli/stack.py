@@ -9,7 +9,7 @@ from medsift.cli._options import require_named, set_option, settings_options
 from medsift.cli._output import require_something_done, show_verdicts
 from medsift.cli._run_progress import RunProgress
 from medsift.evaluation.expected import score_expected
-from medsift.sandbox import Limits
+from medsift.sandbox import Limits, Sandbox
 from medsift.settings import Settings
 from medsift.store.first_queries import FIRST_QUERIES
 from medsift.topology.layout import ADMIN, StackLayout
@@ -60,7 +60,8 @@ def status_command(context: click.Context, settings: Settings) -> None:
     for name, pid in state.pids.items():
         times = state.restarts.get(name, 0)
         click.echo(f"{name}: {f'pid {pid}' if pid else 'down'}" + (f", started again {times} times" if times else ""))
-    click.echo(f"guards of processes that open files: {Limits.of(settings).guards()}")
+    with Sandbox(Limits.of(settings)) as sandbox:
+        click.echo(f"guards of processes that open files: {sandbox.guards()}")
     if state.phase in ("ready", "recovering"):
         _show_addresses(settings, state)
 
