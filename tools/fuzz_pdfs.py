@@ -1,0 +1,155 @@
+"""Mutates PDFs and reads them: every mutation must end in pictures, reasons or a sentence, never in anything else.
+
+    python tools/fuzz_pdfs.py ../shared/pdfs --mutations 20000 --minutes 60
+
+The same folder, seed and number give the same mutations. What ended otherwise is written to --keep.
+"""
+
+import argparse
+import json
+import random
+import re
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from medsift.contracts import About, Candidate, Leaf, Missed
+from medsift.errors import SandboxError, SourceError
+from medsift.sandbox import Limits, Sandbox
+from medsift.settings import Settings
+from medsift.sources import KINDS, Tools
+
+LARGEST = 2_000_000  # bytes of a file that is mutated
+TIME_S = 20  # of a child for one file; the file as a whole may take that and a second a page
+HANG_S = 120.0  # then the limits themselves would have failed
+NUMBERS = (b"0", b"-1", b"1", b"65535", b"65536", b"2147483647", b"2147483648", b"4294967295", b"99999999999", b"0.5")
+Mutation = Callable[[random.Random, bytearray, bytes], None]
+
+
+def _flip_bits(chance: random.Random, data: bytearray, _other: bytes) -> None:
+    for _ in range(chance.choice((1, 4, 64))):
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+
+
+def _overwrite(chance: random.Random, data: bytearray, _other: bytes) -> None:
+    start, size = chance.randrange(len(data)), chance.choice((1, 8, 100, 2000))
+    data[start : start + size] = chance.randbytes(size)
+
+
+def _cut_out(chance: random.Random, data: bytearray, _other: bytes) -> None:
+    start = chance.randrange(len(data))
+    del data[start : start + chance.choice((1, 10, 1000))]
+
+
+def _cut_off(chance: random.Random, data: bytearray, _other: bytes) -> None:
+    del data[chance.randrange(len(data)) :]
+
+
+def _repeat(chance: random.Random, data: bytearray, _other: bytes) -> None:
+    start, size = chance.randrange(len(data)), chance.choice((4, 100, 4000))
+    data[start:start] = data[start : start + size] * chance.choice((1, 3, 50))
+
+
+def _mix(chance: random.Random, data: bytearray, other: bytes) -> None:
+    start, size = chance.randrange(len(other)), chance.choice((20, 500, 5000))
+    place = chance.randrange(len(data))
+    data[place : place + size] = other[start : start + size]
+
+
+def _change_number(chance: random.Random, data: bytearray, _other: bytes) -> None:
+    found = list(re.finditer(rb"(?<=[ /\[<])-?\d+", data[:LARGEST]))
+    for match in chance.sample(found, min(len(found), chance.choice((1, 3)))):
+        number = chance.choice(NUMBERS)
+        data[match.start() : match.end()] = number[: len(match[0])].ljust(len(match[0]))
+
+
+def _change_name(chance: random.Random, data: bytearray, _other: bytes) -> None:
+    found = list(re.finditer(rb"/[A-Za-z]{2,}", data[:LARGEST]))
+    if len(found) > 1:
+        one, other = chance.sample(found, 2)
+        data[one.start() : one.end()] = bytes(data[other.start() : other.end()])
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    _flip_bits, _overwrite, _cut_out, _cut_off, _repeat, _mix, _change_number, _change_name,
+)  # fmt: skip
+
+
+def mutated(files: Sequence[bytes], seed: int) -> bytes:
+    """One of the files with one to three mutations, the same for the same seed."""
+    chance = random.Random(seed)  # noqa: S311  no secret hangs on it
+    data, other = bytearray(chance.choice(files)), chance.choice(files)
+    for _ in range(chance.choice((1, 1, 2, 3))):
+        if data:
+            chance.choice(MUTATIONS)(chance, data, other)
+    return bytes(data)
+
+
+def outcome(data: bytes, path: Path, sandbox: Sandbox) -> str:
+    """How reading a file ended, in a word; raises what must never be raised."""
+    path.write_bytes(data)
+    pictures = missed = 0
+    try:
+        leaf = Leaf(str(path), "pdf", "b", path=str(path))
+        for item in KINDS.get("pdf")().extract(leaf, Tools(Settings(child_timeout_s=TIME_S), sandbox, None)):
+            assert isinstance(item, Candidate | Missed | About)
+            assert not isinstance(item, Missed) or item.reason
+            pictures += isinstance(item, Candidate)
+            missed += isinstance(item, Missed)
+    except SandboxError as error:
+        return f"refused: {error}"
+    except SourceError as error:
+        assert len(str(error)) > 10
+        return "refused with a reason"
+    return "pictures" if pictures else "reasons" if missed else "nothing in it"
+
+
+def fuzzed(files: Sequence[bytes], seeds: Sequence[int], keep: Path, minutes: float = 1e9) -> Counter[str]:
+    """Outcomes of all mutations; what went wrong is kept as a file and counted as `WRONG`."""
+    outcomes, ends = Counter[str](), time.monotonic() + 60 * minutes
+    with Sandbox(Limits(timeout_s=TIME_S, memory_mb=2048)) as sandbox, tempfile.TemporaryDirectory() as folder:
+        for seed in seeds:
+            if time.monotonic() > ends:
+                break
+            data, began = mutated(files, seed), time.monotonic()
+            try:
+                ended = outcome(data, Path(folder) / "mutated.pdf", sandbox)
+                if time.monotonic() - began > HANG_S:
+                    raise TimeoutError(f"{time.monotonic() - began:.0f} s")
+            except Exception as error:  # noqa: BLE001  that is what is looked for
+                ended = f"WRONG: {type(error).__name__}"
+                keep.mkdir(parents=True, exist_ok=True)
+                (keep / f"{seed}.pdf").write_bytes(data)
+            outcomes[ended] += 1
+    return outcomes
+
+
+def files_of(folder: Path) -> list[bytes]:
+    """The PDFs of a folder that are small enough to be read thousands of times."""
+    found = [path for path in sorted(folder.glob("*.pdf")) if 0 < path.stat().st_size <= LARGEST]
+    return [path.read_bytes() for path in found if path.name not in SLOW]
+
+
+SLOW = {"made-same-picture-1200pages.pdf", "made-bomb-1bit-40000.pdf", "made-bomb-rgb-30000.pdf"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--mutations", type=int, default=20_000)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first mutation")
+    parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--keep", type=Path, default=Path("fuzz-findings"))
+    options = parser.parse_args()
+    began = time.monotonic()
+    seeds = range(options.first, options.first + options.mutations)
+    outcomes = fuzzed(files_of(options.folder), seeds, options.keep, options.minutes)
+    told = {"mutations": outcomes.total(), "minutes": round((time.monotonic() - began) / 60, 1),
+            "date": time.strftime("%Y-%m-%d"), "outcomes": dict(outcomes.most_common())}  # fmt: skip
+    print(json.dumps(told, indent=2))
+
+
+if __name__ == "__main__":
+    main()
