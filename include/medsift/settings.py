@@ -105,6 +105,9 @@ class Settings(BaseModel):
     )
     compress_large_copies: bool = Field(False, description="Store pictures above 2000 px as JPEG of at most 2000 px.")
     pdf_quality: int = Field(85, ge=1, le=100, description="JPEG quality of such stored copies.")
+    keep_documents: bool = Field(
+        True, description="Keep a copy of each PDF that gave pictures on the volume, to show where they stood."
+    )
 
     child_timeout_s: int = Field(120, ge=1, le=3600, description="Seconds a file may take in its child process.")
     child_memory_mb: int = Field(3072, ge=256, description="Memory in MB a child process may take.")

@@ -214,6 +214,10 @@ class Volume:
         """Where its thumbnail is stored."""
         return self._addressed("thumbnails", sha256, "webp")
 
+    def document(self, sha256: str, extension: str) -> Path:
+        """Where the document of that digest is kept, so that people see where its pictures stood."""
+        return self._addressed("documents", sha256, extension)
+
     def _addressed(self, room: str, sha256: str, extension: str) -> Path:
         return self.root / room / sha256[:2] / f"{sha256}.{extension}"
 
@@ -233,6 +237,20 @@ class Volume:
             except OSError as error:
                 raise VolumeError(f"Cannot write {target}: {error.strerror}.") from error
         return target
+
+    def keep_document(self, path: Path, extension: str) -> None:
+        """Keep a copy of a document under its digest, unless it is there already."""
+        sha256 = sha256_of_file(path)
+        target = self.document(sha256, extension)
+        if target.exists() and target.stat().st_size == path.stat().st_size:
+            return
+        try:
+            with atomic_path(target, self.incoming) as temporary:
+                shutil.copyfile(path, temporary)
+                if sha256_of_file(temporary) != sha256:
+                    raise VolumeError(f"{path} changed while it was copied.")
+        except OSError as error:
+            raise VolumeError(f"Cannot write {target}: {error.strerror}.") from error
 
     def tidy(self, run_id: str) -> None:
         """Remove what a run needs no more once it is published, and what killed processes left half-written."""

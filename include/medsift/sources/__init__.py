@@ -4,8 +4,9 @@ Parents stay outside: PyMuPDF, Pillow and pydicom run only in functions that are
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from medsift.contracts import About, Candidate, Leaf, Missed
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
     from medsift.sources.http import Door
 
 
+def _keep_nothing(_document: Path) -> None:
+    """Default: documents are not kept."""
+
+
 @dataclass(frozen=True)
 class Tools:
     """What a source kind may use: settings, a child process, the door to the network.
 
     `key` makes the keyed hashes of what may identify a person (unless given, one that nobody knows); with
     `hides_dicom_paths` the names of DICOM files inside others are among that.
+    `keep` is told of each document that gave pictures, whole and as it was read: never of DICOM, never of archives.
     """
 
     settings: Settings
@@ -30,6 +36,7 @@ class Tools:
     door: "Door"
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     hides_dicom_paths: bool = False
+    keep: Callable[[Path], None] = _keep_nothing
 
 
 class SourceKind(Protocol):

@@ -29,7 +29,12 @@ class PdfSource:
         """Every picture of the PDF in page order; raises `SourceError` where none of it can be read."""
         if not leaf.path or not Path(leaf.path).is_file():
             raise SourceError("There is no such file.")
-        yield from _Reading(Path(leaf.path).absolute(), tools).run()
+        path, came = Path(leaf.path).absolute(), False
+        for item in _Reading(path, tools).run():
+            came = came or isinstance(item, Candidate)
+            yield item
+        if came:
+            tools.keep(path)
 
 
 class _Reading:

@@ -3,9 +3,10 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from medsift.contracts import About, Candidate, Leaf, Missed, Occurrence, Place, SourceOutcome, SourceState
@@ -85,7 +86,7 @@ def _extract_leaf(context: Context, leaf: Leaf, folder: str, sandbox: Sandbox, m
         return collected.outcome(leaf.state, leaf.reason), []
     try:
         door, key = Door(context.settings, manners), context.volume.pseudonym_key()
-        tools = Tools(context.settings, sandbox, door, key, context.hides_dicom_paths)
+        tools = Tools(context.settings, sandbox, door, key, context.hides_dicom_paths, _keeper(context))
         with _plainly_named(leaf) as named:
             collected.named = named
             for item in KINDS.get(leaf.kind)().extract(named, tools):
@@ -114,6 +115,12 @@ def _plainly_named(leaf: Leaf) -> Iterator[Leaf]:
         link = Path(folder) / "source"
         link.symlink_to(path)
         yield replace(leaf, path=str(link))
+
+
+def _keeper(context: Context) -> Callable[[Path], None]:
+    """What keeps documents. Without a store nobody comes back to a picture to ask where it stood."""
+    is_kept = context.settings.keep_documents and context.store is not None
+    return partial(context.volume.keep_document, extension="pdf") if is_kept else lambda _path: None
 
 
 class _Collected:
