@@ -7,11 +7,16 @@ from medsift.sources._pdf.drawn import Drawn
 from medsift.sources._pdf.geometry import is_upright
 
 if TYPE_CHECKING:
-    from PIL import Image
+    import numpy as np
+    from numpy.typing import NDArray
 
     from medsift.sources._pdf.pixels import Pixels
 
 ORIENTATION_TAG = 274
+COMPARED_SIDE = (
+    48  # pixels to which picture and page are reduced: fine enough for a clip or a turn, coarse for smoothing
+)
+MAX_MEAN, CLEARLY, MAX_SHARE = 3.0, 40, 0.03  # of 255; what is further off is drawn and compared pixel by pixel
 MAX_DIFFERENCE = 4.0  # of 255, mean over a 16 x 16 reduction: far above what decoders differ by, far below a cast
 
 
@@ -38,27 +43,35 @@ def reduced_size(drawn: Drawn) -> tuple[int, int]:
 
 def looks_like(stream: bytes, drawn: Drawn, shown: "Pixels") -> bool:
     """Whether any viewer would show `stream` as `shown` (the picture as MuPDF draws it, in any size)."""
+    return _differs(stream, drawn, shown, 16).mean() <= MAX_DIFFERENCE
+
+
+def is_shown(stream: bytes, drawn: Drawn, shown: "Pixels") -> bool:
+    """Whether any viewer would show `stream` as `shown`, a part of the page, but for a few letters set over it."""
+    apart = _differs(stream, drawn, shown, COMPARED_SIDE)
+    return bool(apart.mean() <= MAX_MEAN and (apart > CLEARLY).mean() <= MAX_SHARE)
+
+
+def _differs(stream: bytes, drawn: Drawn, shown: "Pixels", side: int) -> "NDArray[np.int16]":
+    """Differences of colour between the two, seen `side` x `side`; 255 where viewers may differ about the stream."""
+    import numpy as np
     from PIL import Image
 
+    unlike = np.full((side, side, 3), 255, np.int16)
     try:
         with Image.open(io.BytesIO(stream), formats=["JPEG"]) as picture:
             if (picture.width, picture.height) != (drawn.width, drawn.height) or picture.mode not in ("L", "RGB"):
-                return False
+                return unlike
             if picture.getexif().get(ORIENTATION_TAG, 1) != 1 or not _is_srgb(picture.info.get("icc_profile")):
-                return False
+                return unlike
             picture.draft(picture.mode, (128, 128))
-            small = picture.convert("RGB").resize((16, 16), Image.Resampling.BOX)
+            seen = picture.convert("RGB").resize((side, side), Image.Resampling.BOX)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return False
-    return _difference(small, Image.fromarray(shown).resize((16, 16), Image.Resampling.BOX)) <= MAX_DIFFERENCE
+        return unlike
+    page = Image.fromarray(shown).resize((side, side), Image.Resampling.BOX)
+    return np.abs(np.asarray(seen, np.int16) - np.asarray(page, np.int16))
 
 
 def _is_srgb(profile: bytes | None) -> bool:
     """Whether a profile inside the JPEG, which a PDF ignores and a viewer applies, changes nothing much."""
     return not profile or b"sRGB" in profile or b"s\x00R\x00G\x00B" in profile or profile[16:20] == b"GRAY"
-
-
-def _difference(one: "Image.Image", other: "Image.Image") -> float:
-    import numpy as np
-
-    return float(np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16)).mean())
