@@ -43,7 +43,7 @@ def reduced_size(drawn: Drawn) -> tuple[int, int]:
 
 def looks_like(stream: bytes, drawn: Drawn, shown: "Pixels") -> bool:
     """Whether any viewer would show `stream` as `shown` (the picture as MuPDF draws it, in any size)."""
-    return _differs(stream, drawn, shown, 16).mean() <= MAX_DIFFERENCE
+    return bool(_differs(stream, drawn, shown, 16).mean() <= MAX_DIFFERENCE)
 
 
 def is_shown(stream: bytes, drawn: Drawn, shown: "Pixels") -> bool:

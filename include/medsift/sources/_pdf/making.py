@@ -173,7 +173,9 @@ def _differences(one: "Pixels", other: "Pixels") -> "NDArray[np.int16]":
     step = max(1, min(one.shape[:2]) // MAX_COMPARED)
     inner = np.s_[1:-1:step, 1:-1:step] if min(one.shape[:2]) > 8 else np.s_[:, :]
     apart = np.abs(one[inner].astype(np.int16) - other[inner])
-    return np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])  # max(axis=2) takes five times as long
+    # max(axis=2) takes five times as long
+    largest: NDArray[np.int16] = np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])
+    return largest
 
 
 def _is_alike(differences: "NDArray[np.int16]") -> bool:
