@@ -6,7 +6,7 @@ import pytest
 
 from medsift import weights
 from medsift.encoders import load_profile, unit_rows
-from medsift.encoders._efficientnet import NAME, WEIGHTS_FILE, load_network
+from medsift.encoders._efficientnet import LAST, NAME, STAGES, WEIGHTS_FILE, WIDTH, load_network, load_stages
 from medsift.encoders._minilm import TextTower
 from medsift.encoders._torch import declare_torchvision_operators
 from medsift.modelsets import shipped_set
@@ -67,6 +67,23 @@ def test_vectors_of_the_shipped_set_stay_as_they_are(profile, pixels):
     assert profile.words.encode_pictures(pixels)[:, :3] == pytest.approx(np.array(pictures), abs=2e-4)
     texts = ["a chest X-ray", "a bar chart"]
     assert profile.words.encode_texts(texts)[:, :3] == pytest.approx(np.array(words), abs=2e-4)
+
+
+def test_features_of_the_stages_are_means_and_deviations_over_each_channel(pixels):
+    import torch
+
+    inputs = torch.from_numpy(pixels[:2, 0]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.inference_mode():
+        features = load_stages()(inputs)
+        network = load_network()
+        values = network.bn1(network.conv_stem(inputs))
+        values = network.blocks[1](network.blocks[0](values))
+        last = network(inputs)
+    assert features.shape == (2, WIDTH)
+    assert torch.allclose(features[:, :LAST], last, atol=1e-4)
+    first = features[:, LAST : LAST + 2 * STAGES[0]]
+    assert torch.allclose(first[:, : STAGES[0]], 0.05 * values.mean((2, 3)), atol=1e-4)
+    assert torch.allclose(first[:, STAGES[0] :], 0.05 * values.std((2, 3), correction=0), atol=1e-4)
 
 
 def test_folded_batch_norms_change_nothing_that_counts():

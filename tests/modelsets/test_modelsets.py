@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from medsift.errors import WeightsError
-from medsift.modelsets import Alignment, Calibration, assign, current, load, save, shipped_set
+from medsift.modelsets import Alignment, Calibration, Head, assign, current, load, save, shipped_set
 from medsift.modelsets.alignment import read_alignment, write_alignment
 from medsift.modelsets.clusters import MANY, fit_clusters, nearest, read_clusters, write_clusters
+from medsift.modelsets.heads import read_head, write_head
 from medsift.prompts import load_prompts
 from medsift.settings import shipped
 from medsift.volume import Volume
@@ -33,7 +34,7 @@ def three_heaps():
 def test_a_set_ships_for_lite_and_all_its_files_are_the_pinned_ones():
     model_set = shipped_set("lite")
     assert model_set.profile == "lite"
-    assert {"alignment.safetensors", "CARD.md", "metrics.json"} <= set(model_set.pins)
+    assert {"alignment.safetensors", "head.safetensors", "CARD.md", "metrics.json"} <= set(model_set.pins)
     for name in model_set.pins:
         assert model_set.file(name).is_file()
     assert {path.name for path in model_set.folder.iterdir()} == {*model_set.pins, "modelset.json"}
@@ -119,6 +120,21 @@ def test_alignment_survives_the_file(tmp_path):
     given = shipped_set("lite").alignment()
     write_alignment(tmp_path / "a.safetensors", given)
     assert read_alignment(tmp_path / "a.safetensors", given.digest).scale == pytest.approx(given.scale)
+
+
+def test_head_survives_the_file(tmp_path):
+    head = Head("words", ("ct", "plot"), np.array([True, False]), np.eye(2, dtype=np.float32), np.ones(2, np.float32))
+    write_head(tmp_path / "head.safetensors", head)
+    again = read_head(tmp_path / "head.safetensors")
+    assert (again.encoder, again.kinds, again.is_medical.tolist()) == ("words", ("ct", "plot"), [True, False])
+    assert again.weights.tolist() == head.weights.tolist()
+    assert again.bias.tolist() == head.bias.tolist()
+
+
+def test_shares_of_a_head_sum_to_one_however_large_its_logits():
+    weights = np.array([[1e4, 0], [0, 1]], np.float32)
+    head = Head("words", ("ct", "plot"), np.array([True, False]), weights, np.zeros(2, np.float32))
+    assert np.exp(head.log_shares(np.eye(2, dtype=np.float32))).sum(axis=1) == pytest.approx([1, 1])
 
 
 def test_clusters_find_the_heaps_and_take_the_mean_score_of_their_members():

@@ -18,5 +18,12 @@ def test_prompts_alone_name_a_kind_for_either_verdict():
     assert kinds(Vote("a", "zero_shot", 0.2, "photo", kind_otherwise="mri")) == ("mri", "photo")
 
 
+def test_what_was_trained_on_kinds_beats_a_comparison_of_prompts_and_yields_to_a_tag():
+    learnt = Vote("a", "kinds", 0.9, "ct", kind_otherwise="plot")
+    prompts = Vote("a", "zero_shot", 0.999, "pathology", kind_otherwise="texture")
+    assert kinds(learnt, prompts) == kinds(prompts, learnt) == ("ct", "plot")
+    assert kinds(Vote("a", "dicom", 0.995, "mri"), learnt, prompts) == ("mri", "plot")
+
+
 def test_voters_that_name_no_kind_leave_none():
     assert kinds(Vote("a", "clusters", 0.9)) == (None, None)

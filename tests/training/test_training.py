@@ -79,3 +79,49 @@ def test_every_fold_has_whole_sources_and_both_labels_in_like_numbers():
         counts[folds[row["source"]], row["label"] == "medical"] += 1
     assert counts.min() > 350
     assert counts.max() < 550
+
+
+def test_drawn_pictures_are_the_same_each_time_and_of_kinds_with_captions(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from alignment import drawn
+
+    few = {kind: (label, 2, draw) for kind, (label, _, draw) in drawn.KINDS.items()}
+    monkeypatch.setattr(drawn, "KINDS", few)
+    rows, again = drawn.draw_all(tmp_path / "one"), drawn.draw_all(tmp_path / "two")
+    assert len(rows) == 2 * len(few)
+    for first, second in zip(rows["file"], again["file"], strict=True):
+        assert Path(first).read_bytes() == Path(second).read_bytes()
+    for row in rows.itertuples():
+        assert CAPTIONS[row.label][row.kind]
+        assert row.source.startswith("drawn-")
+
+
+def test_kinds_with_captions_are_told_apart_by_words_and_head_on_a_source_never_seen(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import pandas as pd
+    from alignment.captions import Captions
+    from alignment.fit import TrainingData, fit_maps
+
+    draw = np.random.default_rng(0)
+    kinds = np.array(["ct", "photo", "plot"])
+    number = np.arange(360)
+    rows = pd.DataFrame(
+        {
+            "file": number.astype(str),
+            "label": np.array(["medical", "non-medical", "non-medical"])[number % 3],
+            "kind": kinds[number % 3],
+            "source": [f"source-{each // 60}" for each in number],
+        }
+    )
+    features = draw.normal(0, 1, (360, 4, 12)).astype(np.float32)
+    features[number, :, number % 3] += 4
+    features[:, :, 3:6] += draw.normal(0, 1, (6, 3)).repeat(60, axis=0)[:, None]  # what only the source explains
+    captions = Captions(np.eye(3, dtype=np.float32), {(kind, ""): [row] for row, kind in enumerate(kinds)}, {})
+    seen = (rows["source"] != "source-5").to_numpy()
+    alignment, head = fit_maps(TrainingData(features[seen], 2, rows[seen].reset_index(drop=True), captions))
+    vectors = (features[~seen, :2].mean(axis=1) - alignment.mean) / alignment.deviation @ alignment.picture_map
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    truth = rows["kind"][~seen].to_numpy()
+    assert head.kinds == tuple(kinds)
+    assert (kinds[head.log_shares(vectors).argmax(axis=1)] == truth).mean() > 0.9
+    assert (kinds[(vectors @ alignment.text_map.T).argmax(axis=1)] == truth).mean() > 0.9

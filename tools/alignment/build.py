@@ -7,26 +7,26 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from alignment import fit
+from alignment import fit, groups
 from alignment.fit import TrainingData
 from numpy.typing import NDArray
 
 from medsift.contracts import Verdict, Vote
-from medsift.encoders._efficientnet import efficientnet_tower
+from medsift.encoders._efficientnet import LAST, efficientnet_tower
 from medsift.encoders._minilm import TextTower
 from medsift.encoders.cnn import CnnEncoder
 from medsift.encoders.engines import REFERENCE
 from medsift.encoders.lite import LiteEncoder
-from medsift.modelsets import ALIGNMENT, Alignment, Calibration, ModelSet, clusters_file, save
+from medsift.modelsets import ALIGNMENT, HEAD, Alignment, Calibration, ModelSet, clusters_file, save
 from medsift.modelsets.alignment import read_alignment, write_alignment
 from medsift.modelsets.calibrating import fit_calibration
 from medsift.modelsets.clusters import fit_clusters, write_clusters
+from medsift.modelsets.heads import write_head
 from medsift.prompts import PromptSet
 from medsift.settings import Settings
 from medsift.strategies import STRATEGIES, Tally
-from medsift.volume import sha256_of_file
+from medsift.volume import atomic_folder, sha256_of_file
 from medsift.voters import VOTERS, Evidence, Prompted
-from medsift.voters.zero_shot import zero_shot_log_odds
 
 PROFILE = "lite"
 CLUSTERS = 64
@@ -41,7 +41,7 @@ class Lite:
     def __init__(self, alignment: Alignment, text_tower: TextTower, prompts: PromptSet) -> None:
         tower = efficientnet_tower(Settings(engine=REFERENCE))
         self.words = LiteEncoder(tower, text_tower, alignment)
-        self.cnn = CnnEncoder(tower)
+        self.cnn = CnnEncoder(tower, LAST)
         self.prompted = Prompted(
             self.words.name,
             self.words.scale,
@@ -56,33 +56,38 @@ class Lite:
         return {encoder.name: encoder.digest for encoder in (self.words, self.cnn)}
 
     def vectors(self, features: NDArray[np.float32]) -> Vectors:
-        """Vectors by encoder of features averaged over the scored views (n, 1280)."""
+        """Vectors by encoder of features averaged over the scored views (n, p)."""
         return {encoder.name: encoder.from_features(features) for encoder in (self.words, self.cnn)}
 
 
 def fit_set(
     folder: Path, data: TrainingData, text_tower: TextTower, prompts: PromptSet, cache: Path
 ) -> tuple[ModelSet, Lite]:
-    """Alignment and clusters, uncalibrated, written to `folder`."""
+    """Alignment, head and clusters, uncalibrated, written to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_fitted_alignment(data, cache), folder / ALIGNMENT)
+    kept = _fitted_maps(data, cache)
+    for name in (ALIGNMENT, HEAD):
+        shutil.copy(kept / name, folder / name)
     lite = Lite(read_alignment(folder / ALIGNMENT, sha256_of_file(folder / ALIGNMENT)), text_tower, prompts)
-    vectors = lite.vectors(data.features[:, : data.scored].mean(axis=1))
-    odds = zero_shot_log_odds(vectors[PROFILE], lite.prompted)
-    zero_shot = (1 / (1 + np.exp(-odds))).astype(np.float32)
+    vectors = lite.vectors(data.scored_features())
+    # Here the labels are known: they name the clusters in place of what zero-shot says.
+    is_medical = (data.rows["label"] == "medical").to_numpy().astype(np.float32)
     for name, rows in vectors.items():
-        write_clusters(folder / clusters_file(name), fit_clusters(rows, zero_shot, CLUSTERS))
+        write_clusters(folder / clusters_file(name), fit_clusters(rows, is_medical, CLUSTERS))
     return pin(folder, lite, prompts, UNCALIBRATED), lite
 
 
-def _fitted_alignment(data: TrainingData, cache: Path) -> Path:
-    """The alignment's file: fitted, or kept from a call with the same pictures, captions and code."""
-    code = Path(fit.__file__).read_bytes()
+def _fitted_maps(data: TrainingData, cache: Path) -> Path:
+    """The folder of alignment and head: fitted, or kept from a call with the same pictures, captions and code."""
+    code = Path(fit.__file__).read_bytes() + Path(groups.__file__).read_bytes()
     parts = (code, data.features.tobytes(), data.captions.vectors.tobytes(), data.rows.to_csv().encode())
-    path = cache / f"alignment-{hashlib.sha256(b''.join(parts)).hexdigest()[:16]}.safetensors"
-    if not path.exists():
-        write_alignment(path, fit.fit_alignment(data))
-    return path
+    folder = cache / f"maps-{hashlib.sha256(b''.join(parts)).hexdigest()[:16]}"
+    if not folder.exists():
+        alignment, head = fit.fit_maps(data)
+        with atomic_folder(folder) as unfinished:
+            write_alignment(unfinished / ALIGNMENT, alignment)
+            write_head(unfinished / HEAD, head)
+    return folder
 
 
 def pin(folder: Path, lite: Lite, prompts: PromptSet, calibration: Calibration) -> ModelSet:

@@ -4,16 +4,19 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from alignment.build import CLUSTERS
+from alignment.fit import DIMENSION
 
 from medsift.modelsets import CARD, Calibration
 
 TEXT = """# Model set `lite`
 
 Brings the pictures of EfficientNet-Lite0 (frozen, ImageNet) and the words of all-MiniLM-L6-v2 (frozen) into one
-space of 256 dimensions: two linear maps and a temperature, trained contrastively (locked-image text tuning, Zhai et
-al. 2022). With it come {clusters} K-Means clusters in the space of either encoder, labelled by the mean zero-shot
-score of their members, and the weights and the temperature that make a probability of the votes. Made by
-`tools/train_alignment.py`; `modelset.json` pins every file.
+space of {dimension} dimensions by two linear maps, both in closed form: discriminant analysis of the pictures' kinds
+and sources, over the last layer and all stages before it, and ridge regression from captions to the pictures they
+describe. With it come a head that knows the kinds of the training pictures (voter `kinds`), {clusters} K-Means clusters
+in the space of either encoder, labelled by their members, and the weights and the temperature that make a probability
+of the votes. Made by `tools/train_alignment.py`; `modelset.json` pins every file.
 
 **Not a medical device.** It sorts pictures into medical and other ones for collecting and curating; it says nothing
 about a patient.
@@ -22,8 +25,9 @@ about a patient.
 
 On {n} pictures of {sources} sources in {folds} folds over whole sources (`tools/folds.csv`); standardisation,
 alignment, clusters and calibration were fitted anew for each fold, and no figure is from a picture, or a source,
-that was trained on. Many kinds have few sources, so that a fold often leaves most of a kind out. Intervals: 95 %,
-bootstrap over sources. Prompts: set `figures`, none of them a training caption.
+that was trained on. Of each kind in each source at most {most} pictures are used. Many kinds have few sources, so
+that a fold often leaves most of a kind out. Intervals: 95 %, bootstrap over sources. Prompts: set `figures`, none of
+them a training caption.
 
 {headline}
 
@@ -31,7 +35,7 @@ Each voter alone, over the pictures it votes on:
 
 {voters}
 
-By kind (share with the right label; `sources` counts how many carry it):
+By kind (share with the right label, and F1 of naming the kind; `sources` counts how many carry it):
 
 {kinds}
 
@@ -43,8 +47,9 @@ calibration of the others.
 
 ## Data
 
-{data_n} pictures of {data_sources} sources, at most 288 px long, re-compressed as JPEG. None of them ships, only
-what was fitted. The source `skimage-data` is left out (the sample is made of its pictures), and so is the kind
+{data_n} pictures of {data_sources} sources, at most 288 px long, re-compressed as JPEG, and drawn ones of kinds that
+few sources carry (`tools/alignment/drawn`), which are never judged. None of them ships, only what was fitted. The
+source `skimage-data` is left out (the sample is made of its pictures), and so is the kind
 `illustration-medical` (anatomy drawings, survival curves: neither side is taught).
 Licences as each repository states them:
 
@@ -67,22 +72,27 @@ HEADLINES = {
     "ece": "calibration error (ECE, 15 bins of equal mass)",
     "accuracy_at_85": "right among the 85 % most confident",
     "kind_macro_f1": "kind told right, macro-F1",
+    "kind_macro_f1_of_three": "the same over kinds that three sources or more carry",
     "review_rate": "sent to review (threshold 0.8)",
 }
 
 
-def write_card(folder: Path, rows: pd.DataFrame, document: dict[str, Any], calibration: Calibration) -> None:
+def write_card(
+    folder: Path, rows: pd.DataFrame, document: dict[str, Any], calibration: Calibration, most_of_each: int
+) -> None:
     """Write CARD.md from what was measured."""
     folds = document["folds"]
     apart = {name: row for name, row in document.items() if name != "folds"}
     text = TEXT.format(
-        clusters=64,
+        dimension=DIMENSION,
+        clusters=CLUSTERS,
+        most=most_of_each,
         n=folds["n"],
         sources=len(folds["by_source"]),
         folds=8,
         headline=_table(["figure", "value", "interval"], [_headline(folds, name) for name in HEADLINES]),
         voters=_table(["voter", "n", "balanced accuracy", "AUC"], [_voter(*item) for item in folds["voters"].items()]),
-        kinds=_table(["kind", "sources", "n", "right"], [_kind(*item) for item in folds["by_kind"].items()]),
+        kinds=_table(["kind", "sources", "n", "right", "kind F1"], [_kind(*item) for item in folds["by_kind"].items()]),
         apart="\n".join(_apart(*item) for item in apart.items()),
         calibration=_calibration(calibration),
         data_n=len(rows),
@@ -104,7 +114,7 @@ def _voter(name: str, row: dict[str, Any]) -> list[str]:
 
 
 def _kind(name: str, row: dict[str, Any]) -> list[str]:
-    return [name, str(row["sources"]), str(row["n"]), f"{row['accuracy']:.3f}"]
+    return [name, str(row["sources"]), str(row["n"]), f"{row['accuracy']:.3f}", f"{row['kind_f1']:.3f}"]
 
 
 def _apart(name: str, row: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from alignment.build import PROFILE, REVIEW_THRESHOLD, Lite
-from alignment.crossval import predictions_of
+from alignment.crossval import NO_FOLD, predictions_of
 from alignment.fit import TrainingData
 from numpy.typing import NDArray
 
@@ -45,14 +45,14 @@ def compare(
     zero_shot = [vote for vote in votes if vote.voter == "zero_shot"]
     text_tower = TextTower()
     two: list[Vote] = []
-    for fold in sorted(folds.unique()):
+    for fold in sorted(set(folds) - {NO_FOLD}):
         lite = Lite(load(cache / f"fold-{fold}").alignment(), text_tower, prompts)
-        vectors = lite.vectors(data.features[:, : data.scored].mean(axis=1))
+        vectors = lite.vectors(data.scored_features())
         seen, judged = ((folds != fold) & trained).to_numpy(), (folds == fold).to_numpy()
         files = list(data.rows["file"][judged])
         two += _two_clusters(files, vectors[lite.cnn.name], vectors[lite.words.name], seen, judged, lite)
     both = [*zero_shot, *two]
-    files = list(data.rows["file"])
+    files = [file for file, fold in zip(data.rows["file"], folds, strict=True) if fold != NO_FOLD]
     voted = {v.sha256: v for v in STRATEGIES.get(PLAIN_VOTE)(files, both, None, REVIEW_THRESHOLD)}
     judged_by: dict[str, tuple[dict[str, Verdict], list[Vote]]] = {
         ZERO_SHOT: (alone({0: zero_shot}, REVIEW_THRESHOLD), zero_shot),

@@ -16,24 +16,27 @@ from medsift.evaluation.predictions import Prediction
 from medsift.modelsets import Calibration, ModelSet
 from medsift.prompts import PromptSet
 
+NO_FOLD = -1
+MANY_SOURCES = 3  # a kind that fewer carry is often left out whole by a fold
+
 
 def judge_folds(
     data: TrainingData, trained: pd.Series, folds: pd.Series, prompts: PromptSet, cache: Path
 ) -> tuple[list[Prediction], list[Vote]]:
     """A prediction for every picture by a set that saw none of its source, and the votes behind them.
 
-    `trained` says which pictures may be trained on; the others are judged all the same. The calibration of a fold is
-    fitted on the votes of all other folds.
+    `trained` says which pictures may be trained on; the others are judged all the same. Those in no fold (`NO_FOLD`)
+    are trained on and never judged. The calibration of a fold is fitted on the votes of all other folds.
     """
     text_tower = TextTower()
     votes: dict[int, list[Vote]] = {}
     sets: dict[int, ModelSet] = {}
-    for fold in sorted(folds.unique()):
+    for fold in sorted(set(folds) - {NO_FOLD}):
         seen = ((folds != fold) & trained).to_numpy()
         sets[fold], lite = fit_set(cache / f"fold-{fold}", part_of(data, seen), text_tower, prompts, cache)
         held_out = (folds == fold).to_numpy()
-        features = data.features[held_out, : data.scored].mean(axis=1)
-        votes[fold] = cast_votes(data.rows["file"][held_out], features, sets[fold], lite)
+        judged = part_of(data, held_out)
+        votes[fold] = cast_votes(judged.rows["file"], judged.scored_features(), sets[fold], lite)
         print(f"fold {fold}: fitted on {seen.sum()} pictures, judged {held_out.sum()}", flush=True)
     verdicts: dict[str, Verdict] = {}
     for fold, of_fold in votes.items():
@@ -59,9 +62,21 @@ def figures(predictions: list[Prediction]) -> dict[str, Any]:
     sources: dict[str, set[str]] = defaultdict(set)
     for prediction in predictions:
         sources[prediction.kind].add(prediction.source)
+    f1 = _kind_f1(predictions, list(measured["by_kind"]))
     for kind, row in measured["by_kind"].items():
-        row["sources"] = len(sources[kind])
+        row |= {"sources": len(sources[kind]), "kind_f1": f1[kind]}
+    of_three = [row["kind_f1"] for row in measured["by_kind"].values() if row["sources"] >= MANY_SOURCES]
+    measured["kind_macro_f1_of_three"] = float(np.mean(of_three)) if of_three else None
     return {**measured, "intervals": intervals(predictions)}
+
+
+def _kind_f1(predictions: list[Prediction], kinds: list[str]) -> dict[str, float]:
+    from sklearn.metrics import f1_score
+
+    said = [prediction.predicted_kind or "" for prediction in predictions]
+    truth = [prediction.kind for prediction in predictions]
+    scores = f1_score(truth, said, labels=kinds, average=None, zero_division=0)
+    return dict(zip(kinds, map(float, scores), strict=True))
 
 
 def part_of(data: TrainingData, chosen: np.ndarray) -> TrainingData:
@@ -88,4 +103,5 @@ def predictions_of(rows: pd.DataFrame, verdicts: dict[str, Verdict], votes: list
             votes=by_file[row.file],
         )
         for row in rows.itertuples()
+        if row.file in verdicts
     ]

@@ -1,4 +1,8 @@
-"""The picture tower of profile lite: EfficientNet-Lite0 as trained on ImageNet, its classifier taken off."""
+"""The picture tower of profile lite: EfficientNet-Lite0 as trained on ImageNet, its classifier taken off.
+
+Beside the last layer's means it gives those of earlier stages, with their spread: grain, speckle, stain and print show
+there, while the last layer knows things of ImageNet.
+"""
 
 from typing import Any
 
@@ -12,7 +16,11 @@ from medsift.settings import Settings
 NAME = "efficientnet_lite0"
 WEIGHTS_FILE = "efficientnet-lite0-57934424.pth"
 OWN_SIZE, OWN_RESIZE = 224, 232
-WIDTH = 1280
+LAST = 1280  # channels of the last layer; they come first
+STAGES = (24, 40, 80, 112, 192, 320)  # channels of the stages from the second on
+WIDTH = LAST + 2 * sum(STAGES)
+# Stages have large values; so scaled, the last layer still decides how like two vectors are, as in a self-test.
+STAGE_SCALE = 0.05
 # Convolutions of timm's blocks and the batch norm behind each.
 DEPTHWISE_SEPARABLE = [("conv_dw", "bn1"), ("conv_pw", "bn2")]
 INVERTED_RESIDUAL = [("conv_pw", "bn1"), ("conv_dw", "bn2"), ("conv_pwl", "bn3")]
@@ -20,24 +28,48 @@ MEAN = DEVIATION = (0.5, 0.5, 0.5)
 
 
 def efficientnet_tower(settings: Settings) -> NetworkTower:
-    """Pooled features of EfficientNet-Lite0 (Tan and Le 2019; Lite: ReLU6, no squeeze-and-excite), 1280 wide.
+    """Pooled features of EfficientNet-Lite0 (Tan and Le 2019; Lite: ReLU6, no squeeze-and-excite), 2816 wide.
 
-    A picture is seen cut, squashed and mirrored.
+    1280 means of the last layer, then means and deviations of each stage. A picture is seen cut and squashed.
     """
     size = settings.image_size or OWN_SIZE
     crop = View(size, "crop", resize=round(size * OWN_RESIZE / OWN_SIZE))
-    views = (crop, View(size, "squash"), View(size, "mirror"))
+    views = (crop, View(size, "squash"))
     digest = weights.get(NAME).pinned(WEIGHTS_FILE).sha256
     return NetworkTower(
         NAME,
-        load=load_network,
-        weights_digest=digest,
+        load=load_stages,
+        weights_digest=f"{digest} with stages",
         views=views,
         mean=MEAN,
         deviation=DEVIATION,
         width=WIDTH,
         settings=settings,
     )
+
+
+def load_stages() -> Any:
+    """The network of `load_network`, giving the last layer's means and those and the deviations of its stages."""
+    import torch
+
+    class Stages(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = load_network()
+
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            network, pooled = self.network, []
+            values = network.bn1(network.conv_stem(pictures))
+            for number, stage in enumerate(network.blocks):
+                values = stage(values)
+                if number > 0:
+                    mean = values.mean((2, 3), keepdim=True)
+                    deviation = ((values - mean) ** 2).mean((2, 3)).sqrt()
+                    pooled += [STAGE_SCALE * mean.flatten(1), STAGE_SCALE * deviation]
+            last = network.bn2(network.conv_head(values)).mean((2, 3))
+            return torch.cat([last, *pooled], dim=1)
+
+    return Stages().eval()
 
 
 def load_network() -> Any:

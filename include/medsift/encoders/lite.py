@@ -8,8 +8,8 @@ import hashlib
 from functools import cached_property
 
 from medsift.encoders import CNN_ENCODERS, PROFILES, WEIGHTS, Floats, Pixels, Profile, Tower, unit_rows
+from medsift.encoders._efficientnet import LAST, efficientnet_tower
 from medsift.encoders._efficientnet import NAME as EFFICIENTNET
-from medsift.encoders._efficientnet import efficientnet_tower
 from medsift.encoders._minilm import TextTower
 from medsift.encoders.cnn import CnnEncoder
 from medsift.errors import WeightsError
@@ -39,7 +39,7 @@ class LiteEncoder:
         return hashlib.sha256(parts.encode()).hexdigest()
 
     def from_features(self, features: Floats) -> Floats:
-        """Standardised and mapped: float32 (n, 1280) -> float32 (n, dimension), rows of unit length."""
+        """Standardised and mapped: float32 (n, width) -> float32 (n, dimension), rows of unit length."""
         standard = (features - self._alignment.mean) / self._alignment.deviation
         return unit_rows(standard @ self._alignment.picture_map)
 
@@ -60,7 +60,7 @@ def lite_profile(settings: Settings, model_set: ModelSet | None) -> Profile:
     tower = efficientnet_tower(settings)
     words = LiteEncoder(tower, TextTower(settings.device), model_set.alignment())
     if settings.cnn_model in ("auto", EFFICIENTNET):
-        return Profile(NAME, words, CnnEncoder(tower))
+        return Profile(NAME, words, CnnEncoder(tower, LAST))
     return Profile(NAME, words, CNN_ENCODERS.get(settings.cnn_model)(settings))
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from medsift.errors import WeightsError
 from medsift.modelsets.alignment import Alignment, read_alignment
 from medsift.modelsets.clusters import Clusters, nearest, read_clusters
+from medsift.modelsets.heads import Head, read_head
 from medsift.settings import shipped
 from medsift.volume import Volume, sha256_of_file, write_atomically
 
@@ -25,6 +26,7 @@ __all__ = [
     "Alignment",
     "Calibration",
     "Clusters",
+    "Head",
     "ModelSet",
     "assign",
     "current",
@@ -37,6 +39,7 @@ __all__ = [
 MANIFEST = "modelset.json"
 CARD = "CARD.md"
 ALIGNMENT = "alignment.safetensors"
+HEAD = "head.safetensors"
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,16 @@ class ModelSet:
         files = {name: clusters_file(name) for name in self.encoder_digests}
         return {name: _clusters(self.file(file), self.pins[file]) for name, file in files.items() if file in self.pins}
 
+    def head(self) -> Head | None:
+        """What was learnt of kinds, if the set has it for an encoder as it was fitted.
+
+        Raises `WeightsError` where the file was altered.
+        """
+        head = _head(self.file(HEAD), self.pins[HEAD]) if HEAD in self.pins else None
+        return head if head and head.encoder in self.encoder_digests else None
+
     def used_with(self, encoder_digests: Mapping[str, str]) -> "ModelSet":
-        """The set with the clusters of those encoders alone that still are the ones it was fitted with."""
+        """The set with clusters and head of those encoders alone that still are the ones it was fitted with."""
         same = {name: digest for name, digest in self.encoder_digests.items() if encoder_digests.get(name) == digest}
         return replace(self, encoder_digests=same)
 
@@ -206,6 +217,11 @@ def _digest(path: Path, _size: int, _modified_ns: int) -> str:
 @cache
 def _alignment(path: Path, digest: str) -> Alignment:
     return read_alignment(path, digest)
+
+
+@cache
+def _head(path: Path, _digest: str) -> Head:
+    return read_head(path)
 
 
 @cache

@@ -14,7 +14,7 @@ import numpy as np
 
 from medsift.encoders import Floats, Profile
 from medsift.errors import UsageError
-from medsift.modelsets import ALIGNMENT, CARD, Calibration, ModelSet, clusters_file, promote, save
+from medsift.modelsets import ALIGNMENT, CARD, HEAD, Calibration, ModelSet, clusters_file, promote, save
 from medsift.modelsets.clusters import fit_clusters, write_clusters
 from medsift.settings import Settings
 from medsift.steps import embed
@@ -38,7 +38,8 @@ UNCALIBRATED = Calibration({"zero_shot": 1.0, "dicom": 1.0, "clusters": 0.25}, 1
 def fit_model_set(context: Context, folder: Path) -> ModelSet:
     """Fit clusters for every encoder of the profile on a folder's pictures and put the set into use.
 
-    An alignment and a calibration that the profile has are carried over. Raises `UsageError` for too few pictures.
+    An alignment, a head and a calibration that the profile has are carried over. Raises `UsageError` for too few
+    pictures.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder.")
@@ -57,8 +58,9 @@ def fit_model_set(context: Context, folder: Path) -> ModelSet:
         built.mkdir()
         previous = current_model_set(settings)
         _write_clusters(context, built, vectors)
-        if previous and ALIGNMENT in previous.pins:
-            shutil.copyfile(previous.file(ALIGNMENT), built / ALIGNMENT)
+        for name in (ALIGNMENT, HEAD):
+            if previous and name in previous.pins:
+                shutil.copyfile(previous.file(name), built / name)
         (built / CARD).write_text(_card(settings, count, previous), encoding="utf-8")
         save(
             built,

@@ -16,6 +16,7 @@ Flags = NDArray[np.bool_]
 Strategy = Callable[[Sequence[str], Sequence[Vote], ModelSet | None, float], list[Verdict]]
 
 LEAST_DISAGREEMENT = 0.1  # votes nearer to 0.5 than this take no side
+TRAINED = "kinds"  # knows kinds from pictures, prompts only from words
 SMALLEST = 1e-6  # probabilities are kept off 0 and 1 by this before log-odds are taken
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", "medsift.strategies")
@@ -105,9 +106,9 @@ class Tally:
 
 def _best_kinds(votes: Sequence[Vote]) -> Kinds:
     """Of each side the kind that the best vote names. One that names a single kind (a tag) knows it; one that names
-    a kind for either case has compared what is likely."""
+    a kind for either case has compared what is likely, best the one that was trained on kinds."""
     medical = other = None
-    for vote in sorted(votes, key=lambda vote: vote.kind_otherwise is None):
+    for vote in sorted(votes, key=lambda vote: (vote.kind_otherwise is None, vote.voter == TRAINED)):
         is_medical = vote.probability is not None and vote.probability >= 0.5
         own, otherwise = (vote.kind, vote.kind_otherwise)
         medical = (own if is_medical else otherwise) or medical

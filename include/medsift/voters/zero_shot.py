@@ -24,6 +24,15 @@ def zero_shot_log_odds(vectors: Floats, prompted: Prompted) -> Doubles:
     return odds
 
 
+def kind_logits(vectors: Floats, prompted: Prompted) -> tuple[list[str], NDArray[np.bool_], Doubles]:
+    """Kinds of the prompts, whether each is medical, and its log-mean-exp over its prompts: (n, kinds)."""
+    logits = prompted.scale * (vectors @ prompted.vectors.T).astype(np.float64)
+    of_prompts = list(zip(prompted.kinds, prompted.is_medical, strict=True))
+    kinds = list(dict.fromkeys(of_prompts))
+    columns = [_log_mean_exp(logits[:, [each == kind for each in of_prompts]]) for kind in kinds]
+    return [name for name, _ in kinds], np.array([side for _, side in kinds], bool), np.stack(columns, axis=1)
+
+
 def best_kinds(vectors: Floats, prompted: Prompted) -> list[tuple[str, str]]:
     """For each picture the kind that fits best among the medical ones, and among the others."""
     cosines = vectors @ prompted.vectors.T

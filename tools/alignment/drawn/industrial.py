@@ -1,0 +1,63 @@
+"""Industrial radioscopy: welds, castings, parts with holes, and luggage in the scanners' false colours."""
+
+import numpy as np
+from alignment.drawn.shapes import Draw, Field, Pixels, clouds, coloured, ellipse, grid
+from scipy.ndimage import gaussian_filter
+
+HEIGHT = 200
+LUGGAGE = ((1, 0.6, 0.2), (0.3, 0.7, 0.4), (0.25, 0.4, 0.9), (0.15, 0.2, 0.5))  # organic, mixed, metal, dense
+
+
+def draw_radioscopy(draw: Draw) -> Pixels:
+    """One of the three."""
+    width = int(draw.uniform(180, 288))
+    way = draw.choice(3, p=[0.25, 0.5, 0.25])
+    if way == 2:
+        return _luggage(draw, width)
+    field = _weld(draw, width) if way == 0 else _part(draw, width)
+    field = field + draw.normal(0, draw.uniform(0.005, 0.03), field.shape)
+    return coloured(1 - field if draw.random() < 0.3 else field, "grey")
+
+
+def _weld(draw: Draw, width: int) -> Field:
+    place, rough = grid(HEIGHT, width), clouds(draw, HEIGHT, width, 20)
+    field = 0.45 + 0.05 * rough + 0.2 * np.exp(-((place[1] + 0.05 * rough) ** 2) / 0.05)
+    for _ in range(draw.integers(2, 30)):
+        centre, radii = (
+            (draw.uniform(-1, 1), draw.normal(0, 0.15)),
+            (draw.uniform(0.01, 0.06), draw.uniform(0.01, 0.04)),
+        )
+        field -= draw.uniform(0.1, 0.4) * ellipse(place, centre, radii)
+    return field + 0.25 * gaussian_filter(draw.normal(0, 1, (HEIGHT, width)), (1, 8))
+
+
+def _part(draw: Draw, width: int) -> Field:
+    place = grid(HEIGHT, width)
+    field = np.full((HEIGHT, width), 0.85)
+
+    def somewhere() -> tuple[float, float]:
+        return draw.uniform(-0.7, 0.7), draw.uniform(-0.7, 0.7)
+
+    for _ in range(draw.integers(2, 7)):
+        centre, radii = somewhere(), tuple(draw.uniform(0.15, 0.6, 2))
+        body = ellipse(place, centre, radii, draw.random() * 3, 0.02)
+        if draw.random() < 0.5:
+            body = 1.0 * (np.abs(place[0] - centre[0]) < radii[0]) * (np.abs(place[1] - centre[1]) < radii[1])
+        field *= 1 - draw.uniform(0.2, 0.6) * gaussian_filter(body, 1.2)
+    for _ in range(draw.integers(0, 6)):
+        radius = draw.uniform(0.04, 0.2)
+        hole = ellipse(place, somewhere(), (radius, radius * 0.9 * width / HEIGHT), 0, 0.02)
+        field = np.where(hole > 0.5, 0.9, field)
+    for _ in range(draw.integers(0, 12)):
+        field += draw.uniform(0.05, 0.2) * ellipse(place, somewhere(), (0.03, 0.03))
+    return gaussian_filter(field, 0.8)
+
+
+def _luggage(draw: Draw, width: int) -> Pixels:
+    place = grid(HEIGHT, width)
+    light = np.ones((HEIGHT, width, 3))
+    for _ in range(draw.integers(8, 30)):
+        centre, radii = (draw.uniform(-0.7, 0.7), draw.uniform(-0.6, 0.6)), tuple(draw.uniform(0.02, 0.4, 2))
+        body = ellipse(place, centre, radii, draw.random() * 3, 0.03)[..., None]
+        light *= 1 - body * (1 - np.array(LUGGAGE[draw.integers(len(LUGGAGE))])) * draw.uniform(0.3, 0.9)
+    return (255 * np.clip(light + draw.normal(0, 0.01, light.shape), 0, 1)).astype(np.uint8)
