@@ -91,7 +91,10 @@ def write_card(
         sources=len(folds["by_source"]),
         folds=8,
         headline=_table(["figure", "value", "interval"], [_headline(folds, name) for name in HEADLINES]),
-        voters=_table(["voter", "n", "balanced accuracy", "AUC"], [_voter(*item) for item in folds["voters"].items()]),
+        voters=_table(
+            ["voter", "n", "balanced accuracy", "AUC"],
+            [_voter(name, row) for name, row in folds["voters"].items() if row["n"]],
+        ),
         kinds=_table(["kind", "sources", "n", "right", "kind F1"], [_kind(*item) for item in folds["by_kind"].items()]),
         apart="\n".join(_apart(*item) for item in apart.items()),
         calibration=_calibration(calibration),

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def write_head(path: Path, head: Head) -> None:
     """Write it as a safetensors file."""
     from safetensors.numpy import save
 
-    tensors = {
+    tensors: dict[str, NDArray[Any]] = {
         "is_medical": head.is_medical.astype(np.uint8),
         "weights": np.ascontiguousarray(head.weights, np.float32),
         "bias": np.ascontiguousarray(head.bias, np.float32),
