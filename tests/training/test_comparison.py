@@ -18,11 +18,10 @@ KINDS = {"medical": "ct", "non-medical": "photo"}
 
 @pytest.fixture
 def training(monkeypatch):
-    """The modules of tools/alignment, which fit in two steps only."""
+    """The modules of tools/alignment, which fit few clusters only."""
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     from alignment import comparison, crossval, fit
 
-    monkeypatch.setattr(fit, "STEPS", 2)
     monkeypatch.setattr("alignment.build.CLUSTERS", 4)
     return comparison, crossval, fit
 

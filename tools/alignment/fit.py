@@ -119,5 +119,7 @@ def _fit_head(rows: pd.DataFrame, vectors: Floats, weights: Floats) -> Head:
     fitted = LogisticRegression(C=INVERSE_PENALTY, max_iter=200)
     fitted.fit(vectors, rows["kind"], sample_weight=weights * len(weights))
     assert list(fitted.classes_) == kinds
-    weights_of_kinds = fitted.coef_.T.astype(np.float32)
-    return Head("lite", tuple(kinds), is_medical, weights_of_kinds, fitted.intercept_.astype(np.float32))
+    coefficients, bias = fitted.coef_, fitted.intercept_
+    if len(kinds) == 2:  # scikit-learn keeps the log-odds of the second alone
+        coefficients, bias = np.concatenate([-coefficients, coefficients]) / 2, np.concatenate([-bias, bias]) / 2
+    return Head("lite", tuple(kinds), is_medical, coefficients.T.astype(np.float32), bias.astype(np.float32))
