@@ -42,6 +42,7 @@ METRICS = "metrics.json"
 ALIGNMENT = "alignment.safetensors"
 LEARNED = "learned.safetensors"
 HELD_BACK = "held_back.json"
+CLUSTERS = "clusters-"
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class ModelSet:
 
 def clusters_file(encoder: str) -> str:
     """Name of the file with an encoder's clusters."""
-    return f"clusters-{encoder}.joblib"
+    return f"{CLUSTERS}{encoder}.joblib"
 
 
 def load(folder: Path) -> ModelSet:
