@@ -1,6 +1,7 @@
 """Labels teach: a refit raises the accuracy on pictures unlike any before, and can be rolled back."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from sqlalchemy import text
 
 from medsift.contracts import Occurrence, Picture, SourceOutcome
@@ -16,35 +16,30 @@ from medsift.modelsets import HELD_BACK, HeldBack, current, shipped_set
 from medsift.settings import Settings
 from medsift.steps import refit
 from medsift.steps.context import Context, Summary
-from medsift.steps.profile import current_profile
+from medsift.steps.profile import current_profile, prompted
 from medsift.steps.refit import is_not_worse
-from medsift.steps.use_model_set import promote_model_set, roll_back
+from medsift.steps.use_model_set import promote_fitted, promote_model_set, roll_back
 from medsift.store import EncodedVectors, LabelRow, RunRecord, Store
 from medsift.volume import Volume
 
 pytestmark = pytest.mark.postgres
-SIZE = 96
 DATE = "2026-03-01"
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def draw_source(folder: Path, number: int, count: int) -> dict[str, str]:
-    """Pictures in a look of their own: rings stand for medical ones, stripes for others. Labels by path."""
-    folder.mkdir(parents=True)
-    draw = np.random.default_rng(number)
-    tint = draw.uniform(0.5, 1, 3)
-    x, y = np.meshgrid(np.linspace(0, 1, SIZE), np.linspace(0, 1, SIZE))
-    labels = {}
-    for index in range(count):
-        centre, angle = draw.uniform(0.3, 0.7, 2), draw.uniform(0, np.pi)
-        is_medical = index % 2 == 0
-        rings, stripes = np.hypot(x - centre[0], y - centre[1]), np.cos(angle) * x + np.sin(angle) * y
-        wave = 0.5 + 0.5 * np.sin(2 * np.pi * ((rings if is_medical else stripes) * draw.uniform(4, 9) + draw.random()))
-        pixels = np.clip(wave[..., None] * tint * 255 + draw.normal(0, 6, (SIZE, SIZE, 3)), 0, 255)
-        path = folder / f"{index:03d}.png"
-        Image.fromarray(pixels.astype(np.uint8)).save(path)
-        labels[str(path)] = "medical" if is_medical else "non-medical"
-    return labels
+@pytest.fixture(scope="module")
+def prompt_vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A volume with the vectors of the prompts: the network that makes them takes seconds to load."""
+    volume = Volume(tmp_path_factory.mktemp("prompts"))
+    prompted(Settings.load({"volume": str(volume.root)}, {}))
+    return volume.root
+
+
+@pytest.fixture
+def load(load: Callable[..., Settings], prompt_vectors: Path) -> Callable[..., Settings]:
+    """Settings of a volume that has them."""
+    shutil.copytree(prompt_vectors, Volume(load().volume).root, dirs_exist_ok=True)
+    return load
 
 
 def verdicts_by_path(document: dict[str, Any]) -> dict[str, tuple[str, float]]:
@@ -69,7 +64,10 @@ def do_refit(settings: Settings) -> Summary:
 
 
 def test_200_labels_raise_the_accuracy_on_a_shifted_set_and_roll_back_restores_the_former_verdicts(
-    load: Callable[..., Settings], do_run: Callable[..., dict[str, Any]], store: Store
+    load: Callable[..., Settings],
+    do_run: Callable[..., dict[str, Any]],
+    draw_source: Callable[[Path, int, int], dict[str, str]],
+    store: Store,
 ) -> None:
     inbox = Volume(load().volume).inbox
     of_source = [draw_source(inbox / f"source-{number}", number, 30) for number in range(10)]
@@ -191,14 +189,21 @@ def test_a_refit_on_refitted_labels_builds_on_what_no_label_has_touched(load, st
     assert both[0].pins["learned.safetensors"] == both[1].pins["learned.safetensors"]
 
 
-def test_labels_that_are_noise_do_not_get_into_use(load, store):
-    labels = publish(load(), store, SOURCES, shift=4.0)
+def test_a_set_that_is_worse_stays_out_of_use_and_one_that_is_not_goes_in_unless_a_person_is_asked(load, store):
+    labels = publish(load(), store, SOURCES)
     give(store, labels)
-    promote_model_set(load(), do_refit(load())["model_set"], store)
-    draw = np.random.default_rng(0)
-    give(store, {sha256: str(draw.choice(["medical", "non-medical"])) for sha256 in labels})
-    summary = do_refit(load())
-    assert summary["new"]["balanced_accuracy"] < 0.7
+    many, volume = do_refit(load()), Volume(load().volume)
+    assert "promote" in promote_fitted(load(refit_promotion="ask"), many, store)
+    assert current(volume, "lite").digest == shipped_set("lite").digest
+    assert "is in use" in promote_fitted(load(), many, store)
+    assert current(volume, "lite").digest == many["model_set"]
+
+    give(store, dict.fromkeys(list(labels)[24:], "unsure"))
+    few = do_refit(load())
+    assert few["new"]["balanced_accuracy"] < few["current"]["balanced_accuracy"]
+    assert "it is worse and stays out of use" in few["sentence"]
+    promote_fitted(load(), few, store)
+    assert current(volume, "lite").digest == many["model_set"]
 
 
 def test_few_labels_leave_the_voter_learned_silent(load, store):

@@ -25,9 +25,9 @@ class Learned:
 
     def log_odds(self, vectors: Mapping[str, Floats]) -> Doubles:
         """Log-odds of medical, (n,), from vectors (n, d) by encoder; `KeyError` where those of one are missing."""
-        return self.bias + sum(
-            (vectors[name].astype(np.float64) @ weights for name, weights in self.weights.items()), np.float64(0)
-        )
+        parts = [vectors[name].astype(np.float64) @ weights for name, weights in self.weights.items()]
+        odds: Doubles = self.bias + np.sum(parts, axis=0)
+        return odds
 
 
 def fit_learned(vectors: Mapping[str, Floats], is_medical: NDArray[np.bool_]) -> Learned:

@@ -118,7 +118,8 @@ def group_numbers(sha256s: Sequence[str], links: Iterable[Link]) -> Rows:
     size = len(row_of) + len(shared)
     graph = coo_array((np.ones(len(rows)), (rows, len(row_of) + keys)), shape=(size, size))
     _, numbers = connected_components(graph, directed=False)
-    return numbers[: len(row_of)].astype(np.intp)
+    groups: Rows = numbers[: len(row_of)].astype(np.intp)
+    return groups
 
 
 def source_of(source: str, kind: str) -> str:

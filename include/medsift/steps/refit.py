@@ -22,7 +22,7 @@ from medsift.modelsets.in_use import keep
 from medsift.steps.context import Context, Summary
 from medsift.steps.fit_labelled import Basis, Fitter, basis_of, fitter, judge
 from medsift.steps.labelled import Labelled, labelled_in_store
-from medsift.steps.mirror import record_of
+from medsift.steps.mirror import record_of_set
 from medsift.steps.profile import current_model_set, encoder_digests, usable_model_set
 from medsift.steps.refit_card import card_of
 from medsift.steps.vectors import Vectors
@@ -103,7 +103,7 @@ def fit_and_measure(context: Context, data: Labelled, vectors: Mapping[str, Floa
         built = fits.fit(data, files, told["previous"])
         model_set = keep(Volume(settings.volume), built.folder)
     if context.store is not None:
-        context.store.register_model_set(record_of(model_set))
+        context.store.register_model_set(record_of_set(model_set))
     sentence = sentence_of(model_set, told)
     log.info("%s", sentence)
     return {"sentence": sentence, "model_set": model_set.digest, **told}
@@ -152,11 +152,13 @@ def is_not_worse(new: Mapping[str, float], current: Mapping[str, float]) -> bool
 
 def sentence_of(model_set: ModelSet, told: Mapping[str, Any]) -> str:
     """What came of it, in one sentence."""
-    new, current = told["new"], told["current"]
+    held_back, before = (
+        f"balanced accuracy {figures['balanced_accuracy']:.3f} and log loss {figures['log_loss']:.3f}"
+        for figures in (told["new"], told["current"])
+    )
     return (
-        f"Model set {model_set.digest} was fitted on {told['labels']} labels of {told['groups']} groups; on labels held "
-        f"back its balanced accuracy is {new['balanced_accuracy']:.3f} and its log loss {new['log_loss']:.3f}, those "
-        f"of the set in use {current['balanced_accuracy']:.3f} and {current['log_loss']:.3f}: "
+        f"Model set {model_set.digest} was fitted on {told['labels']} labels of {told['groups']} groups. On labels "
+        f"held back it has {held_back}, the set in use {before}: "
         f"{'it is not worse' if told['is_not_worse'] else 'it is worse and stays out of use'}."
     )
 
