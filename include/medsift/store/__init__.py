@@ -14,6 +14,7 @@ from medsift.store.records import (
     RunState,
     SourceVerdicts,
 )
+from medsift.store.review import QueuedPicture, SuspectedLabel
 from medsift.store.schema import migrate
 from medsift.store.store import Store
 
@@ -27,9 +28,11 @@ __all__ = [
     "ModelSetRecord",
     "Neighbour",
     "Origin",
+    "QueuedPicture",
     "RunRecord",
     "RunState",
     "SourceVerdicts",
     "Store",
+    "SuspectedLabel",
     "migrate",
 ]
