@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medsift.contracts import Occurrence, Picture, SourceOutcome
-from medsift.steps.labelled import Labelled, group_numbers, labelled, labelled_in_store, source_of
+from medsift.steps.labelled import Labelled, _shared, group_numbers, labelled, labelled_in_store, source_of
 from medsift.steps.vectors import Vectors
 from medsift.store import EncodedVectors, LabelRow, RunRecord
 from medsift.voters import Evidence
@@ -64,6 +64,15 @@ def test_pictures_without_vectors_or_with_vectors_that_hold_no_numbers_are_left_
     assert data.sha256s == ["c", "a"]
     assert data.is_medical.tolist() == [True, False]
     assert data.evidence.vectors["one"].tolist() == [[0, 1], [1, 0]]
+
+
+def test_pictures_of_a_study_are_one_group_and_those_of_its_folder_are_not():
+    places = [
+        Occurrence(f"/in/scans/{number}.dcm", "dicom", 1, "kept", sha256=f"p{number}", tags={"StudyGroup": study})
+        for number, study in enumerate(("one", "one", "two"))
+    ]
+    first, second, other = group_numbers(["p0", "p1", "p2"], _shared(places))
+    assert first == second != other
 
 
 @pytest.mark.postgres

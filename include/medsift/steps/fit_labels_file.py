@@ -47,8 +47,8 @@ def _labelled(context: Context, rows: Sequence[ManifestRow], root: Path) -> tupl
     for _, evidence, _ in gather(context):
         for name, values in evidence.vectors.items():
             lots.setdefault(name, []).append((evidence.sha256s, values))
-        told = zip(evidence.sha256s, evidence.words, evidence.tags, strict=True)
-        around |= {sha256: Surroundings(sha256, words, dict(tags)) for sha256, words, tags in told}
+        told = zip(evidence.sha256s, evidence.captions, evidence.tags, strict=True)
+        around |= {sha256: Surroundings(sha256, captions, dict(tags)) for sha256, captions, tags in told}
     vectors = {name: Vectors.joined(parts) for name, parts in lots.items()}
     labels = {sha256: row.label == MEDICAL for sha256, row in named}
     return labelled(labels, vectors, around, [*_links(named, root), *_families(pictures)]), vectors

@@ -7,13 +7,15 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from medsift.contracts import MEDICAL, Surroundings
+from medsift.contracts import MEDICAL, Occurrence, Surroundings
 from medsift.encoders import Floats
+from medsift.steps.shard import surroundings
 from medsift.steps.vectors import Vectors
-from medsift.store import Origin, Store
+from medsift.store import Store
 from medsift.voters import Evidence
 
 PICTURE_FILES = ("folder", "dicom")  # kinds of source that are one file a picture
+STUDY = "StudyGroup"  # the tag by which pictures of one DICOM study are known, where there is one
 SEED = 42
 Rows = NDArray[np.intp]
 Link = tuple[str, str]  # a picture, and what it shares with others
@@ -43,7 +45,7 @@ class Labelled:
         evidence = Evidence(
             [self.evidence.sha256s[row] for row in rows],
             {name: vectors[rows] for name, vectors in self.evidence.vectors.items()},
-            [self.evidence.words[row] for row in rows],
+            [self.evidence.captions[row] for row in rows],
             [self.evidence.tags[row] for row in rows],
         )
         return Labelled(evidence, self.is_medical[rows], self.groups[rows])
@@ -74,8 +76,9 @@ def labelled_in_store(store: Store, encoder_digests: Mapping[str, str]) -> Label
         sha256: row.label == MEDICAL for sha256, row in sorted(store.newest_labels().items()) if row.label != "unsure"
     }
     vectors = {name: Vectors.joined([store.vectors(digest, labels)]) for name, digest in encoder_digests.items()}
-    links = [*_shared(store.origins(labels)), *store.families(labels)]
-    return labelled(labels, vectors, store.surroundings(labels), links)
+    places = store.places_of(labels)
+    links = [*_shared(places), *store.families(labels)]
+    return labelled(labels, vectors, surroundings(places, labels), links)
 
 
 def labelled(
@@ -93,7 +96,7 @@ def labelled(
     evidence = Evidence(
         sha256s,
         {name: values[usable] for name, values in rows.items()},
-        [around.get(sha256, blank).words for sha256 in sha256s],
+        [around.get(sha256, blank).captions for sha256 in sha256s],
         [around.get(sha256, blank).tags for sha256 in sha256s],
     )
     return Labelled(evidence, np.array([labels[sha256] for sha256 in sha256s], bool), group_numbers(sha256s, links))
@@ -127,7 +130,8 @@ def source_of(source: str, kind: str) -> str:
     return str(PurePosixPath(source).parent) if kind in PICTURE_FILES else source
 
 
-def _shared(origins: Iterable[Origin]) -> Iterator[Link]:
+def _shared(places: Iterable[Occurrence]) -> Iterator[Link]:
     """A DICOM file with a study belongs to that and not to its folder, which may hold those of many patients."""
-    for origin in origins:
-        yield origin.sha256, f"study {origin.study}" if origin.study else source_of(origin.source, origin.kind)
+    for place in places:
+        study = place.tags.get(STUDY)
+        yield place.sha256 or "", f"study {study}" if study else source_of(place.source, place.kind)

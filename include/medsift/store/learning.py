@@ -1,17 +1,12 @@
-"""What a fit from labels asks of Postgres: where labelled pictures come from, what stands around them."""
+"""What a fit from labels asks of Postgres: where labelled pictures stand, what is like them, what was embedded."""
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
-from medsift.contracts import Surroundings
-from medsift.store.records import Origin
+from medsift.contracts import Occurrence
+from medsift.store import tables as t
 
-ORIGINS = """
-SELECT DISTINCT o.sha256, s.source, o.kind, coalesce(o.tags ->> 'StudyGroup', '')
-FROM occurrences o JOIN sources s ON s.id = o.source_id
-WHERE o.sha256 = ANY(:sha256s) ORDER BY 1, 2
-"""
 # Links were made in many runs: a picture may be linked to one that is itself linked.
 FAMILIES = """
 WITH RECURSIVE chain AS (
@@ -22,31 +17,28 @@ WITH RECURSIVE chain AS (
 )
 SELECT sha256, member FROM chain WHERE near_duplicate_of IS NULL ORDER BY 1, 2
 """
-SURROUNDINGS = """
-SELECT sha256, string_agg(caption || ' ' || nearby || ' ', '' ORDER BY source_id, ordinal),
-       (array_agg(tags ORDER BY source_id, ordinal) FILTER (WHERE tags <> '{}'))[1]
-FROM occurrences WHERE sha256 = ANY(:sha256s) GROUP BY sha256
-"""
 EMBEDDED = """
 SELECT sha256 FROM embeddings WHERE encoder_digest = ANY(:digests)
 GROUP BY sha256 HAVING count(*) = :encoders ORDER BY sha256 LIMIT :most
 """
 
 
-def origins(connection: Connection, sha256s: Iterable[str]) -> list[Origin]:
-    """The sources in which these pictures stand, a row each."""
-    return [Origin(*row) for row in connection.execute(text(ORIGINS), {"sha256s": list(sha256s)})]
+def places_of(connection: Connection, sha256s: Iterable[str]) -> list[Occurrence]:
+    """All occurrences of these pictures, by source and the order in it."""
+    columns = [column for column in t.Occurrence.__table__.columns if column.name != "source_id"]
+    query = (
+        select(t.Source.source, *columns)
+        .join(t.Source, t.Source.id == t.Occurrence.source_id)
+        .where(t.Occurrence.sha256.in_(list(sha256s)))
+        .order_by(t.Source.source, t.Occurrence.ordinal)
+    )
+    rows = (dict(row) for row in connection.execute(query).mappings())
+    return [Occurrence(box=tuple(box) if (box := row.pop("box")) else None, **row) for row in rows]
 
 
 def families(connection: Connection, sha256s: Iterable[str]) -> list[tuple[str, str]]:
     """Each of these pictures with the one that all its near duplicates are linked to, at first itself."""
     return [(sha256, first) for sha256, first in connection.execute(text(FAMILIES), {"sha256s": list(sha256s)})]
-
-
-def surroundings(connection: Connection, sha256s: Iterable[str]) -> dict[str, Surroundings]:
-    """Words around these pictures in all their places, and the tags of the first that has any."""
-    rows = connection.execute(text(SURROUNDINGS), {"sha256s": list(sha256s)})
-    return {sha256: Surroundings(sha256, words, tags or {}) for sha256, words, tags in rows}
 
 
 def embedded(connection: Connection, encoder_digests: Sequence[str], most: int) -> list[str]:

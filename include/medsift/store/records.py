@@ -86,16 +86,6 @@ class LabelsAdded:
 
 
 @dataclass(frozen=True)
-class Origin:
-    """A picture in a source of a kind; `study` is the hash by which pictures of one DICOM study are known, or empty."""
-
-    sha256: str
-    source: str
-    kind: str
-    study: str
-
-
-@dataclass(frozen=True)
 class ExportFilter:
     """Which pictures are exported; None lets everything pass. `source` and `run` are exact."""
 

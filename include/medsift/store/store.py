@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
-from medsift.contracts import Occurrence, Picture, SourceOutcome, Surroundings, Verdict, Vote
+from medsift.contracts import Occurrence, Picture, SourceOutcome, Verdict, Vote
 from medsift.store import labels, learning, publish, queries, review, search
 from medsift.store.connection import engine_of, sentences
 from medsift.store.records import (
@@ -20,7 +20,6 @@ from medsift.store.records import (
     LabelsAdded,
     ModelSetRecord,
     Neighbour,
-    Origin,
     RunRecord,
     RunState,
     SourceVerdicts,
@@ -198,20 +197,15 @@ class Store:
         with self._transaction() as connection:
             yield from queries.all_labels(connection)
 
-    def origins(self, sha256s: Iterable[str]) -> list[Origin]:
-        """The sources in which these pictures stand, a row each."""
+    def places_of(self, sha256s: Iterable[str]) -> list[Occurrence]:
+        """All stored occurrences of these pictures, by source and the order in it."""
         with self._transaction() as connection:
-            return learning.origins(connection, sha256s)
+            return learning.places_of(connection, sha256s)
 
     def families(self, sha256s: Iterable[str]) -> list[tuple[str, str]]:
         """Each of these pictures with the one that all its near duplicates are linked to."""
         with self._transaction() as connection:
             return learning.families(connection, sha256s)
-
-    def surroundings(self, sha256s: Iterable[str]) -> dict[str, Surroundings]:
-        """Words around these pictures in all their places, and the tags of the first that has any."""
-        with self._transaction() as connection:
-            return learning.surroundings(connection, sha256s)
 
     def embedded(self, encoder_digests: Sequence[str], most: int) -> list[str]:
         """At most so many of the pictures that all these encoders have embedded, by identity."""
