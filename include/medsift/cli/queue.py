@@ -15,6 +15,7 @@ from medsift.steps.report import csv_bytes
 from medsift.store import QueuedPicture, SuspectedLabel
 
 TO_LABEL = ("sha256", "worth", "verdict", "probability", "disagreement", "novelty", "review_reason")
+CSV_COLUMNS = ["label", "predicted_kind", *(field.name for field in fields(QueuedPicture) if field.name != "kind")]
 SUSPECTED = ("sha256", "label", "labelled_by", "verdict", "probability")
 
 
@@ -26,18 +27,24 @@ def command(limit: int, csv_file: Path | None, settings: Settings) -> None:
     """List pictures whose label would teach most: unsure, disputed by voters, of clusters with few labels.
 
     Of near duplicates one is asked for, and like pictures take turns with others. Labels that the model set in use
-    contradicts are listed too. `labels import` reads the CSV once its column label is filled in.
+    contradicts are listed too. Fill in the column label of the CSV, drop rows left empty, and `labels import`
+    reads it.
     """
     with open_store(settings) as store:
         queue, suspected = store.review_queue(limit), store.suspected_labels(limit)
     if csv_file is not None:
-        columns = ["label", *(field.name for field in fields(QueuedPicture))]
-        write_output(csv_file, csv_bytes(columns, [{"label": ""} | asdict(row) for row in queue]))
+        write_output(csv_file, csv_bytes(CSV_COLUMNS, [_csv_row(row) for row in queue]))
         return
     console = Console(highlight=False, markup=False)
     console.print(_table("to label", TO_LABEL, queue) if queue else "Nothing is waiting for a label.")
     if suspected:
         console.print(_table("labels that look wrong", SUSPECTED, suspected))
+
+
+def _csv_row(row: QueuedPicture) -> dict[str, object]:
+    """Under another name than `kind`, which `labels import` would take for the person's."""
+    values = asdict(row)
+    return {"label": "", "predicted_kind": values.pop("kind"), **values}
 
 
 def _table(title: str, columns: tuple[str, ...], rows: list[QueuedPicture] | list[SuspectedLabel]) -> Table:
