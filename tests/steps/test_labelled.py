@@ -35,6 +35,7 @@ def test_nothing_shared_and_no_picture_are_borne():
     [
         ("/in/scans/1.dcm", "dicom", "/in/scans"),
         ("/in/scans/1.png", "folder", "/in/scans"),
+        ("dicom:0123456789abcdef", "dicom", "."),
         ("/in/paper.pdf", "pdf", "/in/paper.pdf"),
         ("https://example.org/atlas", "web", "https://example.org/atlas"),
     ],

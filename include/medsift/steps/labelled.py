@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from medsift.contracts import MEDICAL, Occurrence, Surroundings
 from medsift.encoders import Floats
+from medsift.sources.dicom import STUDY_GROUP
 from medsift.steps.shard import surroundings
 from medsift.steps.vectors import Vectors
 from medsift.store import Store
 from medsift.voters import Evidence
 
 PICTURE_FILES = ("folder", "dicom")  # kinds of source that are one file a picture
-STUDY = "StudyGroup"  # the tag by which pictures of one DICOM study are known, where there is one
 SEED = 42
 Rows = NDArray[np.intp]
 Link = tuple[str, str]  # a picture, and what it shares with others
@@ -126,12 +126,15 @@ def group_numbers(sha256s: Sequence[str], links: Iterable[Link]) -> Rows:
 
 
 def source_of(source: str, kind: str) -> str:
-    """What a person calls the source of a picture: of a picture file the folder it lies in."""
+    """What a person calls the source of a picture: of a picture file the folder it lies in.
+
+    DICOM files whose path is hidden all count as of one: those of one person cannot be told.
+    """
     return str(PurePosixPath(source).parent) if kind in PICTURE_FILES else source
 
 
 def _shared(places: Iterable[Occurrence]) -> Iterator[Link]:
     """A DICOM file with a study belongs to that and not to its folder, which may hold those of many patients."""
     for place in places:
-        study = place.tags.get(STUDY)
+        study = place.tags.get(STUDY_GROUP)
         yield place.sha256 or "", f"study {study}" if study else source_of(place.source, place.kind)
