@@ -225,3 +225,17 @@ JOIN picture_labels l ON l.sha256 = other.sha256
 WHERE this.sha256 = :sha256 AND m.name = :encoder
 ORDER BY other.vector <=> this.vector
 LIMIT 20;
+
+-- name: label_next
+-- Whose label would teach most?
+SELECT sha256, worth, verdict, probability, review_reason
+FROM review_queue
+ORDER BY worth DESC, sha256
+LIMIT 20;
+
+-- name: suspected
+-- Which labels of people does the model contradict, the surest contradiction first?
+SELECT sha256, label, labelled_by, verdict, probability
+FROM suspected_labels
+ORDER BY confidence DESC, sha256
+LIMIT 20;

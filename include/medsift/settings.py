@@ -78,6 +78,10 @@ class Settings(BaseModel):
     )
     cluster_count: int = Field(64, ge=2, le=4096, description="Clusters of K-Means when a model set is fitted.")
 
+    refit_promotion: Literal["auto", "ask"] = Field(
+        "auto", description="A model set fitted anew that is not worse: auto puts it into use, ask waits for a person."
+    )
+
     min_image_size: dict[str, int] = Field(
         {"web": 200, "pdf": 64, "folder": 16, "dicom": 16},
         description="Smallest side in pixels that is kept, by kind of source.",

@@ -59,6 +59,12 @@ def test_an_imported_cnn_is_listed_and_an_altered_one_is_found(tmp_path: Path) -
         (["modelset", "show"], 0, "lite-1"),
         (["modelset", "show", "--profile", "clip"], 0, "has no model set"),
         (["modelset", "fit", "nowhere"], 2, "nowhere is not a folder."),
+        (["modelset", "fit"], 2, "Name a FOLDER of pictures, or --labels FILE."),
+        (["modelset", "list"], 0, "lite-1"),
+        (["modelset", "promote", "0123456"], 2, "There is no model set '0123456'"),
+        (["modelset", "rollback"], 2, "is the first of profile lite"),
+        (["modelset", "refit"], 1, "No database is up."),
+        (["queue"], 1, "No database is up."),
     ],
 )
 def test_what_comes_of_a_command_is_a_sentence_and_an_exit_status(

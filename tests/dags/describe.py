@@ -26,6 +26,7 @@ def described(folder: Path) -> dict[str, object]:
         dags[dag_id] = {
             "start_date": dag.start_date and str(dag.start_date),
             "first_run": first and first.run_after.isoformat(),
+            "assets": sorted(asset.uri for _, asset in served.timetable.asset_condition.iter_assets()),
             "catchup": dag.catchup,
             "max_active_runs": dag.max_active_runs,
             "tags": sorted(dag.tags),

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from medsift.modelsets.calibrating import fit_calibration
+from medsift.modelsets import Calibration
+from medsift.modelsets.calibrating import effective_weights, fit_calibration
+
+PRIOR = Calibration({"a": 0.75, "b": 0.25, "dicom": 0.8}, 0.8)
 
 
 def test_calibration_finds_the_weights_that_made_the_labels():
@@ -50,3 +53,37 @@ def test_where_nobody_voted_there_is_nothing_to_weigh():
 def test_votes_that_are_always_right_leave_a_temperature_above_zero():
     calibration = fit_calibration(np.array([[9.0], [-9.0]]), ["a"], np.array([True, False]))
     assert calibration.temperature > 0
+
+
+def labelled_votes(count):
+    """Votes of which only the second is worth anything."""
+    draw = np.random.default_rng(1)
+    odds = draw.normal(0, 2, (count, 2))
+    return odds, draw.random(count) < 1 / (1 + np.exp(-odds[:, 1]))
+
+
+def test_few_labels_move_a_prior_little_and_many_leave_nothing_of_it():
+    of_few, of_many = (
+        effective_weights(fit_calibration(*_with_names(labelled_votes(count)), prior=PRIOR)) for count in (5, 20_000)
+    )
+    before = effective_weights(PRIOR)
+    assert max(abs(of_few[voter] - before[voter]) for voter in "ab") < 0.15
+    assert of_many["a"] == pytest.approx(0, abs=0.05)
+    assert of_many["b"] == pytest.approx(1, abs=0.05)
+
+
+def test_with_a_prior_a_voter_that_no_label_has_evidence_for_counts_as_before():
+    odds, is_medical = labelled_votes(500)
+    calibration = fit_calibration(odds, ["a", "b"], is_medical, PRIOR)
+    assert effective_weights(calibration)["dicom"] == pytest.approx(1, abs=1e-5)
+
+
+def test_a_voter_that_the_prior_does_not_know_starts_without_weight():
+    odds, is_medical = labelled_votes(8)
+    weights = effective_weights(fit_calibration(odds, ["a", "new"], is_medical, PRIOR))
+    assert 0 <= weights["new"] < 0.25
+
+
+def _with_names(votes):
+    odds, is_medical = votes
+    return odds, ["a", "b"], is_medical

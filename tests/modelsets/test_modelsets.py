@@ -8,7 +8,7 @@ import pytest
 from medsift.errors import WeightsError
 from medsift.modelsets import Alignment, Calibration, Head, assign, current, load, save, shipped_set
 from medsift.modelsets.alignment import read_alignment, write_alignment
-from medsift.modelsets.clusters import MANY, fit_clusters, nearest, read_clusters, write_clusters
+from medsift.modelsets.clusters import MANY, Clusters, fit_clusters, nearest, read_clusters, teach, write_clusters
 from medsift.modelsets.heads import read_head, write_head
 from medsift.prompts import load_prompts
 from medsift.settings import shipped
@@ -172,6 +172,18 @@ def test_identical_pictures_make_one_cluster():
 def test_clusters_of_nothing_are_an_error():
     with pytest.raises(ValueError, match="at least one vector"):
         fit_clusters(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), 4)
+
+
+def test_labels_name_the_clusters_whose_members_have_them_and_no_other():
+    before = Clusters(
+        np.eye(3, dtype=np.float32), np.array([0.9, 0.2, 0.7], np.float32), np.array([1.0, 0.9, 0.8], np.float32),
+        np.array([50, 50, 50]),
+    )  # fmt: skip
+    vectors = np.repeat(np.eye(3, dtype=np.float32), [20, 1, 0], axis=0)
+    after = teach(before, vectors, np.array([False] * 20 + [True]))
+    assert after.probability == pytest.approx([1.8 / 22, 1.4 / 3, 0.7])
+    assert after.purity == pytest.approx([20 / 22, 1 - 1.2 / 3, 0.8])
+    assert np.array_equal(after.centres, before.centres)
 
 
 def test_clusters_survive_the_file(tmp_path):

@@ -40,3 +40,17 @@ def open_store(settings: Settings) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def store_if_up(settings: Settings) -> Iterator[Store | None]:
+    """The store in use, or None where there is none."""
+    try:
+        store = Store.open(database_url(settings))
+    except StoreError:
+        yield None
+        return
+    try:
+        yield store
+    finally:
+        store.close()

@@ -19,6 +19,7 @@ from medsift.errors import WeightsError
 from medsift.modelsets.alignment import Alignment, read_alignment
 from medsift.modelsets.clusters import Clusters, nearest, read_clusters
 from medsift.modelsets.heads import Head, read_head
+from medsift.modelsets.learned import Learned, read_learned
 from medsift.settings import shipped
 from medsift.volume import Volume, sha256_of_file, write_atomically
 
@@ -27,19 +28,24 @@ __all__ = [
     "Calibration",
     "Clusters",
     "Head",
+    "HeldBack",
+    "Learned",
     "ModelSet",
     "assign",
     "current",
     "load",
-    "promote",
     "save",
     "shipped_set",
 ]
 
 MANIFEST = "modelset.json"
 CARD = "CARD.md"
+METRICS = "metrics.json"
 ALIGNMENT = "alignment.safetensors"
 HEAD = "head.safetensors"
+LEARNED = "learned.safetensors"
+HELD_BACK = "held_back.json"
+CLUSTERS = "clusters-"
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,19 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class HeldBack:
+    """A labelled picture that a set was fitted on: its label, and what was said of it while its group was held back."""
+
+    is_medical: bool
+    probability: float
+
+
+@dataclass(frozen=True)
 class ModelSet:
     """A fitted set. `spaces` groups encoders that rest on one backbone: their cluster votes count as one.
 
     `encoder_digests` and `prompt_set` (a digest) say with what it was fitted; `pins` has the SHA-256 of each file.
+    `previous` is the digest of the set that it was fitted to take the place of, empty where there was none.
     """
 
     name: str
@@ -66,6 +81,7 @@ class ModelSet:
     spaces: tuple[tuple[str, ...], ...]
     calibration: Calibration
     pins: Mapping[str, str]
+    previous: str = ""
 
     @property
     def card(self) -> Path:
@@ -89,8 +105,23 @@ class ModelSet:
         head = _head(self.file(HEAD), self.pins[HEAD]) if HEAD in self.pins else None
         return head if head and head.encoder in self.encoder_digests else None
 
+    def learned(self) -> Learned | None:
+        """What labels taught, where the set has it and all its encoders are those it was fitted with.
+
+        Raises `WeightsError` where the file was altered.
+        """
+        learned = _learned(self.file(LEARNED), self.pins[LEARNED]) if LEARNED in self.pins else None
+        return learned if learned and learned.weights.keys() <= self.encoder_digests.keys() else None
+
+    def held_back(self) -> dict[str, HeldBack]:
+        """The labelled pictures it was fitted on, by identity; none where it was fitted without people's labels."""
+        if HELD_BACK not in self.pins:
+            return {}
+        stored = json.loads(self.file(HELD_BACK).read_text(encoding="utf-8"))
+        return {sha256: HeldBack(*values) for sha256, values in stored.items()}
+
     def used_with(self, encoder_digests: Mapping[str, str]) -> "ModelSet":
-        """The set with clusters and head of those encoders alone that still are the ones it was fitted with."""
+        """The set with what was fitted for those encoders alone that still are the ones it was fitted with."""
         same = {name: digest for name, digest in self.encoder_digests.items() if encoder_digests.get(name) == digest}
         return replace(self, encoder_digests=same)
 
@@ -113,7 +144,7 @@ class ModelSet:
 
 def clusters_file(encoder: str) -> str:
     """Name of the file with an encoder's clusters."""
-    return f"clusters-{encoder}.joblib"
+    return f"{CLUSTERS}{encoder}.joblib"
 
 
 def load(folder: Path) -> ModelSet:
@@ -130,6 +161,7 @@ def load(folder: Path) -> ModelSet:
             tuple(tuple(space) for space in stored["spaces"]),
             Calibration(stored["calibration"]["weights"], stored["calibration"]["temperature"]),
             stored["files"],
+            stored.get("previous", ""),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"There is no readable model set in {folder} ({type(error).__name__}: {error}).") from None
@@ -144,6 +176,7 @@ def save(
     prompt_set: str,
     spaces: tuple[tuple[str, ...], ...],
     calibration: Calibration,
+    previous: str = "",
 ) -> ModelSet:
     """Pin every file that lies in `folder` and write the manifest that makes them a model set."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
@@ -156,6 +189,8 @@ def save(
         "calibration": {"weights": dict(calibration.weights), "temperature": calibration.temperature},
         "files": {path.name: sha256_of_file(path) for path in files},
     }
+    if previous:
+        document["previous"] = previous
     write_atomically(folder / MANIFEST, json.dumps(document, indent=1, sort_keys=True).encode() + b"\n")
     return load(folder)
 
@@ -188,17 +223,6 @@ def current(volume: Volume, profile: str) -> ModelSet | None:
     return model_set
 
 
-def promote(volume: Volume, built: Path) -> ModelSet:
-    """Put the set that was saved in `built`, on the volume's file system, in its place and into use."""
-    model_set = load(built)
-    place, current_file = volume.model_sets / model_set.digest, volume.model_sets / "current.json"
-    if not place.exists():
-        built.replace(place)
-    promoted = json.loads(current_file.read_text(encoding="utf-8")) if current_file.exists() else {}
-    write_atomically(current_file, json.dumps(promoted | {model_set.profile: model_set.digest}).encode())
-    return load(place)
-
-
 def assign(vectors: Mapping[str, NDArray[np.float32]], model_set: ModelSet) -> dict[str, NDArray[np.int64]]:
     """The nearest cluster of each vector (n, d), by encoder name, for every encoder the set has clusters of."""
     clusters = model_set.clusters()
@@ -222,6 +246,11 @@ def _alignment(path: Path, digest: str) -> Alignment:
 @cache
 def _head(path: Path, _digest: str) -> Head:
     return read_head(path)
+
+
+@cache
+def _learned(path: Path, _digest: str) -> Learned:
+    return read_learned(path)
 
 
 @cache

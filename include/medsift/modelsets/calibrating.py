@@ -7,18 +7,24 @@ from numpy.typing import NDArray
 
 from medsift.modelsets import Calibration
 
+Doubles = NDArray[np.float64]
 TAKEN_AT_THEIR_WORD = ("dicom",)  # the training pictures are JPEGs: none has a tag
+PRIOR_LABELS = 50  # what a prior calibration counts for
 LEAST_TEMPERATURE = 1e-6
 LEAST_TOTAL = 1e-6  # votes whose weights sum to less say nothing of the labels
 
 
-def fit_calibration(log_odds: NDArray[np.float64], voters: list[str], is_medical: NDArray[np.bool_]) -> Calibration:
+def fit_calibration(
+    log_odds: Doubles, voters: list[str], is_medical: NDArray[np.bool_], prior: Calibration | None = None
+) -> Calibration:
     """Logistic regression without intercept and with no weight below 0; log_odds (n, voters), NaN where abstained.
 
     The fitted weights sum to 1, the temperature carries the rest. A voter that never voted cannot be fitted: those
     in `TAKEN_AT_THEIR_WORD` count with the log-odds they state, any other has no weight. Where no vote tells the
-    labels apart, the temperature is so high that every probability is near 0.5. Raises `ValueError` where the labels
-    are of one class: they say nothing of how far to trust a vote.
+    labels apart, the temperature is so high that every probability is near 0.5. With a `prior` weights are drawn
+    towards it, as if it had been seen on `PRIOR_LABELS` labels more (a Gaussian prior, so few labels move little), and
+    a voter that never voted counts as it did there. Raises `ValueError` where the labels are of one class: they say
+    nothing of how far to trust a vote.
     """
     from scipy.optimize import minimize
     from scipy.special import expit
@@ -28,23 +34,36 @@ def fit_calibration(log_odds: NDArray[np.float64], voters: list[str], is_medical
     has_voted: NDArray[np.bool_] = np.asarray(~np.isnan(log_odds).all(axis=0))
     odds = np.nan_to_num(log_odds[:, has_voted], nan=0.0)
     fitted_voters = [voter for voter, voted in zip(voters, has_voted, strict=True) if voted]
+    before = effective_weights(prior) if prior else {}
+    unfitted = {voter: weight for voter, weight in before.items() if voter not in fitted_voters}
     if not fitted_voters:
-        return Calibration(taken_at_their_word({}, 1.0), 1.0)
+        return prior or Calibration(taken_at_their_word({}, 1.0), 1.0)
     sign = np.where(is_medical, 1.0, -1.0)
+    centre = np.array([before.get(voter, 0.0) for voter in fitted_voters])
+    # The curvature of the log loss at an even chance is a quarter of the squared log-odds.
+    pull = (PRIOR_LABELS if prior else 0.0) / len(odds) * (odds**2).mean(axis=0) / 4
 
-    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        margin = sign * (odds @ weights)
+    def loss(weights: Doubles) -> tuple[float, Doubles]:
+        margin, moved = sign * (odds @ weights), weights - centre
         slope = -sign * expit(-margin)
-        return float(np.logaddexp(0, -margin).mean()), odds.T @ slope / len(odds)
+        value = np.logaddexp(0, -margin).mean() + (pull * moved**2).sum() / 2
+        return float(value), odds.T @ slope / len(odds) + pull * moved
 
-    first = np.full(len(fitted_voters), 1 / len(fitted_voters))
+    first = centre if prior else np.full(len(fitted_voters), 1 / len(fitted_voters))
     fitted = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(fitted_voters)).x
     total = float(fitted.sum())
     if total < LEAST_TOTAL:
-        fitted, total = first * LEAST_TOTAL, LEAST_TOTAL
+        total = LEAST_TOTAL
+        fitted = np.full(len(fitted_voters), total / len(fitted_voters))
     weights = {voter: round(float(weight) / total, 6) for voter, weight in zip(fitted_voters, fitted, strict=True)}
+    weights |= {voter: round(weight / total, 6) for voter, weight in unfitted.items()}
     temperature = max(round(1 / total, 6), LEAST_TEMPERATURE)
     return Calibration(taken_at_their_word(weights, temperature), temperature)
+
+
+def effective_weights(calibration: Calibration) -> dict[str, float]:
+    """What each voter's log-odds are multiplied by: its weight over the temperature."""
+    return {voter: weight / calibration.temperature for voter, weight in calibration.weights.items()}
 
 
 def taken_at_their_word(weights: Mapping[str, float], temperature: float) -> dict[str, float]:

@@ -21,7 +21,8 @@ from medsift.steps.result import RunResult
 
 __all__ = [
     "Context", "RunResult", "Summary", "Trigger",
-    "break_off", "find_pictures", "local_context", "new_run_id", "plan_run", "run_step", "sort_sources",
+    "break_off", "find_pictures", "local_context", "new_run_id", "plan_run", "promote_set", "refit_from_labels",
+    "run_step", "sort_sources",
 ]  # fmt: skip
 
 
@@ -44,3 +45,20 @@ def run_step(settings: Settings, run_id: str, step: str, **arguments: Any) -> Su
 
 def _timed(summary: Summary, begun: float) -> Summary:
     return summary | {"step_seconds": round(time.monotonic() - begun, 2)}
+
+
+def refit_from_labels(settings: Settings, run_id: str, date: str) -> Summary:
+    """A model set from people's labels as a task; it is kept and not in use."""
+    from medsift.steps import refit
+
+    with Context.opened(settings, run_id) as context:
+        return refit.run(context, date)
+
+
+def promote_set(settings: Settings, run_id: str, digest: str) -> Summary:
+    """Put a kept model set into use as a task."""
+    from medsift.steps.use_model_set import promote_model_set
+
+    with Context.opened(settings, run_id) as context:
+        model_set = promote_model_set(settings, digest, context.store)
+    return {"model_set": model_set.digest, "profile": model_set.profile}

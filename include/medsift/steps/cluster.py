@@ -5,7 +5,7 @@ from functools import partial
 from medsift.contracts import Assignment, Portion
 from medsift.modelsets import assign
 from medsift.steps.context import Context, Summary
-from medsift.steps.profile import usable_model_set
+from medsift.steps.run_model_set import usable_model_set_of_run
 from medsift.steps.tables import write_rows
 from medsift.steps.voting import vote_with
 from medsift.voters import Evidence
@@ -19,7 +19,7 @@ def run(context: Context) -> Summary:
 
 
 def _assign(context: Context, portion: Portion, evidence: Evidence) -> None:
-    model_set = usable_model_set(context.settings)
+    model_set = usable_model_set_of_run(context)
     clusters = assign(evidence.vectors, model_set) if model_set and evidence.sha256s else {}
     assignments = [
         Assignment(sha256, encoder, int(cluster))

@@ -6,8 +6,8 @@ from collections import Counter
 from medsift.contracts import Verdict, Vote
 from medsift.steps.context import Context, Summary
 from medsift.steps.portions import pictures_of, portions_of, rows_of
-from medsift.steps.profile import current_model_set
 from medsift.steps.resources import log_rate
+from medsift.steps.run_model_set import model_set_of_run
 from medsift.steps.tables import write_rows
 from medsift.strategies import STRATEGIES
 
@@ -17,7 +17,7 @@ STEP = "ensemble"
 
 def run(context: Context) -> Summary:
     """Decide for every picture of the run; leaves `<portion>.verdicts`."""
-    decide, model_set = STRATEGIES.get(context.settings.strategy), current_model_set(context.settings)
+    decide, model_set = STRATEGIES.get(context.settings.strategy), model_set_of_run(context)
     portions = portions_of(context)
     labels: Counter[str] = Counter()
     kinds: Counter[str] = Counter()

@@ -14,8 +14,9 @@ import numpy as np
 
 from medsift.encoders import Floats, Profile
 from medsift.errors import UsageError
-from medsift.modelsets import ALIGNMENT, CARD, HEAD, Calibration, ModelSet, clusters_file, promote, save
+from medsift.modelsets import ALIGNMENT, CARD, HEAD, Calibration, ModelSet, clusters_file, save
 from medsift.modelsets.clusters import fit_clusters, write_clusters
+from medsift.modelsets.in_use import keep, promote
 from medsift.settings import Settings
 from medsift.steps import embed
 from medsift.steps.context import Context
@@ -68,10 +69,13 @@ def fit_model_set(context: Context, folder: Path) -> ModelSet:
             profile=settings.profile,
             encoders=encoder_digests(settings),
             prompt_set=prompt_set(settings).digest,
-            spaces=_spaces(current_profile(settings)),
+            spaces=spaces_of(current_profile(settings)),
             calibration=previous.calibration if previous else UNCALIBRATED,
+            previous=previous.digest if previous else "",
         )
-        return promote(Volume(settings.volume), built)
+        model_set = keep(Volume(settings.volume), built)
+    promote(Volume(settings.volume), model_set)
+    return model_set
 
 
 def _all_vectors(context: Context) -> dict[str, Floats]:
@@ -94,7 +98,7 @@ def _write_clusters(context: Context, built: Path, vectors_of: Mapping[str, Floa
         log.info("fit: %d clusters of %d vectors of %s", count, len(vectors), name)
 
 
-def _spaces(profile: Profile) -> tuple[tuple[str, ...], ...]:
+def spaces_of(profile: Profile) -> tuple[tuple[str, ...], ...]:
     """Encoders over one tower see the same: their clusters count as one vote."""
     of_tower: dict[str, list[str]] = defaultdict(list)
     for encoder in profile.encoders:

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from medsift.settings import Settings
-from medsift.steps.profile import verdict_keys
+from medsift.steps.profile import current_model_set, verdict_keys
 from medsift.store import RunRecord
 
 
 @dataclass(frozen=True)
 class RunHeader:
-    """`model_set` and `prompt_set_digest` are digests, as `verdict_keys` gives them; `started_at` is ISO, UTC."""
+    """`model_set` and `prompt_set_digest` are digests, as `verdict_keys` gives them; `started_at` is ISO, UTC.
+
+    `fitted_set` is the digest of the model set in use, empty without one; older headers do not tell it.
+    """
 
     id: str
     trigger: str
@@ -22,13 +25,15 @@ class RunHeader:
     prompt_set: str
     prompt_set_digest: str
     started_at: str
+    fitted_set: str | None = None
 
     @classmethod
     def new(cls, run_id: str, settings: Settings, trigger: str) -> Self:
         """The header of a run that begins now."""
         model_set, prompts = verdict_keys(settings)
-        now = datetime.now(UTC).isoformat()
-        return cls(run_id, trigger, settings.profile, model_set, settings.prompt_set, prompts, now)
+        now, fitted = datetime.now(UTC).isoformat(), current_model_set(settings)
+        fitted_set = fitted.digest if fitted else ""
+        return cls(run_id, trigger, settings.profile, model_set, settings.prompt_set, prompts, now, fitted_set)
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -1,6 +1,9 @@
 """Which model set is in use, told to the database: its verdicts are those that `picture_labels` shows."""
 
+from typing import Any
+
 from medsift.errors import WeightsError
+from medsift.modelsets import ModelSet
 from medsift.settings import Settings
 from medsift.steps.profile import current_model_set, encoder_digests, verdict_keys
 from medsift.store import ModelSetRecord, Store
@@ -23,7 +26,16 @@ def mirror_model_set(settings: Settings, store: Store) -> None:
 def record_of(settings: Settings) -> ModelSetRecord:
     """The set of the settings as the database has it, with its card, or with the encoders where it is not theirs."""
     model_set, (digest, _) = current_model_set(settings), verdict_keys(settings)
-    card = {"name": model_set.name, "card": model_set.card.read_text(encoding="utf-8")} if model_set else {}
+    card = _card(model_set) if model_set else {}
     if model_set is None or digest != model_set.digest:
         card["encoders"] = ", ".join(f"{name} {of}" for name, of in sorted(encoder_digests(settings).items()))
     return ModelSetRecord(digest, settings.profile, card)
+
+
+def record_of_set(model_set: ModelSet) -> ModelSetRecord:
+    """A set that need not be in use as the database has it."""
+    return ModelSetRecord(model_set.digest, model_set.profile, _card(model_set))
+
+
+def _card(model_set: ModelSet) -> dict[str, Any]:
+    return {"name": model_set.name, "card": model_set.card.read_text(encoding="utf-8")}

@@ -180,7 +180,8 @@ def _cut(pictures: list[Picture], largest: int) -> list[list[Picture]]:
     return [ordered[start:end] for start, end in pairwise(ends)]
 
 
-def _surroundings(occurrences: list[Occurrence], pictures: list[Picture]) -> dict[str, Surroundings]:
+def surroundings(occurrences: Iterable[Occurrence], sha256s: Iterable[str]) -> dict[str, Surroundings]:
+    """What stands around these pictures in all their places."""
     captions: dict[str, dict[str, None]] = defaultdict(dict)
     tags: dict[str, dict[str, str]] = {}
     for occurrence in occurrences:
@@ -189,8 +190,8 @@ def _surroundings(occurrences: list[Occurrence], pictures: list[Picture]) -> dic
             if occurrence.tags:
                 tags.setdefault(occurrence.sha256, occurrence.tags)
     return {
-        p.sha256: Surroundings(p.sha256, "\n".join(filter(None, captions[p.sha256])), tags.get(p.sha256, {}))
-        for p in pictures
+        sha256: Surroundings(sha256, "\n".join(filter(None, captions[sha256])), tags.get(sha256, {}))
+        for sha256 in sha256s
     }
 
 
@@ -207,7 +208,7 @@ def _write(
     write_rows(table("sources"), SourceOutcome, outcomes)
     write_rows(table("occurrences"), Occurrence, occurrences)
     write_rows(table("pictures"), Picture, pictures)
-    around = _surroundings(occurrences, pictures)
+    around = surroundings(occurrences, (picture.sha256 for picture in pictures))
     for name, members in portions.items():
         write_rows(table(f"{name}.pictures"), Picture, members)
         write_rows(table(f"{name}.surroundings"), Surroundings, (around[picture.sha256] for picture in members))

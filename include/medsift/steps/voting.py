@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from medsift.contracts import Portion, Surroundings, Vote
 from medsift.steps.context import Context, Summary
 from medsift.steps.portions import pictures_of, portions_of, rows_of
-from medsift.steps.profile import encoder_digests, prompted, usable_model_set
+from medsift.steps.profile import encoder_digests, prompted
 from medsift.steps.resources import log_rate
+from medsift.steps.run_model_set import usable_model_set_of_run
 from medsift.steps.tables import write_rows
 from medsift.steps.vectors import of_portion
 from medsift.voters import VOTERS, Evidence, Voter
@@ -43,7 +44,7 @@ def vote_with(
 def _votes(context: Context, voters: list[Voter], evidence: Evidence) -> list[Vote]:
     if not evidence.sha256s:
         return []
-    prompts, model_set = prompted(context.settings), usable_model_set(context.settings)
+    prompts, model_set = prompted(context.settings), usable_model_set_of_run(context)
     return [vote for voter in voters for vote in voter.vote(evidence, prompts, model_set)]
 
 

@@ -13,6 +13,7 @@ from medsift.store.records import (
     RunState,
     SourceVerdicts,
 )
+from medsift.store.review import QueuedPicture, SuspectedLabel
 from medsift.store.schema import migrate
 from medsift.store.store import Store
 
@@ -25,9 +26,11 @@ __all__ = [
     "LabelsAdded",
     "ModelSetRecord",
     "Neighbour",
+    "QueuedPicture",
     "RunRecord",
     "RunState",
     "SourceVerdicts",
     "Store",
+    "SuspectedLabel",
     "migrate",
 ]

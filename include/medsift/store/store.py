@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
 from medsift.contracts import Occurrence, Picture, SourceOutcome, Verdict, Vote
-from medsift.store import labels, publish, queries, search
+from medsift.store import labels, learning, publish, queries, review, search
 from medsift.store.connection import engine_of, sentences
 from medsift.store.records import (
     EncodedVectors,
@@ -24,6 +24,7 @@ from medsift.store.records import (
     RunState,
     SourceVerdicts,
 )
+from medsift.store.review import QueuedPicture, SuspectedLabel
 from medsift.store.schema import LOCK, require_head
 
 
@@ -195,6 +196,31 @@ class Store:
         """Every label ever given, oldest first, streamed."""
         with self._transaction() as connection:
             yield from queries.all_labels(connection)
+
+    def places_of(self, sha256s: Iterable[str]) -> list[Occurrence]:
+        """All stored occurrences of these pictures, by source and the order in it."""
+        with self._transaction() as connection:
+            return learning.places_of(connection, sha256s)
+
+    def families(self, sha256s: Iterable[str]) -> list[tuple[str, str]]:
+        """Each of these pictures with the one that all its near duplicates are linked to."""
+        with self._transaction() as connection:
+            return learning.families(connection, sha256s)
+
+    def embedded(self, encoder_digests: Sequence[str], most: int) -> list[str]:
+        """At most so many of the pictures that all these encoders have embedded, by identity."""
+        with self._transaction() as connection:
+            return learning.embedded(connection, encoder_digests, most)
+
+    def review_queue(self, most: int) -> list[QueuedPicture]:
+        """At most so many pictures without label, those whose label would teach most first."""
+        with self._transaction() as connection:
+            return review.queue(connection, most)
+
+    def suspected_labels(self, most: int) -> list[SuspectedLabel]:
+        """At most so many labels that the current model set contradicts, the surest contradiction first."""
+        with self._transaction() as connection:
+            return review.suspected_labels(connection, most)
 
     def export_rows(self, wanted: ExportFilter | None = None) -> Iterator[ExportRow]:
         """Pictures that pass the filter, each with one place where it stands, streamed from the server."""

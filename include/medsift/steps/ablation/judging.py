@@ -137,7 +137,7 @@ class Bench:
         self, calibration: Calibration, fitted: Mapping[str, Clusters], spaces: tuple[tuple[str, ...], ...]
     ) -> FittedSet:
         digests = dict.fromkeys(fitted, "")
-        return FittedSet("ablation", "", "", Path(), digests, "", spaces, calibration, {}, fitted)
+        return FittedSet("ablation", "", "", Path(), digests, "", spaces, calibration, {}, fitted=fitted)
 
     def _names(self, chosen: NDArray[np.bool_]) -> list[str]:
         return [self._material.sha256s[row] for row in np.flatnonzero(chosen).tolist()]

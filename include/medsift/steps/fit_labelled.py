@@ -1,0 +1,165 @@
+"""A model set of labelled pictures: clusters named by labels, what labels teach, weights of voters, temperature."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from medsift.contracts import Verdict, Vote
+from medsift.encoders import Floats
+from medsift.errors import UsageError
+from medsift.modelsets import (
+    CARD,
+    CLUSTERS,
+    HELD_BACK,
+    LEARNED,
+    METRICS,
+    Calibration,
+    Clusters,
+    ModelSet,
+    clusters_file,
+    save,
+)
+from medsift.modelsets.calibrating import fit_calibration
+from medsift.modelsets.clusters import fit_clusters, teach, write_clusters
+from medsift.modelsets.in_use import before
+from medsift.modelsets.learned import LEAST_OF_EACH, fit_learned, write_learned
+from medsift.settings import Settings
+from medsift.steps.fit_model_set import UNCALIBRATED, spaces_of
+from medsift.steps.labelled import Labelled, finite
+from medsift.steps.profile import current_profile, encoder_digests, prompt_set, prompted, usable_model_set
+from medsift.strategies import STRATEGIES, Tally
+from medsift.volume import Volume
+from medsift.voters import VOTERS
+from medsift.voters.zero_shot import zero_shot_log_odds
+
+INNER_FOLDS = 4
+LEAST_MEMBERS = 32  # stored pictures for each cluster, or the centres in use are the better ones
+MADE_ANEW = (CARD, METRICS, HELD_BACK, LEARNED)
+NO_FILES: Mapping[str, bytes] = {}
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What no label has touched. Every refit starts from it, so that a label counts once, however many refits saw it.
+
+    `model_set` is the newest set that was fitted without labels, None where the profile has none; `clusters` are by
+    encoder name, and `pictures` says how many made their centres anew (0: they are the set's).
+    """
+
+    model_set: ModelSet | None
+    clusters: Mapping[str, Clusters]
+    pictures: int
+
+    @property
+    def calibration(self) -> Calibration:
+        """The weights that labels move away from."""
+        return self.model_set.calibration if self.model_set else UNCALIBRATED
+
+
+def basis_of(settings: Settings, vectors: Mapping[str, Floats]) -> Basis:
+    """The basis of the profile in use: with new centres where the vectors (n, d) by encoder are enough for them."""
+    model_set = _untaught(Volume(settings.volume), usable_model_set(settings))
+    if model_set is not None:
+        model_set = model_set.used_with(encoder_digests(settings))
+    rows = np.flatnonzero(finite(vectors))
+    if len(rows) < LEAST_MEMBERS * settings.cluster_count:
+        return Basis(model_set, model_set.clusters() if model_set else {}, 0)
+    words = prompted(settings)
+    odds = zero_shot_log_odds(vectors[words.encoder][rows], words)
+    zero_shot = (1 / (1 + np.exp(-odds))).astype(np.float32)
+    clusters = {name: fit_clusters(of[rows], zero_shot, settings.cluster_count) for name, of in vectors.items()}
+    return Basis(model_set, clusters, len(rows))
+
+
+def _untaught(volume: Volume, model_set: ModelSet | None) -> ModelSet | None:
+    """The nearest set before this one that no label has touched; where it is gone, the oldest that is still there."""
+    while model_set is not None and HELD_BACK in model_set.pins:
+        try:
+            model_set = before(volume, model_set)
+        except UsageError:
+            return model_set
+    return model_set
+
+
+@dataclass(frozen=True)
+class Fitter:
+    """Fits sets on parts of the labelled pictures, each in a folder of its own under `scratch`.
+
+    `is_learning`: whether there are labels enough for the voter `learned`.
+    """
+
+    settings: Settings
+    basis: Basis
+    scratch: Path
+    is_learning: bool
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def fit(self, data: Labelled, files: Mapping[str, bytes] = NO_FILES, previous: str = "") -> ModelSet:
+        """A set fitted on all of `data`, with `files` in it, its weights from votes on pictures held back within."""
+        return self._saved(data, self._calibration(data), files, previous)
+
+    def _calibration(self, data: Labelled) -> Calibration:
+        """Voters that are fitted on labels know those by heart, so they vote on the others; NaN where none could."""
+        votes: list[Vote] = []
+        for fitted, held_back in data.folds(INNER_FOLDS):
+            model_set = self._saved(data.part(fitted), self.basis.calibration)
+            votes += cast_votes(self.settings, data.part(held_back), model_set)
+        if not votes or data.is_medical.all() or not data.is_medical.any():
+            return self.basis.calibration
+        tally = Tally.of(data.sha256s, votes)
+        return fit_calibration(tally.log_odds(), list(tally.voters), data.is_medical, self.basis.calibration)
+
+    def _saved(
+        self, data: Labelled, calibration: Calibration, files: Mapping[str, bytes] = NO_FILES, previous: str = ""
+    ) -> ModelSet:
+        folder = self.scratch / str(next(self._numbers))
+        folder.mkdir()
+        for name, clusters in self.basis.clusters.items():
+            named = teach(clusters, data.evidence.vectors[name], data.is_medical)
+            write_clusters(folder / clusters_file(name), named)
+        if self.is_learning and data.is_medical.any() and not data.is_medical.all():
+            write_learned(folder / LEARNED, fit_learned(data.evidence.vectors, data.is_medical))
+        for file in _carried_over(self.basis.model_set):
+            shutil.copyfile(file, folder / file.name)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        return save(
+            folder,
+            name=f"{self.settings.profile}-of-labels",
+            profile=self.settings.profile,
+            encoders=encoder_digests(self.settings),
+            prompt_set=prompt_set(self.settings).digest,
+            spaces=spaces_of(current_profile(self.settings)),
+            calibration=calibration,
+            previous=previous,
+        )
+
+
+def fitter(settings: Settings, basis: Basis, data: Labelled, scratch: Path) -> Fitter:
+    """A fitter for these labels."""
+    counts = (int(data.is_medical.sum()), int((~data.is_medical).sum()))
+    return Fitter(settings, basis, scratch, min(counts) >= LEAST_OF_EACH)
+
+
+def judge(settings: Settings, data: Labelled, model_set: ModelSet | None) -> list[Verdict]:
+    """Verdicts as a run with this model set gives them."""
+    decide = STRATEGIES.get(settings.strategy)
+    return decide(data.sha256s, cast_votes(settings, data, model_set), model_set, settings.review_threshold)
+
+
+def cast_votes(settings: Settings, data: Labelled, model_set: ModelSet | None) -> list[Vote]:
+    """Votes of all voters."""
+    prompts = prompted(settings)
+    return [vote for name in VOTERS.names() for vote in VOTERS.get(name)().vote(data.evidence, prompts, model_set)]
+
+
+def _carried_over(model_set: ModelSet | None) -> list[Path]:
+    """Files of the set that no refit makes: the alignment."""
+    if model_set is None:
+        return []
+    kept = [name for name in model_set.pins if name not in MADE_ANEW and not name.startswith(CLUSTERS)]
+    return [model_set.file(name) for name in kept]

@@ -1,0 +1,185 @@
+"""`refit`: a model set from people's labels, measured against the one in use on labels that were held back.
+
+It is kept and registered whatever comes of that; whether it is put into use is told in the summary.
+"""
+
+import json
+import logging
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medsift.encoders import Floats
+from medsift.errors import StoreError
+from medsift.evaluation.calibration import calibration_error
+from medsift.modelsets import CARD, HELD_BACK, METRICS, HeldBack, ModelSet
+from medsift.modelsets.in_use import keep
+from medsift.steps.context import Context, Summary
+from medsift.steps.fit_labelled import Basis, Fitter, basis_of, fitter, judge
+from medsift.steps.labelled import Labelled, labelled_in_store
+from medsift.steps.mirror import record_of_set
+from medsift.steps.profile import current_model_set, encoder_digests, usable_model_set
+from medsift.steps.refit_card import card_of
+from medsift.steps.vectors import Vectors
+from medsift.strategies import SMALLEST
+from medsift.volume import Volume
+
+log = logging.getLogger(__name__)
+
+STEP = "refit"
+FOLDS = 5
+LEAST_OF_EACH = 10  # labels of each side below which nothing can be measured
+MOST_VECTORS = 50_000  # stored pictures that centres are fitted on, some 6 kB each
+ROUNDING = 1e-9
+Doubles = NDArray[np.float64]
+
+
+def run(context: Context, date: str) -> Summary:
+    """Refit from the labels in Postgres; `date` is written on the card. The set is kept and registered.
+
+    Summary: `sentence`, `labels`, `groups`, `model_set` (its digest; empty where none was fitted, and why is in the
+    sentence), `is_not_worse`, and the figures `new` and `current` on held-back labels. Raises `StoreError` without a
+    store.
+    """
+    if context.store is None:
+        raise StoreError("There is no database to take labels from.")
+    digests = encoder_digests(context.settings)
+    data = labelled_in_store(context.store, digests)
+    reason = why_not(data, current_model_set(context.settings))
+    if reason:
+        return nothing_fitted(data, reason)
+    pictures = context.store.embedded(list(digests.values()), MOST_VECTORS)
+    vectors = {name: Vectors.joined([context.store.vectors(digest, pictures)]) for name, digest in digests.items()}
+    return fit_and_measure(context, data, {name: known.of(pictures) for name, known in vectors.items()}, date)
+
+
+def why_not(data: Labelled, current: ModelSet | None) -> str:
+    """A sentence where the labels allow no refit, else empty."""
+    medical = int(data.is_medical.sum())
+    other = len(data) - medical
+    if min(medical, other) < LEAST_OF_EACH:
+        return (
+            f"Nothing is fitted: {medical} embedded pictures are labelled medical and {other} non-medical; "
+            f"{LEAST_OF_EACH} of each are needed."
+        )
+    for side, name in ((True, "medical"), (False, "non-medical")):
+        if data.groups_of(side) < 2:
+            return f"Nothing is fitted: all labels that say {name} are of one source; two are needed to hold one back."
+    labels = dict(zip(data.sha256s, data.is_medical, strict=True))
+    if current and labels == {sha256: row.is_medical for sha256, row in current.held_back().items()}:
+        return "Nothing is fitted: no label is new since the model set in use was fitted."
+    return ""
+
+
+def nothing_fitted(data: Labelled, reason: str) -> Summary:
+    """The summary where nothing was changed."""
+    log.info("%s", reason)
+    groups = len(np.unique(data.groups))
+    return {"sentence": reason, "labels": len(data), "groups": groups, "model_set": "", "is_not_worse": False}
+
+
+def fit_and_measure(context: Context, data: Labelled, vectors: Mapping[str, Floats], date: str) -> Summary:
+    """Fit on these labels, with centres of these vectors (n, d) by encoder, and keep what results; the summary."""
+    settings = context.settings
+    model_sets = Volume(settings.volume).model_sets
+    model_sets.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".refit-", dir=model_sets) as scratch:
+        basis, current = basis_of(settings, vectors), current_model_set(settings)
+        fits = fitter(settings, basis, data, Path(scratch))
+        new = held_back_by_fold(context, fits, data)
+        before = held_back_by_set(context, usable_model_set(settings), data)
+        figures = {"new": figures_of(new, data.is_medical), "current": figures_of(before, data.is_medical)}
+        told = _told(data, basis, fits, figures) | {"date": date, "previous": current.digest if current else ""}
+        files = {
+            HELD_BACK: _json(_held_back(data, new)),
+            METRICS: _json(told),
+            CARD: card_of(settings.profile, told).encode(),
+        }
+        built = fits.fit(data, files, told["previous"])
+        model_set = keep(Volume(settings.volume), built.folder)
+    if context.store is not None:
+        context.store.register_model_set(record_of_set(model_set))
+    sentence = sentence_of(model_set, told)
+    log.info("%s", sentence)
+    return {"sentence": sentence, "model_set": model_set.digest, **told}
+
+
+def held_back_by_fold(context: Context, fits: Fitter, data: Labelled) -> Doubles:
+    """P(medical) of each labelled picture by a set that was fitted without its group: (n,)."""
+    probability = np.full(len(data), np.nan)
+    for number, (fitted, held_back) in enumerate(data.folds(FOLDS), start=1):
+        model_set = fits.fit(data.part(fitted))
+        verdicts = judge(context.settings, data.part(held_back), model_set)
+        probability[held_back] = [verdict.probability for verdict in verdicts]
+        context.progress(STEP, number, FOLDS)
+    return probability
+
+
+def held_back_by_set(context: Context, model_set: ModelSet | None, data: Labelled) -> Doubles:
+    """P(medical) of each labelled picture by the set in use: (n,).
+
+    Of pictures that it was itself fitted on it knows the labels; for them counts what was said while they were held
+    back then, or no later set could ever be as good.
+    """
+    known = model_set.held_back() if model_set else {}
+    verdicts = judge(context.settings, data, model_set)
+    return np.array([known[v.sha256].probability if v.sha256 in known else v.probability for v in verdicts], np.float64)
+
+
+def figures_of(probability: Doubles, is_medical: NDArray[np.bool_]) -> dict[str, float]:
+    """Balanced accuracy, log loss (nats) and ECE of P(medical) (n,)."""
+    from sklearn.metrics import balanced_accuracy_score, log_loss
+
+    said = probability >= 0.5
+    error = calibration_error(np.maximum(probability, 1 - probability), said == is_medical)
+    return {
+        "balanced_accuracy": float(balanced_accuracy_score(is_medical, said)),
+        "log_loss": float(log_loss(is_medical, np.clip(probability, SMALLEST, 1 - SMALLEST), labels=[False, True])),
+        "ece": float(error or 0.0),
+    }
+
+
+def is_not_worse(new: Mapping[str, float], current: Mapping[str, float]) -> bool:
+    """Neither less often right nor, by the log loss, further from the truth. ECE is too noisy on few labels."""
+    is_as_right = new["balanced_accuracy"] >= current["balanced_accuracy"] - ROUNDING
+    return is_as_right and new["log_loss"] <= current["log_loss"] + ROUNDING
+
+
+def sentence_of(model_set: ModelSet, told: Mapping[str, Any]) -> str:
+    """What came of it, in one sentence."""
+    held_back, before = (
+        f"balanced accuracy {figures['balanced_accuracy']:.3f} and log loss {figures['log_loss']:.3f}"
+        for figures in (told["new"], told["current"])
+    )
+    return (
+        f"Model set {model_set.digest} was fitted on {told['labels']} labels of {told['groups']} groups. On labels "
+        f"held back it has {held_back}, the set in use {before}: "
+        f"{'it is not worse' if told['is_not_worse'] else 'it is worse and stays out of use'}."
+    )
+
+
+def _told(data: Labelled, basis: Basis, fits: Fitter, figures: dict[str, dict[str, float]]) -> dict[str, Any]:
+    return {
+        "labels": len(data),
+        "medical": int(data.is_medical.sum()),
+        "groups": len(np.unique(data.groups)),
+        "folds": len(list(data.folds(FOLDS))),
+        "pictures": basis.pictures,
+        "is_learning": fits.is_learning,
+        "is_not_worse": is_not_worse(figures["new"], figures["current"]),
+        **figures,
+    }
+
+
+def _held_back(data: Labelled, probability: Sequence[float] | Doubles) -> dict[str, list[Any]]:
+    rows = zip(data.sha256s, data.is_medical, probability, strict=True)
+    return {sha256: list(asdict(HeldBack(bool(label), round(float(p), 6))).values()) for sha256, label, p in rows}
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, sort_keys=True).encode() + b"\n"

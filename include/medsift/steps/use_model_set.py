@@ -1,0 +1,53 @@
+"""Another model set for all runs to come: one that was kept, or the one before."""
+
+from medsift.errors import UsageError
+from medsift.modelsets import ModelSet, current
+from medsift.modelsets.in_use import before, find, known_sets, promote
+from medsift.settings import Settings
+from medsift.steps.context import Summary
+from medsift.steps.mirror import mirror_model_set
+from medsift.steps.profile import current_model_set
+from medsift.store import Store
+from medsift.volume import Volume
+
+
+def model_sets(settings: Settings) -> list[tuple[bool, ModelSet]]:
+    """All sets there are, and of each whether it is in use for its profile."""
+    volume = Volume(settings.volume)
+    known = known_sets(volume)
+    used = {each.digest for profile in {each.profile for each in known} if (each := current(volume, profile))}
+    return [(model_set.digest in used, model_set) for model_set in known]
+
+
+def promote_model_set(settings: Settings, digest: str, store: Store | None) -> ModelSet:
+    """Put the set whose digest begins so into use for its profile; raises `UsageError` where there is none such."""
+    return _use(settings, find(Volume(settings.volume), digest), store)
+
+
+def promote_fitted(settings: Settings, summary: Summary, store: Store | None) -> str:
+    """What `refit` fitted is put into use if it is not worse and no person is to be asked; a sentence that says so."""
+    digest = summary["model_set"]
+    if summary["is_not_worse"] and settings.refit_promotion == "auto":
+        model_set = promote_model_set(settings, digest, store)
+        return f"Model set {model_set.name} {model_set.digest} is in use; `medsift modelset rollback` takes it back."
+    return f"`medsift modelset promote {digest}` puts it into use." if digest else "Nothing was changed."
+
+
+def roll_back(settings: Settings, store: Store | None) -> ModelSet:
+    """Put the set that the profile's present one took the place of into use; raises `UsageError` for the first one.
+
+    Verdicts of both stay in the database: those of the former are shown again at once.
+    """
+    model_set = current_model_set(settings)
+    if model_set is None:
+        raise UsageError(f"Profile {settings.profile} has no model set.")
+    return _use(settings, before(Volume(settings.volume), model_set), store)
+
+
+def _use(settings: Settings, model_set: ModelSet, store: Store | None) -> ModelSet:
+    volume = Volume(settings.volume)
+    volume.model_sets.mkdir(parents=True, exist_ok=True)
+    promote(volume, model_set)
+    if store is not None:
+        mirror_model_set(settings, store)
+    return model_set

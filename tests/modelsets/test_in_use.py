@@ -1,0 +1,79 @@
+"""Sets are kept, promoted and rolled back; none is ever changed."""
+
+import json
+import shutil
+
+import pytest
+
+from medsift.errors import UsageError
+from medsift.modelsets import CARD, Calibration, current, save, shipped_set
+from medsift.modelsets.in_use import before, find, keep, known_sets, promote
+from medsift.volume import Volume
+
+
+@pytest.fixture
+def volume(tmp_path):
+    """An empty volume."""
+    volume = Volume(tmp_path)
+    volume.model_sets.mkdir()
+    return volume
+
+
+def kept(volume, temperature, previous="", profile="lite"):
+    built = volume.model_sets / ".built"
+    built.mkdir()
+    (built / CARD).write_text(f"temperature {temperature}")
+    save(
+        built, name="t", profile=profile, encoders={}, prompt_set="", spaces=(),
+        calibration=Calibration({}, temperature), previous=previous,
+    )  # fmt: skip
+    model_set = keep(volume, built)
+    shutil.rmtree(built, ignore_errors=True)
+    return model_set
+
+
+def test_a_kept_set_is_not_in_use_until_it_is_promoted(volume):
+    model_set = kept(volume, 2.0)
+    assert current(volume, "lite").digest == shipped_set("lite").digest
+    promote(volume, model_set)
+    assert current(volume, "lite") == model_set
+
+
+def test_rolling_back_leads_to_the_set_before_and_at_last_to_the_shipped_one(volume):
+    shipped = shipped_set("lite")
+    first = kept(volume, 2.0, previous=shipped.digest)
+    second = kept(volume, 3.0, previous=first.digest)
+    promote(volume, second)
+    assert before(volume, second) == first
+    promote(volume, before(volume, first))
+    assert current(volume, "lite") == shipped
+    assert json.loads((volume.model_sets / "current.json").read_text()) == {}
+    with pytest.raises(UsageError, match="is the first"):
+        before(volume, shipped)
+
+
+def test_a_set_that_names_none_before_it_came_after_the_shipped_one(volume):
+    assert before(volume, kept(volume, 2.0)) == shipped_set("lite")
+    with pytest.raises(UsageError, match="first of profile clip"):
+        before(volume, kept(volume, 2.0, profile="clip"))
+
+
+def test_promoting_changes_nothing_for_other_profiles(volume):
+    ours, theirs = kept(volume, 2.0), kept(volume, 2.0, profile="clip")
+    promote(volume, ours)
+    promote(volume, theirs)
+    promote(volume, shipped_set("lite"))
+    assert current(volume, "clip") == theirs
+
+
+def test_a_set_is_found_by_the_beginning_of_its_digest(volume):
+    model_set = kept(volume, 2.0)
+    assert find(volume, model_set.digest[:8]) == model_set
+    assert model_set in known_sets(volume)
+    for name in ("", model_set.digest[:3], "0" * 64):
+        with pytest.raises(UsageError, match="There is no model set"):
+            find(volume, name)
+
+
+def test_a_set_kept_twice_is_one(volume):
+    assert kept(volume, 2.0) == kept(volume, 2.0)

@@ -1,0 +1,251 @@
+"""Labels teach: a refit raises the accuracy on pictures unlike any before, and can be rolled back."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from medsift.contracts import Occurrence, Picture, SourceOutcome
+from medsift.modelsets import HELD_BACK, HeldBack, current, shipped_set
+from medsift.settings import Settings
+from medsift.steps import refit
+from medsift.steps.context import Context, Summary
+from medsift.steps.profile import current_profile, prompted
+from medsift.steps.refit import is_not_worse
+from medsift.steps.use_model_set import promote_fitted, promote_model_set, roll_back
+from medsift.store import EncodedVectors, LabelRow, RunRecord, Store
+from medsift.volume import Volume
+
+pytestmark = pytest.mark.postgres
+DATE = "2026-03-01"
+BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def prompt_vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A volume with the vectors of the prompts: the network that makes them takes seconds to load."""
+    volume = Volume(tmp_path_factory.mktemp("prompts"))
+    prompted(Settings.load({"volume": str(volume.root)}, {}))
+    return volume.root
+
+
+@pytest.fixture
+def load(load: Callable[..., Settings], prompt_vectors: Path) -> Callable[..., Settings]:
+    """Settings of a volume that has them."""
+    shutil.copytree(prompt_vectors, Volume(load().volume).root, dirs_exist_ok=True)
+    return load
+
+
+def verdicts_by_path(document: dict[str, Any]) -> dict[str, tuple[str, float]]:
+    """Verdict and probability of each file of a run."""
+    return {
+        occurrence["path"]: (picture["verdict"], picture["probability"])
+        for picture in document["pictures"]
+        for occurrence in picture["occurrences"]
+    }
+
+
+def shown(store: Store) -> dict[str, str]:
+    """What `picture_labels` says now, of pictures that no person labelled."""
+    with store.engine.connect() as connection:
+        rows = connection.execute(text("SELECT sha256, label FROM picture_labels WHERE decided_by = 'model'"))
+        return {row.sha256: row.label for row in rows}
+
+
+def do_refit(settings: Settings) -> Summary:
+    with Context.opened(settings, "refit") as context:
+        return refit.run(context, DATE)
+
+
+def test_200_labels_raise_the_accuracy_on_a_shifted_set_and_roll_back_restores_the_former_verdicts(
+    load: Callable[..., Settings],
+    do_run: Callable[..., dict[str, Any]],
+    draw_source: Callable[[Path, int, int], dict[str, str]],
+    store: Store,
+) -> None:
+    inbox = Volume(load().volume).inbox
+    of_source = [draw_source(inbox / f"source-{number}", number, 30) for number in range(10)]
+    truth = {path: label for labels in of_source for path, label in labels.items()}
+    unlabelled = [path for labels in of_source[7:] for path in labels]
+
+    def accuracy(document: dict[str, Any]) -> float:
+        said = verdicts_by_path(document)
+        return float(np.mean([said[path][0] == truth[path] for path in measured]))
+
+    before = do_run("before")
+    identity = {o["path"]: picture["sha256"] for picture in before["pictures"] for o in picture["occurrences"]}
+    labelled = [path for labels in of_source[:7] for path in labels][:200]
+    family = {picture["sha256"]: picture["near_duplicate_of"] or picture["sha256"] for picture in before["pictures"]}
+    taught = {family[identity[path]] for path in labelled}
+    measured = [path for path in unlabelled if family[identity[path]] not in taught]
+    assert len(measured) > 50
+    added = store.add_labels([LabelRow(identity[path], truth[path], "anna") for path in labelled])  # type: ignore[arg-type]
+    assert added.added == 200
+    shown_before = shown(store)
+
+    summary = do_refit(load())
+    assert summary["labels"] == 200
+    assert summary["is_not_worse"], summary["sentence"]
+    assert current(Volume(load().volume), "lite").digest == shipped_set("lite").digest
+    promote_model_set(load(), summary["model_set"], store)
+    after = do_run("after")
+    assert accuracy(after) > accuracy(before) + 0.2
+    assert summary["new"]["balanced_accuracy"] > summary["current"]["balanced_accuracy"]
+    assert after["run"]["model_set"] == summary["model_set"]
+
+    roll_back(load(), store)
+    assert current(Volume(load().volume), "lite").digest == shipped_set("lite").digest
+    assert shown(store) == shown_before
+    assert verdicts_by_path(do_run("again")) == verdicts_by_path(before)
+
+
+def publish(settings: Settings, store: Store, sources: dict[str, int], shift: float = 4.0) -> dict[str, str]:
+    """Pictures of sources with vectors that tell the sides apart in one direction; labels by identity.
+
+    Every encoder of the profile gets vectors of its width, under its own digest.
+    """
+    draw = np.random.default_rng(7)
+    labels: dict[str, str] = {}
+    outcomes, occurrences = [], []
+    for source, count in sources.items():
+        for number in range(count):
+            sha256 = hashlib.sha256(f"{source} {number}".encode()).hexdigest()
+            labels[sha256] = "medical" if number % 2 else "non-medical"
+            occurrences.append(Occurrence(source, "pdf", number, "kept", sha256=sha256, page=1))
+        outcomes.append(SourceOutcome(source, "pdf", "done", found=count))
+    sign = np.array([1.0 if label == "medical" else -1.0 for label in labels.values()])
+    vectors = []
+    for encoder in current_profile(settings).encoders:
+        rows = draw.normal(size=(len(labels), encoder.dimension))
+        rows[:, 0] += shift * sign
+        units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        vectors.append(EncodedVectors(encoder.name, encoder.digest, list(labels), units.astype(np.float32)))
+    store.begin_run(RunRecord("r", BEGAN, "lite", shipped_set("lite").digest, "p"))
+    pictures = [Picture(sha256, 96, 96, "png", sha256, 1, sha256[:16]) for sha256 in labels]
+    store.publish_pictures("r", pictures, vectors, [], [], shipped_set("lite").digest, "p")
+    store.publish_sources("r", outcomes, occurrences, "e")
+    return labels
+
+
+def give(store: Store, labels: dict[str, str]) -> None:
+    store.add_labels([LabelRow(sha256, label, "anna") for sha256, label in labels.items()])  # type: ignore[arg-type]
+
+
+SOURCES = {f"/in/{number}.pdf": 12 for number in range(8)}
+
+
+def test_without_labels_nothing_is_fitted_and_nothing_changed(load, store):
+    summary = do_refit(load())
+    assert summary["model_set"] == ""
+    assert "0 embedded pictures are labelled medical" in summary["sentence"]
+    assert not Volume(load().volume).model_sets.exists()
+
+
+def test_labels_of_one_side_or_one_source_fit_nothing(load, store):
+    labels = publish(load(), store, {"/in/0.pdf": 40, "/in/1.pdf": 2})
+    give(store, {sha256: label for sha256, label in labels.items() if label == "medical"})
+    assert "0 non-medical; 10 of each are needed" in do_refit(load())["sentence"]
+    give(store, dict(list(labels.items())[:40]))
+    give(store, dict.fromkeys(list(labels)[40:], "unsure"))
+    assert "are of one source" in do_refit(load())["sentence"]
+
+
+def test_a_set_is_kept_registered_and_not_in_use_and_the_same_labels_fit_no_other(load, store):
+    give(store, publish(load(), store, SOURCES))
+    summary = do_refit(load())
+    volume = Volume(load().volume)
+    model_set = promote_model_set(load(), summary["model_set"][:12], store)
+    assert model_set.previous == shipped_set("lite").digest
+    assert len(model_set.held_back()) == summary["labels"] == 96
+    assert summary["groups"] == 8
+    card = model_set.card.read_text()
+    assert DATE in card and model_set.previous in card and f"{summary['new']['log_loss']:.4f}" in card
+    assert model_set.calibration.weights["learned"] > 0
+    with store.engine.connect() as connection:
+        row = connection.execute(
+            text("SELECT is_current, card FROM model_sets WHERE digest = :digest"), {"digest": model_set.digest}
+        ).one()
+    assert row.is_current and row.card["card"] == card
+    assert "no label is new" in do_refit(load())["sentence"]
+    assert {path.name for path in volume.model_sets.iterdir()} == {model_set.digest, "current.json"}
+
+
+def test_a_refit_on_refitted_labels_builds_on_what_no_label_has_touched(load, store):
+    labels = publish(load(), store, SOURCES)
+    give(store, dict(list(labels.items())[:72]))
+    promote_model_set(load(), do_refit(load())["model_set"], store)
+    give(store, labels)
+    second = do_refit(load())
+    again = current(Volume(load().volume), "lite")
+    promote_model_set(load(), second["model_set"], store)
+    alone = roll_back(load(), store)
+    assert alone == again
+    roll_back(load(), store)
+    from_shipped = do_refit(load())
+    both = [promote_model_set(load(), each["model_set"], None) for each in (second, from_shipped)]
+    assert both[0].calibration == both[1].calibration
+    assert both[0].pins["learned.safetensors"] == both[1].pins["learned.safetensors"]
+
+
+def test_a_set_that_is_worse_stays_out_of_use_and_one_that_is_not_goes_in_unless_a_person_is_asked(load, store):
+    labels = publish(load(), store, SOURCES)
+    give(store, labels)
+    many, volume = do_refit(load()), Volume(load().volume)
+    assert "promote" in promote_fitted(load(refit_promotion="ask"), many, store)
+    assert current(volume, "lite").digest == shipped_set("lite").digest
+    assert "is in use" in promote_fitted(load(), many, store)
+    assert current(volume, "lite").digest == many["model_set"]
+
+    give(store, dict.fromkeys(list(labels)[24:], "unsure"))
+    few = do_refit(load())
+    assert few["new"]["balanced_accuracy"] < few["current"]["balanced_accuracy"]
+    assert "it is worse and stays out of use" in few["sentence"]
+    promote_fitted(load(), few, store)
+    assert current(volume, "lite").digest == many["model_set"]
+
+
+def test_few_labels_leave_the_voter_learned_silent(load, store):
+    labels = publish(load(), store, SOURCES)
+    give(store, dict(list(labels.items())[:24]))
+    summary = do_refit(load())
+    assert summary["is_learning"] is False
+    model_set = promote_model_set(load(), summary["model_set"], store)
+    assert model_set.learned() is None
+    assert "silent: too few labels" in model_set.card.read_text()
+
+
+def test_enough_stored_pictures_make_new_centres(load, store):
+    give(store, publish(load(), store, SOURCES))
+    summary = do_refit(load(cluster_count=3))
+    assert summary["pictures"] == 96
+    model_set = promote_model_set(load(), summary["model_set"], store)
+    assert {len(clusters.size) for clusters in model_set.clusters().values()} == {3}
+
+
+def test_what_a_set_said_of_its_own_labels_while_they_were_held_back_is_what_counts(load, store):
+    give(store, publish(load(), store, SOURCES))
+    model_set = promote_model_set(load(), do_refit(load())["model_set"], store)
+    known = model_set.held_back()
+    assert HELD_BACK in model_set.pins
+    assert {type(row) for row in known.values()} == {HeldBack}
+    right = np.mean([(row.probability >= 0.5) == row.is_medical for row in known.values()])
+    assert 0.5 < right <= 1
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        ({"balanced_accuracy": 0.9, "log_loss": 0.3}, True),
+        ({"balanced_accuracy": 0.95, "log_loss": 0.2}, True),
+        ({"balanced_accuracy": 0.89, "log_loss": 0.2}, False),
+        ({"balanced_accuracy": 0.95, "log_loss": 0.31}, False),
+    ],
+)
+def test_not_worse_means_neither_less_right_nor_further_from_the_truth(new, expected):
+    assert is_not_worse(new, {"balanced_accuracy": 0.9, "log_loss": 0.3}) is expected

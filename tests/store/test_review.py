@@ -1,0 +1,80 @@
+"""The queue: what it asks for first, what it never asks for, and which labels it doubts."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from medsift.store import LabelRow
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def publish(store, batch, monkeypatch):
+    """Publishes pictures 1 to n, each with probability and cluster as given."""
+
+    def publish(told):
+        batch.sources = {"/in/a.pdf": list(told)}
+        plain = batch.verdicts
+        verdicts = [
+            replace(v, probability=p, confidence=max(p, 1 - p), verdict="medical" if p >= 0.5 else "non-medical")
+            for v, (p, _) in zip(plain, told.values(), strict=True)
+        ]
+        votes = [replace(vote, probability=None, cluster=None) for vote in batch.votes if vote.voter == "zero_shot"]
+        votes = [replace(vote, cluster=cluster) for vote, (_, cluster) in zip(votes, told.values(), strict=True)]
+        store.begin_run(batch.record)
+        store.publish_pictures("run-1", batch.pictures, [batch.vectors], votes, verdicts, "set-1", "prompts-1")
+        store.set_current_model_set("set-1")
+
+    return publish
+
+
+def test_the_least_sure_picture_comes_first(store, publish, identity):
+    publish({1: (0.9, 1), 2: (0.45, 2), 3: (0.7, 3)})
+    assert [row.sha256 for row in store.review_queue(10)] == list(map(identity, (2, 3, 1)))
+
+
+def test_voters_that_disagree_make_a_picture_worth_more(store, batch, identity):
+    batch.publish(store)
+    store.set_current_model_set("set-1")
+    with store.engine.begin() as connection:
+        query = text("UPDATE votes SET probability = 0.01 WHERE voter = 'cluster_cnn' AND sha256 = :sha256")
+        connection.execute(query, {"sha256": identity(1)})
+    first = store.review_queue(1)[0]
+    assert (first.sha256, first.disagreement) == (identity(1), pytest.approx(0.89))
+
+
+def test_clusters_without_labels_come_before_those_that_have_some(store, publish, identity):
+    publish({1: (0.8, 1), 2: (0.8, 1), 3: (0.8, 2)})
+    store.add_labels([LabelRow(identity(1), "medical", "anna")])
+    assert [row.sha256 for row in store.review_queue(10)] == [identity(3), identity(2)]
+
+
+def test_like_pictures_take_turns_with_others(store, publish):
+    publish(dict.fromkeys(range(1, 11), (0.52, 1)) | {number: (0.9, number) for number in range(11, 15)})
+    clusters = [row.cluster for row in store.review_queue(20)]
+    assert set(clusters[:6]) != {1}
+
+
+def test_of_near_duplicates_one_is_asked_for_and_none_where_one_is_labelled(store, publish, identity):
+    publish({1: (0.5, 1), 2: (0.5, 2), 3: (0.5, 3)})
+    with store.engine.begin() as connection:
+        query = text("UPDATE pictures SET near_duplicate_of = :first WHERE sha256 = :sha256")
+        connection.execute(query, {"sha256": identity(2), "first": identity(1)})
+    assert len(store.review_queue(10)) == 2
+    store.add_labels([LabelRow(identity(1), "medical", "anna")])
+    assert [row.sha256 for row in store.review_queue(10)] == [identity(3)]
+
+
+def test_a_label_ends_the_wait_and_unsure_does_not(store, publish, identity):
+    publish({1: (0.5, 1), 2: (0.6, 2)})
+    store.add_labels([LabelRow(identity(1), "medical", "anna"), LabelRow(identity(2), "unsure", "anna")])
+    assert [row.sha256 for row in store.review_queue(10)] == [identity(2)]
+
+
+def test_labels_that_the_model_contradicts_are_suspected_the_surest_first(store, publish, identity):
+    publish({1: (0.9, 1), 2: (0.99, 2), 3: (0.9, 3)})
+    store.add_labels([LabelRow(identity(word), "non-medical", "anna") for word in (1, 2)])
+    store.add_labels([LabelRow(identity(3), "medical", "anna")])
+    assert [row.sha256 for row in store.suspected_labels(10)] == [identity(2), identity(1)]
