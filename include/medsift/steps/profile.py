@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from medsift.encoders import Encoder, Floats, Profile, load_profile
+from medsift.errors import WeightsError
 from medsift.modelsets import ModelSet
 from medsift.modelsets import current as current_of_volume
 from medsift.prompts import PromptSet, load_prompts
@@ -49,7 +50,11 @@ def verdict_keys(settings: Settings) -> tuple[str, str]:
     The first is over the encoders too where they are not those that the set was fitted with, or there is no set: what
     other encoders see is scored anew.
     """
-    model_set, encoders = current_model_set(settings), encoder_digests(settings)
+    model_set = current_model_set(settings)
+    try:
+        encoders = encoder_digests(settings)
+    except WeightsError:  # pictures can be pulled out without weights; judged they cannot
+        encoders = {}
     if model_set is not None and dict(model_set.encoder_digests) == encoders:
         return model_set.digest, prompt_set(settings).digest
     parts = json.dumps([model_set.digest if model_set else "", encoders], sort_keys=True)
