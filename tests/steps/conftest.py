@@ -42,14 +42,15 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def plain_settings(tmp_path: Path) -> Settings:
-    """Settings of a volume of its own, without a database."""
-    return Settings.load({"volume": str(tmp_path / "var")}, {})
+    """Settings of a volume of its own, without a database; the reference engine needs no export on each volume."""
+    return Settings.load({"volume": str(tmp_path / "var"), "engine": "torch_fp32"}, {})
 
 
 @pytest.fixture
 def load(tmp_path: Path, database) -> Callable[..., Settings]:
     """Settings as a worker loads them, with a form's values."""
-    return lambda **form: Settings.load({"volume": str(tmp_path / "var"), "database_url": database.task, **form}, {})
+    own = {"volume": str(tmp_path / "var"), "database_url": database.task, "engine": "torch_fp32"}
+    return lambda **form: Settings.load(own | form, {})
 
 
 @pytest.fixture

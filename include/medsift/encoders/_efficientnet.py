@@ -45,6 +45,7 @@ def efficientnet_tower(settings: Settings) -> NetworkTower:
         deviation=DEVIATION,
         width=WIDTH,
         settings=settings,
+        is_convolutional=True,
     )
 
 

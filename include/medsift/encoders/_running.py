@@ -98,6 +98,8 @@ class Chooser:
         """Those that `auto` chooses from."""
         kinds = [ENGINES.get(name) for name in self._possible()]
         tried = [kind for kind in kinds if kind.is_tried_on(self._device)]
+        if self._network.is_convolutional:
+            tried = [kind for kind in tried if kind.precision != "int8"]
         return [kind.name for kind in tried if kind.precision == "fp32" or self._judge is not None]
 
     def _kept_rates(self, names: list[str], folder: Path) -> Path:

@@ -39,6 +39,7 @@ class NetworkTower:
         width: int,
         settings: Settings,
         self_test: Callable[[str], Path] | None = None,
+        is_convolutional: bool = False,
     ) -> None:
         self.name = name
         self.views = tuple(replace(view, enhance=tuple(settings.enhance)) for view in views)
@@ -48,6 +49,7 @@ class NetworkTower:
         self._mean, self._deviation = mean, deviation
         self._settings = settings
         self._self_test = self_test
+        self._is_convolutional = is_convolutional
         self._running: Running | None = None
         self._judged_by = ""
 
@@ -95,8 +97,9 @@ class NetworkTower:
 
     def _chooser(self, judge: Judge | None) -> Chooser:
         network = Network(
-            self.name, self.digest, self._load, self.views[0].size, self._mean, self._deviation, self.width
-        )
+            self.name, self.digest, self._load, self.views[0].size, self._mean, self._deviation, self.width,
+            self._is_convolutional,
+        )  # fmt: skip
         volume = Volume(self._settings.volume)
         if not volume.root.is_dir():  # a command without a volume leaves nothing behind
             return Chooser(network, self._settings, None, None, judge)

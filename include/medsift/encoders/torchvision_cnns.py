@@ -55,6 +55,7 @@ def torchvision_encoder(recipe: Recipe, settings: Settings, load: Load, weights_
         deviation=DEVIATION,
         width=recipe.width,
         settings=settings,
+        is_convolutional=True,
         self_test=partial(Volume(settings.volume).self_test, weights_digest),
     )
     return CnnEncoder(tower)

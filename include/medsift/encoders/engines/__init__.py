@@ -24,7 +24,8 @@ class Network:
     """A picture network as engines take it: uint8 pixels (n, side, side, 3) to features (n, width).
 
     `load` gives torch's module in evaluation mode, its weights verified; `mean` and `deviation` are per channel, of
-    values between 0 and 1; `digest` stands for all of it and names what is kept of it.
+    values between 0 and 1; `digest` stands for all of it and names what is kept of it. `is_convolutional`: nearly all
+    of its work is convolutions, which int8 leaves as they are.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Network:
     mean: Colour
     deviation: Colour
     width: int
+    is_convolutional: bool = False
 
 
 class Engine(Protocol):
