@@ -125,7 +125,7 @@ def test_command_line_gives_the_same_verdicts_as_the_dag(sample_run: SampleRun, 
 
 
 def test_bad_sources_are_rows_with_reasons_and_the_run_is_green(sample_run: SampleRun) -> None:
-    good = SAMPLE / "folder" / "img_001.dcm"
+    good = SAMPLE / "folder" / "img_013.png"
     missing = sample_run.bad / "missing.pdf"
     done = command("stack", "run", sample_run.bad, missing, "http://127.0.0.1:9/gone", good, volume=sample_run.volume)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -135,7 +135,7 @@ def test_bad_sources_are_rows_with_reasons_and_the_run_is_green(sample_run: Samp
     failed = {name for name, source in states.items() if source["state"] in ("failed", "empty")}
     assert failed == {"empty.pdf", "broken.pdf", "cut.jpg", "missing.pdf", "gone"}
     assert all(states[name]["reason"] for name in failed)
-    assert states["img_001.dcm"]["state"] == "unchanged"
+    assert states["img_013.png"]["state"] == "unchanged"
     assert document["counts"]["pictures"]["kept"] == 1
 
 
