@@ -11,6 +11,7 @@ from alignment import fit, groups
 from alignment.fit import TrainingData
 from numpy.typing import NDArray
 
+from medsift import voters
 from medsift.contracts import Verdict, Vote
 from medsift.encoders._efficientnet import LAST, efficientnet_tower
 from medsift.encoders._minilm import TextTower
@@ -26,7 +27,7 @@ from medsift.prompts import PromptSet
 from medsift.settings import Settings
 from medsift.strategies import STRATEGIES, Tally
 from medsift.volume import atomic_folder, sha256_of_file
-from medsift.voters import VOTERS, Evidence, Prompted
+from medsift.voters import Evidence, Prompted
 
 PROFILE = "lite"
 CLUSTERS = 64
@@ -107,7 +108,7 @@ def cast_votes(files: pd.Series, features: NDArray[np.float32], model_set: Model
     """Votes of every registered voter on pictures without words or tags, named by their file."""
     blank: list[dict[str, str]] = [{}] * len(files)
     evidence = Evidence(list(files), lite.vectors(features), [""] * len(files), blank)
-    return [vote for name in VOTERS.names() for vote in VOTERS.get(name)().vote(evidence, lite.prompted, model_set)]
+    return voters.cast_votes(evidence, lite.prompted, model_set)
 
 
 def calibrate(votes: list[Vote], rows: pd.DataFrame) -> Calibration:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from medsift import voters
 from medsift.contracts import Verdict, Vote
 from medsift.encoders import Floats
 from medsift.errors import UsageError
@@ -33,7 +34,6 @@ from medsift.steps.labelled import Labelled, finite
 from medsift.steps.profile import current_profile, encoder_digests, prompt_set, prompted, usable_model_set
 from medsift.strategies import STRATEGIES, Tally
 from medsift.volume import Volume
-from medsift.voters import VOTERS
 from medsift.voters.zero_shot import zero_shot_log_odds
 
 INNER_FOLDS = 4
@@ -153,8 +153,7 @@ def judge(settings: Settings, data: Labelled, model_set: ModelSet | None) -> lis
 
 def cast_votes(settings: Settings, data: Labelled, model_set: ModelSet | None) -> list[Vote]:
     """Votes of all voters."""
-    prompts = prompted(settings)
-    return [vote for name in VOTERS.names() for vote in VOTERS.get(name)().vote(data.evidence, prompts, model_set)]
+    return voters.cast_votes(data.evidence, prompted(settings), model_set)
 
 
 def _carried_over(model_set: ModelSet | None) -> list[Path]:

@@ -9,7 +9,7 @@ from medsift.steps.first_use import use_first
 from medsift.steps.journal import digest_of
 from medsift.steps.profile import current_model_set, current_profile, prompted, usable_model_set, verdict_keys
 from medsift.strategies import STRATEGIES
-from medsift.voters import VOTERS, Evidence
+from medsift.voters import VOTERS, Evidence, cast_votes
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,6 @@ def verdicts_of(settings: Settings, profile: Profile, tower: Tower, features: Fl
     names, count = [str(row) for row in range(len(features))], len(features)
     evidence = Evidence(names, vectors, [""] * count, [{}] * count)
     prompts, model_set = prompted(settings), usable_model_set(settings)
-    votes = [vote for name in VOTERS.names() for vote in VOTERS.get(name)().vote(evidence, prompts, model_set)]
+    votes = cast_votes(evidence, prompts, model_set)
     decide = STRATEGIES.get(settings.strategy)
     return decide(names, votes, current_model_set(settings), settings.review_threshold)

@@ -48,3 +48,8 @@ class Voter(Protocol):
 
 VOTERS: Registry[type[Voter]] = Registry("voter", "medsift.voters")
 register = VOTERS.register
+
+
+def cast_votes(evidence: Evidence, prompted: Prompted, model_set: ModelSet | None) -> list[Vote]:
+    """The votes of every registered voter on every picture, one voter after the other."""
+    return [vote for name in VOTERS.names() for vote in VOTERS.get(name)().vote(evidence, prompted, model_set)]

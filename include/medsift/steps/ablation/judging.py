@@ -14,7 +14,7 @@ from medsift.modelsets.calibrating import fit_calibration
 from medsift.modelsets.clusters import Clusters, Partition, name_clusters, nearest, partition
 from medsift.steps.fit_model_set import LEAST_MEMBERS, LEAST_PICTURES
 from medsift.strategies import STRATEGIES, Tally
-from medsift.voters import VOTERS, Evidence, Prompted
+from medsift.voters import Evidence, Prompted, cast_votes
 from medsift.voters.zero_shot import zero_shot_log_odds
 
 Floats = NDArray[np.float32]
@@ -113,8 +113,7 @@ class Bench:
         is_enough = int((~judged).sum()) >= LEAST_PICTURES
         fitted = {name: self._clusters(setup, name, fold) for name in setup.encoders} if is_enough else {}
         model_set = self._set(self._material.uncalibrated, fitted, setup.spaces)
-        voters = [VOTERS.get(name)() for name in VOTERS.names()]
-        return [vote for voter in voters for vote in voter.vote(evidence, setup.prompted, model_set)]
+        return cast_votes(evidence, setup.prompted, model_set)
 
     def _clusters(self, setup: Setup, encoder: str, fold: int) -> Clusters:
         fitted_on = self._material.folds != fold
