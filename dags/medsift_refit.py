@@ -4,8 +4,9 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, dag, get_current_context, task
+from airflow.sdk import Asset, AssetOrTimeSchedule, dag, get_current_context, task
 from medsift_common import DEFAULTS, keep_summary, mended_by_retry_or_failed, run_id_of
+from medsift_schedule import every
 
 from medsift.settings import Settings
 
@@ -45,9 +46,7 @@ def do_promote(digest: str) -> None:
 
 @dag(
     dag_id="medsift_refit",
-    schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 4 * * 0", timezone=SETTINGS.timezone), assets=[LABELS]
-    ),
+    schedule=AssetOrTimeSchedule(timetable=every("0 4 * * 0"), assets=[LABELS]),
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from airflow.sdk import (
     Asset,
-    CronTriggerTimetable,
     Param,
     TriggerRule,
     XComArg,
@@ -14,6 +13,7 @@ from airflow.sdk import (
     task_group,
 )
 from medsift_common import ABOUT, DEFAULTS, MAPPED, all_of_group, do_mapped, do_plan, do_step
+from medsift_schedule import every
 
 from medsift.prompts import list_prompt_sets
 from medsift.settings import Settings
@@ -45,7 +45,7 @@ Takes documents, web pages, folders and DICOM files, pulls every picture out and
 
 @dag(
     dag_id="medsift_sort",
-    schedule=CronTriggerTimetable("0 2 * * *", timezone=Settings.load().timezone),
+    schedule=every("0 2 * * *"),
     catchup=False,
     max_active_runs=4,
     default_args=DEFAULTS,

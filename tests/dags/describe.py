@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,15 @@ HEAVY = ("torch", "torchvision", "timm", "transformers", "open_clip", "sklearn",
 def described(folder: Path) -> dict[str, object]:
     from airflow.dag_processing.dagbag import BundleDagBag
     from airflow.serialization.serialized_objects import DagSerialization
-    from airflow.timetables.base import TimeRestriction
 
     bag: Any = BundleDagBag(dag_folder=str(folder), bundle_path=folder, bundle_name="dags")
     heavy = [name for name in HEAVY if name in sys.modules]
     dags = {}
     for dag_id, dag in bag.dags.items():
         served = DagSerialization.from_dict(DagSerialization.to_dict(dag))
-        first = served.timetable.next_dagrun_info(
-            last_automated_data_interval=None,
-            restriction=TimeRestriction(earliest=None, latest=None, catchup=dag.catchup),
-        )
         dags[dag_id] = {
             "start_date": dag.start_date and str(dag.start_date),
-            "first_run": first and first.run_after.isoformat(),
+            "first_runs": first_runs(served),
             "assets": sorted(asset.uri for _, asset in served.timetable.asset_condition.iter_assets()),
             "catchup": dag.catchup,
             "max_active_runs": dag.max_active_runs,
@@ -39,6 +35,21 @@ def described(folder: Path) -> dict[str, object]:
         "heavy": heavy,
         "dags": dags,
     }
+
+
+def first_runs(dag: Any) -> dict[str, str]:
+    """Moment at which the DAG is first seen -> its first run, for each half hour of a week in summer."""
+    from airflow.timetables import trigger
+    from airflow.timetables.base import TimeRestriction
+
+    seen = [datetime(2026, 7, 5, 0, 20, tzinfo=UTC) + timedelta(minutes=30 * step) for step in range(2 * 24 * 7)]
+    runs = {}
+    for moment in seen:
+        trigger.utcnow = lambda moment=moment: moment
+        restriction = TimeRestriction(earliest=None, latest=None, catchup=dag.catchup)
+        first = dag.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
+        runs[moment.isoformat()] = first.run_after.isoformat()
+    return runs
 
 
 def about(task: Any) -> dict[str, object]:
