@@ -51,10 +51,10 @@ def pixel_batches(
         names.append(sha256)
         rows.append(pixels)
         if len(rows) == batch_size:
-            yield PixelBatch(names, _by_side(rows, sides), failed)
+            yield PixelBatch(names, by_side(rows, sides), failed)
             names, rows, failed = [], [], {}
     if rows or failed:
-        yield PixelBatch(names, _by_side(rows, sides), failed)
+        yield PixelBatch(names, by_side(rows, sides), failed)
 
 
 def _pixels(
@@ -63,25 +63,26 @@ def _pixels(
     sha256, path = picture
     try:
         answers = list(sandbox.stream("medsift.pictures.views:views", {**arguments, "path": str(path)}))
-        if [len(data) for _, data in answers] != [sum(map(_bytes_of, sides))]:
+        if [len(data) for _, data in answers] != [sum(map(bytes_of, sides))]:
             raise SandboxError(GARBAGE)
     except (PictureError, SourceError) as error:
         return sha256, str(error)
     return sha256, answers[0][1]
 
 
-def _bytes_of(side: int) -> int:
+def bytes_of(side: int) -> int:
+    """Size of one view's pixels."""
     return side * side * 3
 
 
-def _by_side(rows: Sequence[bytes], sides: Sequence[int]) -> dict[int, Pixels]:
+def by_side(rows: Sequence[bytes], sides: Sequence[int]) -> dict[int, Pixels]:
     """Bytes of all views of each picture to arrays, views of one side together in their order."""
-    starts = list(itertools.accumulate(map(_bytes_of, sides), initial=0))
+    starts = list(itertools.accumulate(map(bytes_of, sides), initial=0))
     pixels = {side: np.empty((len(rows), sides.count(side), side, side, 3), np.uint8) for side in sides}
     for number, row in enumerate(rows):
         filled = dict.fromkeys(sides, 0)
         for side, start in zip(sides, starts, strict=False):
-            view = np.frombuffer(row, np.uint8, _bytes_of(side), start)
+            view = np.frombuffer(row, np.uint8, bytes_of(side), start)
             pixels[side][number, filled[side]] = view.reshape(side, side, 3)
             filled[side] += 1
     return pixels

@@ -1,6 +1,6 @@
 """A picture as models take it: decoded once, cut and resized for each view. Runs in the sandbox child only."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,13 @@ def views(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str,
     if ways := {way for view in wanted for way in view.get("enhance", ())}:
         colour.thumbnail((2 * side, 2 * side))  # local contrast of all of a large picture would take seconds
         colour = enhanced(colour, ways)
-    squashed = cache(lambda size, resample: np.asarray(colour.resize((size, size), RESAMPLING[resample])))
-    yield {}, b"".join(_seen(colour, squashed, view).tobytes() for view in wanted)
+    yield {}, seen_as(colour, wanted)
+
+
+def seen_as(image: Image.Image, wanted: Sequence[Mapping[str, Any]]) -> bytes:
+    """Pixels of the views of an RGB image, one after the other."""
+    squashed = cache(lambda size, resample: np.asarray(image.resize((size, size), RESAMPLING[resample])))
+    return b"".join(_seen(image, squashed, view).tobytes() for view in wanted)
 
 
 def _seen(image: Image.Image, squashed: Callable[[int, str], Pixels], view: Mapping[str, Any]) -> Pixels:

@@ -1,0 +1,47 @@
+"""`medsift explain` as people and scripts meet it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+
+def run(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "medsift.cli", "explain", "--set", "engine=torch_fp32", *arguments]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), "COLUMNS": "200", "MEDSIFT_VOLUME": str(cwd / "var")}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_file_is_explained_in_words_numbers_and_a_picture(tmp_path: Path) -> None:
+    Image.radial_gradient("L").save(tmp_path / "ring.png")
+    done = run(tmp_path, "ring.png", "--json", "why.json")
+    assert done.returncode == 0, done.stderr
+    for part in ("confidence", "zero_shot", "prompts that fit best", "clusters it falls into", "explain-ring.png"):
+        assert part in done.stdout
+    document = json.loads((tmp_path / "why.json").read_text())
+    assert document["picture"] == str(tmp_path / "ring.png")
+    assert len(document["heat"]) == len(document["heat"][0]) == 8
+    assert {vote["voter"]: vote["pull"] for vote in document["votes"]}["caption"] == 0
+    assert Image.open(tmp_path / "explain-ring.png").size == (256, 256)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (["nothing.png"], 2, "nothing.png is neither the SHA-256 of a picture (64 hexadecimal digits) nor a file."),
+        (["words.txt"], 1, "Nothing could be done: words.txt:"),
+        (["words.txt", "--png", "no/where.png"], 2, "Cannot write no/where.png"),
+        (["ab" * 32], 1, "No database is up."),
+    ],
+)
+def test_what_cannot_be_explained_costs_one_sentence(
+    tmp_path: Path, arguments: list[str], status: int, sentence: str
+) -> None:
+    (tmp_path / "words.txt").write_text("no picture")
+    done = run(tmp_path, *arguments)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.startswith(f"medsift: {sentence}")
+    assert len(done.stderr.splitlines()) == 1
