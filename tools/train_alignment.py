@@ -5,7 +5,7 @@
 CORPUS has manifest.csv (file, label, kind, source, licence, ...) and the pictures. Measures on 8 folds over whole
 sources (tools/folds.csv), then fits on all of them and writes alignment, head, clusters, calibration, figures and card.
 Drawn pictures (tools/alignment/drawn) are trained on too, and never judged. The features take most of the time and are
-kept in the cache. Writes docs/comparison.json too, of which tools/write_comparison.py makes README's table.
+kept in the cache. Writes docs/comparison.json too, of which tools/write_tables.py makes README's table.
 """
 
 import argparse
@@ -40,7 +40,7 @@ MOST_OF_EACH = 30  # pictures of a kind in a source: more of them are alike, and
 
 
 def main() -> None:
-    options = parse_options()
+    options = parse_options(__doc__)
     data = load_data(options.corpus, options.cache)
     # One thread from here: the same result whatever the machine, and no waiting of threads for one another.
     torch.set_num_threads(1)
@@ -82,8 +82,8 @@ def load_data(corpus: Path, cache: Path) -> TrainingData:
     return part_of(data, (rows["source"] != LEFT_OUT_SOURCE).to_numpy())
 
 
-def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parse_options(description: str | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path("var/training"))
     parser.add_argument("--out", type=Path, default=HERE.parent / "models" / "lite")

@@ -13,6 +13,7 @@ from medsift.prompts import load_prompts
 from medsift.settings import shipped
 
 ROOT = Path(__file__).parents[2]
+EMPTY = "a\n<!-- comparison: made by tools/write_tables.py -->\nold\n<!-- end of comparison -->\nb"
 KINDS = {"medical": "ct", "non-medical": "photo"}
 
 
@@ -76,9 +77,9 @@ def test_plain_pipelines_are_judged_on_the_folds_of_the_ensemble(training, data,
     assert {row["command"] for row in rows[4:]} == {comparison.FILLED_BY}
 
 
-def test_the_table_has_a_row_a_pipeline_and_says_what_fills_the_others(monkeypatch):
+def test_the_table_has_a_row_a_pipeline_and_says_what_fills_the_others(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    from write_comparison import BEGIN, END, table, written
+    from write_tables import Table, comparison
 
     row = {
         "profile": "lite", "name": "our ensemble", "encoders": "lite", "state": "measured", "reason": "",
@@ -86,17 +87,45 @@ def test_the_table_has_a_row_a_pipeline_and_says_what_fills_the_others(monkeypat
         "pictures_per_second": 41.6, "peak_mb": 1017.2,
     }  # fmt: skip
     clip = row | {"profile": "clip", "state": "not measured", "reason": "weights not available", "command": "do this"}
-    made = table({"rows": [row, clip]})
+    measured = tmp_path / "comparison.json"
+    measured.write_text(json.dumps({"rows": [row, clip]}))
+    table = Table(tmp_path / "README.md", "comparison", measured, "measure it", comparison)
+    made = table.written(EMPTY)
     assert "| `lite` | our ensemble | lite | 0.930 (0.900 to 0.950) | 0.970 | 0.017 | 42 | 1,017 |" in made
     assert "| `clip` | our ensemble | lite | not measured: weights not available |" in made
     assert "What is not measured is filled by `do this`." in made
-    once = written(f"a\n{BEGIN}\nold\n{END}\nb", made)
-    assert written(once, made) == once
-    assert "old" not in once
+    assert table.written(made) == made
+    assert "old" not in made
 
 
-def test_the_readme_has_the_table_that_was_measured():
+def test_a_table_that_was_not_measured_says_what_measures_it(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from write_tables import Table, comparison
+
+    table = Table(tmp_path / "README.md", "comparison", tmp_path / "none.json", "measure it", comparison)
+    assert "Not measured yet: `measure it` measures it." in table.written(EMPTY)
+
+
+def test_sources_left_out_are_told_by_kind_and_voter_with_their_number(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from write_tables import sources_left_out
+
+    headline = ("balanced_accuracy", "auc", "ece", "accuracy_at_85", "kind_macro_f1", "kind_macro_f1_of_three")
+    made = sources_left_out(
+        dict.fromkeys(headline, 0.5)
+        | {
+            "review_rate": 0.1, "intervals": {"auc": [0.4, 0.6]}, "voters": {"kinds": {}, "dicom": {}},
+            "by_kind": {"ct": {"sources": 5, "n": 150, "accuracy": 0.99, "kind_f1": 0.876}},
+            "by_kind_and_voter": {"ct": {"kinds": 0.98, "dicom": None}},
+        }
+    )  # fmt: skip
+    assert "| AUC | 0.500 | 0.400 to 0.600 |" in made
+    assert "| ct | 5 | 150 | 0.990 | 0.88 | 0.98 |" in made
+    assert "dicom" not in made
+
+
+def test_the_documents_have_the_tables_that_were_measured():
     done = subprocess.run(
-        [sys.executable, "tools/write_comparison.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "tools/write_tables.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
