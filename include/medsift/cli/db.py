@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -76,7 +77,7 @@ def prepare_command(settings: Settings) -> None:
     """
     if not settings.database_url:
         raise UsageError("No database is set.", "Set MEDSIFT_DATABASE_URL to the address of the server's superuser.")
-    prepare_server(settings.database_url, _passwords(click.get_text_stream("stdin").read()))
+    prepare_server(settings.database_url, _passwords(sys.stdin.read()))
     click.echo("The server has medsift's databases and roles.")
 
 
