@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from sqlalchemy import DateTime, create_engine, select
+from sqlalchemy import DateTime, Text, cast, create_engine, select
 
 from medsift.store.roles import autocommit
 from medsift.store.tables import Base
@@ -21,8 +21,8 @@ def digests(url: str, without: tuple[str, ...] = ()) -> dict[str, str]:
             found = {}
             for name, table in Base.metadata.tables.items():
                 if name not in without:
-                    columns = [column for column in table.columns if is_of_content(column)]
-                    rows = connection.execute(select(*columns)).all() if columns else []
+                    columns = [cast(column, Text) for column in table.columns if is_of_content(column)]
+                    rows = connection.execute(select(*columns)).all()
                     found[name] = f"{len(rows)} rows, {digest_of(rows)}"
             return found
     finally:
