@@ -13,7 +13,7 @@ CELERY := $(if $(filter celery,$(TOPOLOGY)),$(VENV)/.celery)
 export SOURCES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status setup clip sample test test-all lint secrets
+.PHONY: help run up down status setup clip sample test test-all lint audit secrets
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +51,12 @@ test-all: $(VENV)/.dev $(VENV)/.celery $(VENV)/.sample ## Run all tests, soak an
 	@$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev ## Check style, types and the floors of the house
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && \
+		$(BIN)/bandit -q -ll -c pyproject.toml -r include dags plugins
+
+audit: setup ## Look for known vulnerabilities of the locked versions (asks pypi.org)
+	@$(PIP) -r requirements-audit.txt $(PINNED)
+	@$(BIN)/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 $(VENV)/.ready: requirements.txt requirements-weights.txt pyproject.toml $(LOCK) tools/check_python.sh
 	@PYTHON="$(PYTHON)" sh tools/check_python.sh $(VENV)

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import psycopg2
 import pytest
 
-from tests.faults.conftest import HurtStack, wait_until
 from tests.faults.digests import OF_RUNS
+from tests.faults.hurt_stack import HurtStack, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 Note = Callable[[str, float], None]
