@@ -46,6 +46,10 @@ class Settings(BaseModel):
     database_url: str = Field(
         "", description="Address of the product's Postgres; empty means none.", json_schema_extra={"secret": True}
     )
+    topology: Literal["local", "celery"] = Field(
+        "local",
+        description="How the embedded stack runs tasks: local, or celery with Redis and a worker for each queue.",
+    )
     source_roots: list[Path] = Field(
         [], description="Folders a run from Airflow or REST may read besides inbox and uploads."
     )

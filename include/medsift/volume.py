@@ -1,5 +1,6 @@
 """Files on the shared volume: content-addressed, written whole or not at all. Only this module builds its paths."""
 
+import errno
 import hashlib
 import os
 import secrets
@@ -14,6 +15,7 @@ from medsift.errors import MedsiftError
 
 PART = ".part"
 KEY_BYTES = 32
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class VolumeError(MedsiftError):
@@ -29,24 +31,36 @@ def sha256_of_file(path: Path) -> str:
 
 
 @contextmanager
+def _told_if_unwritable(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise VolumeError(f"Cannot write {target}: {os.strerror(error.errno)}.") from error
+
+
+@contextmanager
 def atomic_path(target: Path, folder: Path | None = None) -> Iterator[Path]:
     """A temporary path that takes the place of `target` when the block ends well, and vanishes otherwise.
 
     It lies beside the target or in `folder`, which must be on the same file system. Its name says whose it is: what
-    a killed process left behind is known by that (`remove_abandoned`).
+    a killed process left behind is known by that (`remove_abandoned`). Raises `VolumeError` where the file system is
+    full or read-only.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = folder or target.parent
-    folder.mkdir(exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{socket.gethostname()}.{os.getpid()}.", suffix=PART, dir=folder)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _told_if_unwritable(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = folder or target.parent
+        folder.mkdir(exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{socket.gethostname()}.{os.getpid()}.", suffix=PART, dir=folder)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -107,7 +107,7 @@ def test_a_process_that_dies_is_started_again_later_and_later(start: Callable[..
     begun = time.monotonic()
     assert wait_until(process.keep, 10.0)
     assert time.monotonic() - begun > 3.0
-    process.kill_group()
+    process.kill_session()
 
 
 def test_what_a_dead_process_leaves_in_its_group_is_ended_with_it(

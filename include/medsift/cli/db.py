@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -9,9 +10,11 @@ from sqlalchemy import make_url
 
 from medsift.cli._database import Role, database_url
 from medsift.cli._options import set_option, settings_options
-from medsift.errors import StoreError
+from medsift.errors import StoreError, UsageError
 from medsift.settings import Settings
 from medsift.store import migrate
+from medsift.store.roles import ROLES as ROLES_OF_SERVER
+from medsift.store.roles import prepare_server
 from medsift.topology.layout import StackLayout
 from medsift.topology.postgres import EmbeddedPostgres
 from medsift.volume import Volume
@@ -23,6 +26,12 @@ EPILOG = """\b
 Examples:
   medsift db url
   medsift db psql -c 'select label, count(*) from picture_labels group by 1'
+"""
+
+
+PREPARE_EPILOG = """\b
+Examples:
+  MEDSIFT_DATABASE_URL=postgresql://postgres:...@host/postgres medsift db prepare < passwords.txt
 """
 
 
@@ -56,6 +65,28 @@ def migrate_command(settings: Settings) -> None:
     """Bring the tables to the present version; nothing happens where they are."""
     migrate(database_url(settings, "owner"))
     click.echo("The database is at the present version.")
+
+
+@command.command("prepare", epilog=PREPARE_EPILOG)
+@settings_options
+def prepare_command(settings: Settings) -> None:
+    """Make databases and roles on a server of your own; database_url is its superuser's.
+
+    Standard input has a line `role password` for each of medsift_owner, medsift, medsift_reader and airflow. Safe to
+    repeat: passwords become what is given.
+    """
+    if not settings.database_url:
+        raise UsageError("No database is set.", "Set MEDSIFT_DATABASE_URL to the address of the server's superuser.")
+    prepare_server(settings.database_url, _passwords(sys.stdin.read()))
+    click.echo("The server has medsift's databases and roles.")
+
+
+def _passwords(typed: str) -> dict[str, str]:
+    given = {role: password.strip() for role, _, password in (line.partition(" ") for line in typed.splitlines())}
+    if set(given) != set(ROLES_OF_SERVER) or not all(given.values()):
+        named = ", ".join(role for role, password in given.items() if password) or "no role"
+        raise UsageError(f"Standard input has a password for {named}; needed is one for {', '.join(ROLES_OF_SERVER)}.")
+    return given
 
 
 @command.command("psql", context_settings={"ignore_unknown_options": True}, epilog=PSQL_EPILOG)

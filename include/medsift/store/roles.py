@@ -13,6 +13,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class, named as one
 from sqlalchemy import Connection, make_url, text
 
+from medsift.store.connection import sentences
+
 OWNER, TASK, READER, AIRFLOW = "medsift_owner", "medsift", "medsift_reader", "airflow"
 ROLES = (OWNER, TASK, READER, AIRFLOW)
 DATABASES = {"medsift": OWNER, "airflow": AIRFLOW}
@@ -20,7 +22,15 @@ APPEND_ONLY = ("labels",)
 
 
 def prepare_server(admin_url: str, passwords: Mapping[str, str]) -> None:
-    """Create or correct roles and databases as superuser; safe to repeat. `passwords` has one a role of `ROLES`."""
+    """Create or correct roles and databases as superuser; safe to repeat. `passwords` has one a role of `ROLES`.
+
+    Raises `StoreError` where the server does not answer or refuses.
+    """
+    with sentences(make_url(admin_url)):
+        _prepare(admin_url, passwords)
+
+
+def _prepare(admin_url: str, passwords: Mapping[str, str]) -> None:
     with autocommit(admin_url) as cursor:
         for role in ROLES:
             _ensure_role(cursor, role, passwords[role])

@@ -29,8 +29,9 @@ def airflow_environment(
     port: int,
     airflow_url: str,
     product: Mapping[str, str],
+    broker_url: str = "",
 ) -> dict[str, str]:
-    """Environment of api-server, scheduler and dag-processor.
+    """Environment of Airflow's processes; with a broker, tasks run in Celery's workers.
 
     `product` holds MEDSIFT_* variables (volume, database). Airflow variables of the caller's shell are dropped:
     they belong to another Airflow.
@@ -41,7 +42,6 @@ def airflow_environment(
     airflow = {
         "AIRFLOW_HOME": str(layout.airflow_home),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow_url,
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(root / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -56,12 +56,22 @@ def airflow_environment(
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{LOOPBACK}:{port}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(layout.passwords),
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "SPT_NOENV": "1",  # setproctitle leaves the environment, hence our marker, where it can be read
         **SPEED,
+        **(_celery(broker_url, airflow_url) if broker_url else {"AIRFLOW__CORE__EXECUTOR": "LocalExecutor"}),
     }
     no_proxy = ",".join(filter(None, [kept.get("NO_PROXY") or kept.get("no_proxy", ""), LOOPBACK, "localhost"]))
     return kept | airflow | dict(product) | {MARKER: str(layout.root), "NO_PROXY": no_proxy, "no_proxy": no_proxy}
+
+
+def _celery(broker_url: str, airflow_url: str) -> dict[str, str]:
+    return {
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "AIRFLOW__CELERY__BROKER_URL": broker_url,
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{airflow_url}",
+        # What a killed worker had taken goes to others after so long; Airflow itself has noticed long before.
+        "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "86400",
+    }
 
 
 # Measured: a chain of nine small tasks takes 13 s with Airflow's defaults and 3 s with these.

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,11 @@ class StackLayout:
     def postgres(self) -> Path:
         """Folder of the embedded PostgreSQL."""
         return self.root / "postgres"
+
+    @property
+    def broker(self) -> Path:
+        """Folder of the embedded Redis."""
+        return self.root / "redis"
 
     @property
     def airflow_home(self) -> Path:
@@ -81,19 +87,27 @@ class StackSecrets:
     fernet_key: str
     jwt_secret: str
     session_secret: str
+    broker_password: str
     password: str
 
 
+MADE: dict[str, Callable[[], str]] = {
+    "fernet_key": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    "jwt_secret": lambda: secrets.token_hex(48),
+    "session_secret": lambda: secrets.token_hex(32),
+    "broker_password": lambda: secrets.token_hex(24),
+}
+
+
 def ensure_secrets(layout: StackLayout) -> StackSecrets:
-    """Read the stack's secrets, or make them; only their owner may read the files."""
-    if not layout.secrets.exists():
-        fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        keys = {"fernet_key": fernet_key, "jwt_secret": secrets.token_hex(48), "session_secret": secrets.token_hex(32)}
-        write_private(layout.secrets, json.dumps(keys))
+    """Read the stack's secrets, or make those that are missing; only their owner may read the files."""
+    keys = json.loads(layout.secrets.read_text(encoding="utf-8")) if layout.secrets.exists() else {}
+    missing = {name: make() for name, make in MADE.items() if name not in keys}
+    if missing:
+        write_private(layout.secrets, json.dumps(keys | missing))
     if not layout.passwords.exists():
         write_private(layout.passwords, json.dumps({ADMIN: secrets.token_urlsafe(18)}))
-    keys = json.loads(layout.secrets.read_text(encoding="utf-8"))
-    return StackSecrets(**keys, password=admin_password(layout))
+    return StackSecrets(**keys, **missing, password=admin_password(layout))
 
 
 def admin_password(layout: StackLayout) -> str:

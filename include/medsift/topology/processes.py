@@ -1,4 +1,4 @@
-"""Child processes of the stack: each a group of its own with its own log, ended whole."""
+"""Child processes of the stack: each a session of its own with its own log, ended whole."""
 
 import ctypes
 import os
@@ -68,7 +68,7 @@ class Process:
             return False
         now = time.monotonic()
         if self._child is not None:
-            self.kill_group()  # what a dead scheduler leaves behind would go on for good
+            self.kill_session()  # what a dead scheduler leaves behind would go on for good
             self._child = None
             self._delay = 1.0 if time.time() - self.started > CALM_S else min(self._delay * 2, MAX_DELAY_S)
             self._not_before = now + self._delay
@@ -84,19 +84,21 @@ class Process:
             os.kill(self.pid, signal.SIGTERM)
 
     def wait(self) -> None:
-        """Wait for its end for as long as it is granted, then end its whole group."""
+        """Wait for its end for as long as it is granted, then end its whole session."""
         if self._child is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._child.wait(self.grace_s)
-            self.kill_group()
+            self.kill_session()
 
-    def kill_group(self) -> None:
-        """End the process and all of its group at once."""
+    def kill_session(self) -> None:
+        """End the process and all of its session at once: Airflow gives each task a group of its own."""
         if self._child is None:
             return
-        with suppress(ProcessLookupError):
-            os.killpg(self._child.pid, signal.SIGKILL)
-        self._child.wait()
+        while living := _session_of(self._child.pid):
+            for pid in living:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._child.wait()
 
     def last_words(self) -> str:
         """The last line of its log that says something went wrong, or the last one."""
@@ -116,6 +118,21 @@ def _tail(path: Path, size: int = 8192) -> str:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - size))
         return file.read().decode(errors="replace")
+
+
+def _session_of(leader: int) -> list[int]:
+    """Process ids of a session, zombies left out."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+        except OSError:  # gone meanwhile
+            continue
+        if int(session) == leader and state not in "ZX":
+            found.append(int(entry.name))
+    return found
 
 
 def processes_of(stack: Path) -> list[int]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from medsift.errors import StackError
 from medsift.settings import Settings
 from medsift.topology.airflow_client import AirflowClient
+from medsift.topology.broker import require_celery
 from medsift.topology.environment import project_root
 from medsift.topology.layout import ADMIN, StackLayout, admin_password
 from medsift.topology.postgres import EmbeddedPostgres
@@ -38,6 +39,8 @@ def up(settings: Settings, tell: Callable[[str], None]) -> StackState:
     volume = Volume(settings.volume)
     layout = StackLayout.of(volume)
     project_root()
+    if settings.topology == "celery":
+        require_celery()
     if is_supervised(layout):
         raise StackError("The stack is up already.", "`make status` shows it, `make down` stops it.")
     volume.prepare()

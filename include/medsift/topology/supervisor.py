@@ -15,26 +15,20 @@ from importlib.metadata import version
 from types import FrameType
 
 from medsift.errors import MedsiftError, StackError
-from medsift.settings import Settings
+from medsift.settings import MARKER, Settings
 from medsift.topology.airflow_client import AirflowClient
+from medsift.topology.broker import NAME as REDIS
+from medsift.topology.broker import Broker
 from medsift.topology.environment import LOOPBACK, airflow_environment
 from medsift.topology.layout import ADMIN, StackLayout, ensure_secrets
 from medsift.topology.postgres import EmbeddedPostgres, Urls
 from medsift.topology.processes import Process, sweep
+from medsift.topology.roster import AIRFLOW, roster
 from medsift.topology.state import Phase, StackState, choose_ports, locked, write_state
 from medsift.volume import Volume
 
 log = logging.getLogger("medsift.supervisor")
 
-AIRFLOW = [sys.executable, "-m", "airflow"]
-# In the order in which their ends are waited for, with the seconds granted. The scheduler serves no logs: they are
-# read from the volume, and no port is open to the world. The api-server keeps nothing, but waits for idle connections.
-PROCESSES = {
-    "scheduler": (["scheduler", "--skip-serve-logs"], 30.0),
-    "dag-processor": (["dag-processor"], 30.0),
-    "api-server": (["api-server"], 1.0),
-}
-COMPONENTS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "api-server": "metadatabase"}
 DAG = "medsift_sort"
 START_TIMEOUT_S = 240.0
 LOOK_EVERY_S = 1.0
@@ -49,7 +43,9 @@ class Supervisor:
         self.settings = settings
         self.layout = StackLayout.of(Volume(settings.volume))
         self.postgres = EmbeddedPostgres(self.layout.postgres)
+        self.roles = roster(self.layout, with_celery=settings.topology == "celery")
         self.processes: list[Process] = []
+        self.broker: Broker | None = None
         self._migrated = self.layout.postgres / "airflow-migrated"
         self.state = StackState(pid=os.getpid(), started=time.time())
         self._ending = threading.Event()
@@ -88,6 +84,7 @@ class Supervisor:
     def _start(self) -> None:
         self._tell("starting", "looking for leftovers")
         sweep(self.layout.root)
+        self._start_broker()
         self.port = choose_ports(self.layout, ["airflow"])["airflow"]
         self.state.address = f"http://{LOOPBACK}:{self.port}"
         self.client = AirflowClient(self.state.address, ADMIN, ensure_secrets(self.layout).password)
@@ -96,13 +93,14 @@ class Supervisor:
         self.state.database = self.urls.reader
         environment = self._environment()
         self._migrate(self.urls.owner, environment)
-        self.processes = [
-            Process(name, [*AIRFLOW, *arguments], environment, self.layout.logs / f"{name}.log", grace_s)
-            for name, (arguments, grace_s) in PROCESSES.items()
+        started = [
+            Process(role.name, role.command, environment, self.layout.logs / f"{role.name}.log", role.grace_s)
+            for role in self.roles
         ]
+        self.processes = started + self.processes
         if self._ending.is_set():
             return
-        for process in reversed(self.processes):
+        for process in reversed(started):
             process.start()
         self._tell("starting", "Airflow")
         self._wait_for("Airflow to be healthy", self._is_healthy)
@@ -113,10 +111,28 @@ class Supervisor:
         self._tell("ready")
         log.info("ready at %s", self.state.address)
 
+    def _start_broker(self) -> None:
+        if self.settings.topology != "celery":
+            return
+        self._tell("starting", "Redis")
+        port = choose_ports(self.layout, [REDIS])[REDIS]
+        self.broker = Broker(self.layout, port, ensure_secrets(self.layout).broker_password)
+        process = self.broker.process({MARKER: str(self.layout.root), "AIRFLOW_HOME": str(self.layout.airflow_home)})
+        self.processes = [process]
+        process.start()
+        self.broker.wait_until_it_answers(process)
+
     def _environment(self) -> dict[str, str]:
         product = {"MEDSIFT_VOLUME": str(self.settings.volume), "MEDSIFT_DATABASE_URL": self.urls.task}
         keys = ensure_secrets(self.layout)
-        return airflow_environment(self.layout, keys, port=self.port, airflow_url=self.urls.airflow, product=product)
+        return airflow_environment(
+            self.layout,
+            keys,
+            port=self.port,
+            airflow_url=self.urls.airflow,
+            product=product,
+            broker_url=self.broker.url if self.broker else "",
+        )
 
     def _migrate(self, owner_url: str, environment: dict[str, str]) -> None:
         from medsift.store import migrate
@@ -131,7 +147,7 @@ class Supervisor:
         process.start()
         while process.pid is not None:
             if self._ending.wait(0.2):
-                process.kill_group()
+                process.kill_session()
                 return
         if process.exit_status != 0:
             raise StackError(f"Airflow's tables cannot be made: {process.last_words()}", f"See {process.log}.")
@@ -154,8 +170,9 @@ class Supervisor:
 
     def _sick(self) -> list[Process]:
         """Processes that are dead or have not shown a sign of life since they were started."""
-        health = self.client.health()
-        return [p for p in self.processes if p.pid is None or health.get(COMPONENTS[p.name], 0.0) < p.started]
+        seen = self.client.health() | (self.broker.signs() if self.broker else {})
+        signs = {role.name: role.sign for role in self.roles} | {REDIS: REDIS}
+        return [p for p in self.processes if p.pid is None or seen.get(signs[p.name], 0.0) < p.started]
 
     def _has_dag(self) -> bool:
         if self.client.has_dag(DAG):
@@ -197,8 +214,9 @@ class Supervisor:
             return
         self.urls = urls
         for process in self.processes:
-            process.environment = self._environment()
-            process.kill_group()
+            if process.name != REDIS:
+                process.environment = self._environment()
+                process.kill_session()
 
     def _look_at_health(self, has_database: bool) -> None:
         """Tell how it goes; end what lives but has not answered for long, so that it is started again."""
@@ -208,7 +226,7 @@ class Supervisor:
                 self._sick_since.pop(process.name, None)
             elif now - self._sick_since.setdefault(process.name, now) > HUNG_AFTER_S:
                 log.warning("%s has not answered for %.0f s; it is ended", process.name, HUNG_AFTER_S)
-                process.kill_group()
+                process.kill_session()
                 del self._sick_since[process.name]
         if sick:
             self._tell("recovering", ", ".join(process.name for process in sick))
@@ -217,10 +235,12 @@ class Supervisor:
 
     def _stop(self, reason: str) -> None:
         self._tell("stopping", reason)
-        for process in self.processes:
-            process.terminate()
-        for process in self.processes:
-            process.wait()
+        broker = [process for process in self.processes if process.name == REDIS]
+        for stage in ([process for process in self.processes if process not in broker], broker):
+            for process in stage:
+                process.terminate()
+            for process in stage:
+                process.wait()
         sweep(self.layout.root, grace_s=5.0)
         self.postgres.stop()
         self._tell("failed" if reason else "stopped", reason)

@@ -1,0 +1,54 @@
+"""What a run left in all tables, without what differs from run to run by nature: its id, clocks and durations."""
+
+import hashlib
+import json
+from typing import Any
+
+from sqlalchemy import DateTime, Text, cast, create_engine, select
+
+from medsift.store.roles import autocommit
+from medsift.store.tables import Base
+
+OF_RUNS = ("runs", "run_sources", "run_pictures")
+HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = 'medsift')"  # noqa: E501
+
+
+def digests(url: str, without: tuple[str, ...] = ()) -> dict[str, str]:
+    """Table -> digest over all its rows, in any order."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            found = {}
+            for name, table in Base.metadata.tables.items():
+                if name not in without:
+                    columns = [cast(column, Text) for column in table.columns if is_of_content(column)]
+                    rows = connection.execute(select(*columns)).all()
+                    found[name] = f"{len(rows)} rows, {digest_of(rows)}"
+            return found
+    finally:
+        engine.dispose()
+
+
+def is_of_content(column: Any) -> bool:
+    is_clock = isinstance(column.type, DateTime)
+    is_run = column.name == "run_id" or (column.table.name == "runs" and column.name == "id")
+    return not is_clock and not is_run
+
+
+def digest_of(rows: Any) -> str:
+    lines = sorted(json.dumps([str(value) for value in row]) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def emptied(admin_url: str) -> None:
+    """Delete all rows of a database."""
+    with autocommit(admin_url) as cursor:
+        cursor.execute("SET session_replication_role = replica")  # labels refuse to be emptied otherwise
+        cursor.execute("; ".join(f"DELETE FROM {table}" for table in Base.metadata.tables))  # noqa: S608 - our tables
+
+
+def locks_held(admin_url: str) -> int:
+    """Advisory locks in our database."""
+    with autocommit(admin_url) as cursor:
+        cursor.execute(HELD)
+        return int(cursor.fetchall()[0][0])

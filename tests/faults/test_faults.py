@@ -1,0 +1,133 @@
+"""The stack is hurt while a run is at work; the run ends with the rows of an undisturbed one and leaves nothing."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg2
+import pytest
+
+from tests.faults.digests import OF_RUNS
+from tests.faults.hurt_stack import HurtStack, wait_until
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+Note = Callable[[str, float], None]
+
+
+def recovered(hurt: HurtStack, run: str, name: str, killed: float, noted: Note) -> None:
+    """Wait for the process to be started again, then for the run; note how long both took."""
+    before = hurt.state.restarts[name]
+    assert wait_until(lambda: hurt.state.restarts[name] > before or hurt.state.phase == "recovering", 60)
+    noted(f"{name} killed, noticed after", time.monotonic() - killed)
+    assert hurt.ended(run) == "success", hurt.tasks(run)
+    noted(f"{name} killed, run ended after", time.monotonic() - killed)
+    assert f"{name} had died; it is started again" in hurt.log("supervisor")
+
+
+def test_a_task_that_is_killed_is_tried_again(hurt: HurtStack, noted: Note) -> None:
+    hurt.begin("task")
+    os.kill(hurt.running("task", "embed")["pid"], signal.SIGKILL)
+    killed = time.monotonic()
+    assert wait_until(lambda: any(task["state"] == "up_for_retry" for task in hurt.tasks("task")), 90)
+    noted("task killed, noticed after", time.monotonic() - killed)
+    assert hurt.ended("task") == "success"
+    noted("task killed, run ended after", time.monotonic() - killed)
+    assert hurt.tries("task") == {"embed": 2}
+    hurt.assert_as_undisturbed("task")
+
+
+def test_the_gpu_worker_is_killed_with_its_task(hurt: HurtStack, noted: Note) -> None:
+    hurt.begin("worker-gpu")
+    task = hurt.running("worker-gpu", "embed")
+    killed = hurt.kill("worker-gpu")
+    recovered(hurt, "worker-gpu", "worker-gpu", killed, noted)
+    assert not os.path.exists(f"/proc/{task['pid']}")  # noqa: PTH110
+    assert hurt.tries("worker-gpu") == {"embed": 2}
+    hurt.assert_as_undisturbed("worker-gpu")
+
+
+@contextmanager
+def publish_held_up(hurt: HurtStack) -> Iterator[Callable[[], bool]]:
+    """A lock on which publish has to wait once its pictures are committed; whether it waits."""
+    address = hurt.urls.admin.replace("+psycopg2", "")
+    with psycopg2.connect(address) as holder, psycopg2.connect(address) as watcher:
+        watcher.autocommit = True
+
+        def is_waiting() -> bool:
+            with watcher.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'sources'::regclass")
+                return bool(cursor.fetchall()[0][0])
+
+        with holder.cursor() as cursor:
+            cursor.execute("LOCK TABLE sources IN EXCLUSIVE MODE")
+        yield is_waiting
+
+
+def test_postgres_is_killed_in_mid_publish(hurt: HurtStack, noted: Note) -> None:
+    hurt.begin("postgres")
+    hurt.running("postgres", "ensemble")  # what comes before it writes to sources too
+    killed = 0.0
+    with pytest.raises(psycopg2.OperationalError), publish_held_up(hurt) as is_waiting:
+        assert wait_until(is_waiting, 120, 0.05)
+        os.kill(hurt.postmaster(), signal.SIGKILL)
+        killed = time.monotonic()
+    assert wait_until(lambda: hurt.state.phase == "recovering", 60)
+    noted("Postgres killed, noticed after", time.monotonic() - killed)
+    assert hurt.ended("postgres") == "success"
+    noted("Postgres killed, run ended after", time.monotonic() - killed)
+    assert "publish" in hurt.tries("postgres")
+    assert "the database is gone; it is started again" in hurt.log("supervisor")
+    hurt.assert_as_undisturbed("postgres")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["scheduler", "api-server", "worker", "dag-processor"])
+def test_a_process_is_killed_while_a_task_runs(hurt: HurtStack, name: str, noted: Note) -> None:
+    run = f"killed-{name}"
+    hurt.begin(run)
+    hurt.running(run, "extract")
+    recovered(hurt, run, name, hurt.kill(name), noted)
+    hurt.assert_as_undisturbed(run)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_redis_goes_and_comes_back_with_what_was_queued(hurt: HurtStack, number: signal.Signals, noted: Note) -> None:
+    run = f"redis-{number.name}"
+    hurt.begin(run)
+    hurt.running(run, "extract")
+    os.kill(hurt.pid("redis"), number)
+    recovered(hurt, run, "redis", time.monotonic(), noted)
+    hurt.assert_as_undisturbed(run)
+
+
+@pytest.mark.long
+def test_two_runs_at_once_on_the_same_sources_leave_every_row_once(hurt: HurtStack) -> None:
+    hurt.begin("first-of-two")
+    hurt.airflow.trigger("medsift_sort", "second-of-two", {"sources": hurt.sources})
+    assert [hurt.ended(run) for run in ("first-of-two", "second-of-two")] == ["success", "success"]
+    hurt.assert_as_undisturbed("first-of-two", without=OF_RUNS)
+    hurt.assert_nothing_is_left("second-of-two")
+
+
+@pytest.mark.long
+def test_a_source_that_hangs_is_a_row_and_costs_the_others_nothing(hurt: HurtStack, noted: Note) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        kept = []
+        threading.Thread(target=lambda: [kept.append(silent.accept()[0]) for _ in range(9)], daemon=True).start()
+        begun = time.monotonic()
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/hangs"
+        hurt.begin("hangs", f"{hurt.sources}\n{address}")
+        assert hurt.ended("hangs") == "success"
+        noted("run with a source that hangs, ended after", time.monotonic() - begun)
+    with psycopg2.connect(hurt.urls.reader.replace("+psycopg2", "")) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT state, reason FROM sources WHERE id LIKE '%/hangs'")
+        ((state, reason),) = cursor.fetchall()
+    assert state == "failed"
+    assert "no answer" in reason or "within" in reason, reason
+    hurt.assert_as_undisturbed("hangs", without=("sources", *OF_RUNS))
