@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager
 from sqlalchemy import Connection
 
 from medsift.store import details as detail
-from medsift.store import gallery, labelling, review
-from medsift.store.records import ExportRow, PictureFilter
+from medsift.store import gallery, labelling, review, search
+from medsift.store.records import ExportRow, Neighbour, PictureFilter
 
 
 class PageStore:
@@ -50,6 +50,11 @@ class PageStore:
         """All that is known of a picture; None where it is not known or was never judged."""
         with self._transaction() as connection:
             return detail.details(connection, sha256)
+
+    def like(self, sha256: str, limit: int) -> list[Neighbour]:
+        """Pictures most like a stored one, best first and without itself; raises `StoreError` without pgvector."""
+        with self._transaction() as connection:
+            return search.like(connection, sha256, limit)
 
     def has_picture_on(self, document: str, page: int) -> bool:
         """Whether a picture was found on that page of that PDF."""
