@@ -27,7 +27,8 @@ from medsift.settings import Settings
 from medsift.steps import new_run_id
 from medsift.topology.airflow_client import AirflowClient
 from medsift.topology.environment import SPEED
-from medsift.topology.run import DAG, STEPS, run_sources, running_stack
+from medsift.topology.progress import DAG, STEPS
+from medsift.topology.run import run_sources, running_stack
 
 SIZE = (320, 240)
 GROUPED = [("extract", "preprocess")]  # one mapped task group: a batch waits for itself alone

@@ -117,6 +117,12 @@ class Settings(BaseModel):
         True, description="Keep a copy of each PDF that gave pictures on the volume, to show where they stood."
     )
 
+    review_keys: dict[str, str] = Field(
+        {"medical": "m", "non-medical": "n", "unsure": "u", "undo": "z", "cluster": "c", "similar": "s"},
+        description="Keys of the Review page, as action=key with commas between.",
+    )
+    upload_max_mb: int = Field(500, ge=1, le=100_000, description="Largest file in MB that the Submit page takes.")
+
     child_timeout_s: int = Field(120, ge=1, le=3600, description="Seconds a file may take in its child process.")
     child_memory_mb: int = Field(3072, ge=256, description="Memory in MB a child process may take.")
     http_timeout_s: float = Field(20.0, gt=0, le=600, description="Seconds to wait for a connection or for data.")
@@ -178,6 +184,22 @@ class Settings(BaseModel):
             if not value or not set(value) <= set(defaults) or any(int(size) < 0 for size in value.values()):
                 raise ValueError(f"a number, or kind=number with commas between, of the kinds {', '.join(defaults)}")
             return {**defaults, **value}
+        return value
+
+    @field_validator("review_keys", mode="before")
+    @classmethod
+    def _keys_from_text(cls, value: object) -> object:
+        defaults = cls.model_fields["review_keys"].default
+        if isinstance(value, str):
+            value = dict(part.strip().split("=", 1) for part in value.split(",") if "=" in part)
+        if isinstance(value, Mapping):
+            keys = {**defaults, **{action: str(key).strip().lower() for action, key in value.items()}}
+            is_known = bool(value) and set(value) <= set(defaults)
+            if not is_known or any(len(key) != 1 or not key.isalnum() for key in keys.values()):
+                raise ValueError(f"action=key, one letter or digit each, of the actions {', '.join(defaults)}")
+            if len(set(keys.values())) < len(keys):
+                raise ValueError("a key of its own for each action")
+            return keys
         return value
 
     @field_validator("image_size")

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from medsift.store import ExportFilter, LabelRow
+from medsift.store import LabelRow, PictureFilter
 
 pytestmark = pytest.mark.postgres
 COLUMNS = [
@@ -133,13 +133,13 @@ def test_export_gives_each_picture_once_with_a_place(store, batch, identity):
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        (ExportFilter(label="medical"), {1, 3}),
-        (ExportFilter(label="medical", needs_review=False), {1}),
-        (ExportFilter(kind="photo"), {2}),
-        (ExportFilter(min_confidence=0.95), set()),
-        (ExportFilter(source="/in/b.pdf"), {2, 3}),
-        (ExportFilter(run="run-1"), {1, 2, 3}),
-        (ExportFilter(run="no run"), set()),
+        (PictureFilter(label="medical"), {1, 3}),
+        (PictureFilter(label="medical", needs_review=False), {1}),
+        (PictureFilter(kind="photo"), {2}),
+        (PictureFilter(min_confidence=0.95), set()),
+        (PictureFilter(source="/in/b.pdf"), {2, 3}),
+        (PictureFilter(run="run-1"), {1, 2, 3}),
+        (PictureFilter(run="no run"), set()),
     ],
 )
 def test_export_filters(store, batch, identity, wanted, words):
@@ -149,5 +149,5 @@ def test_export_filters(store, batch, identity, wanted, words):
 
 def test_export_of_a_source_names_that_source(store, batch, identity):
     batch.publish(store)
-    rows = {row.sha256: row.source for row in store.export_rows(ExportFilter(source="/in/b.pdf"))}
+    rows = {row.sha256: row.source for row in store.export_rows(PictureFilter(source="/in/b.pdf"))}
     assert rows[identity(2)] == "/in/b.pdf"

@@ -36,11 +36,12 @@ def test_the_least_sure_picture_comes_first(store, publish, identity):
 
 
 def test_voters_that_disagree_make_a_picture_worth_more(store, batch, identity):
-    batch.publish(store)
-    store.set_current_model_set("set-1")
-    with store.engine.begin() as connection:
-        query = text("UPDATE votes SET probability = 0.01 WHERE voter = 'cluster_cnn' AND sha256 = :sha256")
-        connection.execute(query, {"sha256": identity(1)})
+    votes = [
+        replace(vote, probability=0.01) if (vote.voter, vote.sha256) == ("cluster_cnn", identity(1)) else vote
+        for vote in batch.votes
+    ]
+    store.begin_run(batch.record)
+    store.publish_pictures("run-1", batch.pictures, [], votes, batch.verdicts, "set-1", "prompts-1")
     first = store.review_queue(1)[0]
     assert (first.sha256, first.disagreement) == (identity(1), pytest.approx(0.89))
 
@@ -67,10 +68,11 @@ def test_of_near_duplicates_one_is_asked_for_and_none_where_one_is_labelled(stor
     assert [row.sha256 for row in store.review_queue(10)] == [identity(3)]
 
 
-def test_a_label_ends_the_wait_and_unsure_does_not(store, publish, identity):
-    publish({1: (0.5, 1), 2: (0.6, 2)})
+def test_a_label_ends_the_wait_also_an_unsure_one_and_one_taken_back_does_not(store, publish, identity):
+    publish({1: (0.5, 1), 2: (0.6, 2), 3: (0.7, 3)})
     store.add_labels([LabelRow(identity(1), "medical", "anna"), LabelRow(identity(2), "unsure", "anna")])
-    assert [row.sha256 for row in store.review_queue(10)] == [identity(2)]
+    store.add_labels([LabelRow(identity(3), "unsure", "anna", is_withdrawn=True)])
+    assert [row.sha256 for row in store.review_queue(10)] == [identity(3)]
 
 
 def test_labels_that_the_model_contradicts_are_suspected_the_surest_first(store, publish, identity):

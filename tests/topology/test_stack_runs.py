@@ -23,7 +23,7 @@ from medsift.settings import Settings
 from medsift.steps import new_run_id
 from medsift.topology.airflow_client import AirflowClient
 from medsift.topology.postgres import EmbeddedPostgres
-from medsift.topology.run import DAG
+from medsift.topology.progress import DAG
 from medsift.topology.stack import client, down, status
 from medsift.volume import Volume
 

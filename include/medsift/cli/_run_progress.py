@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from medsift.topology.run import StepState
+    from medsift.topology.progress import StepState
 
 
 class RunProgress:

@@ -10,7 +10,7 @@ from medsift.cli._output import write_output
 from medsift.errors import UsageError
 from medsift.settings import Settings
 from medsift.steps.export import export_csv, export_folders
-from medsift.store import ExportFilter
+from medsift.store import PictureFilter
 from medsift.volume import Volume
 
 EPILOG = """\b
@@ -35,7 +35,7 @@ def command(csv_file: Path | None, folders: Path | None, settings: Settings, **f
     if (csv_file is None) == (folders is None):
         raise UsageError("Give --csv FILE or --folders DIR.")
     with open_store(settings) as store:
-        rows = store.export_rows(ExportFilter(**filters))  # type: ignore[arg-type]  # click made them of these types
+        rows = store.export_rows(PictureFilter(**filters))  # type: ignore[arg-type]  # click made them of these types
         if csv_file is not None:
             write_output(csv_file, export_csv(rows))
         if folders is not None:

@@ -53,4 +53,4 @@ def import_command(file: Path, labelled_by: str, settings: Settings) -> None:
 def export_command(csv_file: Path, settings: Settings) -> None:
     """Write the newest label of each labelled picture as CSV that `labels import` reads."""
     with open_store(settings) as store:
-        write_output(csv_file, labels_csv(store.newest_labels().values()))
+        write_output(csv_file, labels_csv(label for label in store.newest_labels().values() if not label.is_withdrawn))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, text
 
 from medsift.store.bulk import stage
+from medsift.store.catalogue import keep_ready
 from medsift.store.records import LabelRow, LabelsAdded
 
 # A picture rebuilt or reduced has a file whose digest is not its identity; where both are known, the identity counts.
@@ -19,11 +20,13 @@ FROM (
 ORDER BY name, rank, sha256
 """
 INSERT = """
-INSERT INTO labels (sha256, label, kind, labelled_by, labelled_at)
-SELECT n.sha256, s.label, s.kind, s.labelled_by, coalesce(s.labelled_at, clock_timestamp())
+INSERT INTO labels (sha256, label, kind, labelled_by, labelled_at, is_withdrawn)
+SELECT n.sha256, s.label, s.kind, s.labelled_by, coalesce(s.labelled_at, clock_timestamp()), s.is_withdrawn
 FROM staged_labels s JOIN named_pictures n ON n.name = s.sha256
 ON CONFLICT (sha256, labelled_at, labelled_by) DO NOTHING
+RETURNING sha256
 """
+COLUMNS = ("sha256", "label", "kind", "labelled_by", "labelled_at", "is_withdrawn")
 
 
 def add_labels(connection: Connection, rows: Iterable[LabelRow]) -> LabelsAdded:
@@ -31,13 +34,14 @@ def add_labels(connection: Connection, rows: Iterable[LabelRow]) -> LabelsAdded:
 
     `sha256` of a row is the identity of a picture or the digest of its stored file.
     """
-    given = [(row.sha256, row.label, row.kind, row.labelled_by, row.labelled_at) for row in rows]
-    stage(connection, "labels", ("sha256", "label", "kind", "labelled_by", "labelled_at"), given)
+    given = [tuple(getattr(row, column) for column in COLUMNS) for row in rows]
+    stage(connection, "labels", COLUMNS, given)
     connection.execute(text(NAMED))
     unknown = connection.scalars(
         text("SELECT sha256 FROM staged_labels EXCEPT SELECT name FROM named_pictures ORDER BY 1")
     ).all()
-    added = connection.execute(text(INSERT)).rowcount
+    added = list(connection.scalars(text(INSERT)))
+    keep_ready(connection, set(added))
     strangers = set(unknown)
     known = sum(row[0] not in strangers for row in given)
-    return LabelsAdded(added, known - added, tuple(unknown))
+    return LabelsAdded(len(added), known - len(added), tuple(unknown))

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from medsift.contracts import Occurrence, Picture, SourceOutcome, Verdict, Vote
 from medsift.errors import StoreError
 from medsift.store.bulk import clean, clean_json, stage, stage_vectors, values_of
+from medsift.store.catalogue import keep_all_ready, keep_ready
 from medsift.store.records import EncodedVectors, ModelSetRecord, RunRecord, RunState
 from medsift.store.schema import LOCK
 from medsift.store.verdicts import VerdictKeys, publish_verdicts
@@ -89,6 +90,13 @@ ON CONFLICT (id) DO UPDATE SET
     run_id = EXCLUDED.run_id,
     last_seen = EXCLUDED.last_seen
 WHERE (s.last_seen, coalesce(s.run_id, '')) <= (EXCLUDED.last_seen, EXCLUDED.run_id)
+"""
+
+# Pictures whose captions may change: those that stood, or will stand, in the sources.
+PLACED = """
+SELECT sha256 FROM staged_occurrences WHERE sha256 IS NOT NULL
+UNION
+SELECT o.sha256 FROM occurrences o JOIN staged_sources s ON s.id = o.source_id WHERE o.sha256 IS NOT NULL
 """
 
 SOURCE_STEPS = (
@@ -192,6 +200,8 @@ def register_model_set(connection: Connection, model_set: ModelSetRecord) -> Non
 
 def set_current_model_set(connection: Connection, digest: str) -> None:
     """Make one model set the current one; raises `StoreError` where it is not registered."""
+    if connection.scalar(text("SELECT is_current FROM model_sets WHERE digest = :digest"), {"digest": digest}):
+        return
     # Two statements: within one, the unique index would see two current sets for a moment.
     connection.execute(
         text("UPDATE model_sets SET is_current = false WHERE is_current AND digest <> :digest"), {"digest": digest}
@@ -201,6 +211,7 @@ def set_current_model_set(connection: Connection, digest: str) -> None:
     )
     if changed.rowcount == 0:
         raise StoreError(f"The model set {digest} is not in the database.", "Register it first.")
+    keep_all_ready(connection)
 
 
 def publish_pictures(
@@ -224,6 +235,7 @@ def publish_pictures(
         _publish_vectors(connection, encoded)
     keys = VerdictKeys(model_set, prompt_set, run_id, begun)
     publish_verdicts(connection, votes, verdicts, keys)
+    keep_ready(connection, distinct)
 
 
 def publish_sources(
@@ -252,8 +264,10 @@ def publish_sources(
     rows = ((source_id(row.source), *in_place(row)) for row in occurrences)
     stage(connection, "occurrences", ("source_id", *OCCURRENCE_COLUMNS), rows)
     keys = {"run_id": run_id, "started_at": begun, "extraction": extraction}
+    placed = set(connection.scalars(text(PLACED)))
     for step in SOURCE_STEPS:
         connection.execute(text(step.format_map(UNREAD_OF)), keys)
+    keep_ready(connection, placed)
 
 
 def _begin(connection: Connection, run_id: str) -> datetime:

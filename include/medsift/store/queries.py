@@ -15,31 +15,9 @@ from medsift.contracts import Occurrence, Picture, Verdict, Vote
 from medsift.store import tables as t
 from medsift.store.bulk import read_vectors
 from medsift.store.publish import source_id
-from medsift.store.records import ExportFilter, ExportRow, KnownSource, LabelRow, SourceVerdicts
+from medsift.store.records import KnownSource, LabelRow, SourceVerdicts
 
 AT_ONCE = 5000  # keys in one query
-
-EXPORT = """
-SELECT l.sha256, l.label, l.decided_by, l.labelled_by, l.probability, l.confidence, l.kind, l.needs_review,
-       l.first_seen, l.last_seen, p.width, p.height, p.extension, p.near_duplicate_of,
-       o.source, o.kind AS source_kind, o.page, o.url, o.path, o.caption
-FROM picture_labels l
-JOIN pictures p USING (sha256)
-LEFT JOIN LATERAL (
-    SELECT s.source, o.kind, o.page, o.url, o.path, o.caption
-    FROM occurrences o JOIN sources s ON s.id = o.source_id
-    WHERE o.sha256 = l.sha256 AND (CAST(:source_id AS text) IS NULL OR o.source_id = :source_id)
-    ORDER BY s.source, o.ordinal LIMIT 1
-) o ON true
-WHERE (CAST(:label AS text) IS NULL OR l.label = :label)
-  AND (CAST(:kind AS text) IS NULL OR l.kind = :kind)
-  AND (CAST(:min_confidence AS float) IS NULL OR l.confidence >= :min_confidence)
-  AND (CAST(:needs_review AS boolean) IS NULL OR l.needs_review = :needs_review)
-  AND (CAST(:source_id AS text) IS NULL OR o.source IS NOT NULL)
-  AND (CAST(:run AS text) IS NULL
-       OR EXISTS (SELECT FROM run_pictures r WHERE r.run_id = :run AND r.sha256 = l.sha256))
-ORDER BY l.sha256
-"""
 
 VERDICTS_BY_SOURCE = """
 SELECT s.source, s.kind, r.state, r.reason, r.found,
@@ -202,20 +180,6 @@ def all_labels(connection: Connection) -> Iterator[LabelRow]:
     query = select(*_label_columns()).order_by(t.LabelGiven.labelled_at, t.LabelGiven.id)
     for row in connection.execution_options(yield_per=1000).execute(query):
         yield LabelRow(*row)
-
-
-def export_rows(connection: Connection, wanted: ExportFilter) -> Iterator[ExportRow]:
-    """Pictures that pass the filter, by identity, each with the first place where it stands; streamed."""
-    keys = {
-        "label": wanted.label,
-        "kind": wanted.kind,
-        "min_confidence": wanted.min_confidence,
-        "needs_review": wanted.needs_review,
-        "source_id": None if wanted.source is None else source_id(wanted.source),
-        "run": wanted.run,
-    }
-    for row in connection.execution_options(yield_per=1000).execute(text(EXPORT), keys):
-        yield ExportRow(*row)
 
 
 def verdicts_by_source(connection: Connection, run_id: str) -> list[SourceVerdicts]:

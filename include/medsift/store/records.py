@@ -67,13 +67,17 @@ class EncodedVectors:
 
 @dataclass(frozen=True)
 class LabelRow:
-    """A person's label of a picture; without `labelled_at` it counts from now."""
+    """A person's label of a picture; without `labelled_at` it counts from now.
+
+    `is_withdrawn`, of an `unsure` one: the person took the only label back, as if there had been none.
+    """
 
     sha256: str
     label: PersonLabel
     labelled_by: str
     kind: str | None = None
     labelled_at: datetime | None = None
+    is_withdrawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,15 +90,28 @@ class LabelsAdded:
 
 
 @dataclass(frozen=True)
-class ExportFilter:
-    """Which pictures are exported; None lets everything pass. `source` and `run` are exact."""
+class PictureFilter:
+    """Which pictures are wanted; None lets everything pass. `source` and `run` are exact.
+
+    `disputed`: whether voters disagree. `duplicates`: whether it looks like an earlier picture. `words` must all stand,
+    or begin a word, in the captions. `decided_by`: person or model.
+    """
 
     label: str | None = None
     kind: str | None = None
     min_confidence: float | None = None
+    max_confidence: float | None = None
+    min_probability: float | None = None
+    max_probability: float | None = None
     needs_review: bool | None = None
     source: str | None = None
+    source_kind: str | None = None
     run: str | None = None
+    disputed: bool | None = None
+    duplicates: bool | None = None
+    decided_by: str | None = None
+    cluster: int | None = None
+    words: str | None = None
 
 
 @dataclass(frozen=True)

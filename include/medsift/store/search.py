@@ -15,6 +15,13 @@ log = logging.getLogger(__name__)
 
 OFF = "Search by likeness is off: this Postgres has no pgvector extension."
 HINT = "Install pgvector on the server, then run: medsift db migrate"
+# By the encoder with words of the current model set's profile, which has its name; else by any that saw the picture.
+OWN_VECTOR = """
+SELECT m.digest, CAST(e.vector AS real[]) AS vector
+FROM embeddings e JOIN models m ON m.digest = e.encoder_digest
+WHERE e.sha256 = :sha256
+ORDER BY m.name IN (SELECT profile FROM model_sets WHERE is_current) DESC, m.registered_at DESC, m.digest LIMIT 1
+"""
 MIN_EF_SEARCH, MAX_EF_SEARCH = 40, 1000  # pgvector's default and limit
 
 
@@ -45,6 +52,17 @@ def nearest(connection: Connection, encoder_digest: str, vector: NDArray[np.floa
         {"vector": str(vector.astype(float).tolist()), "digest": encoder_digest, "limit": limit},
     )
     return [Neighbour(sha256, similarity) for sha256, similarity in found]
+
+
+def like(connection: Connection, sha256: str, limit: int) -> list[Neighbour]:
+    """The pictures most like a stored one, best first and without itself, by the encoder of the profile in use."""
+    if not has_vector_search(connection):
+        raise StoreError(OFF, HINT)
+    own = connection.execute(text(OWN_VECTOR), {"sha256": sha256}).first()
+    if own is None:
+        return []
+    vector = np.array(own.vector, np.float32)
+    return [each for each in nearest(connection, own.digest, vector, limit + 1) if each.sha256 != sha256][:limit]
 
 
 def _require_search(connection: Connection, encoder_digest: str) -> int:

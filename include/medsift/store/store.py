@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
 from medsift.contracts import Occurrence, Picture, SourceOutcome, Verdict, Vote
-from medsift.store import labels, learning, publish, queries, review, search
+from medsift.store import labels, learning, publish, queries, search
 from medsift.store.connection import engine_of, sentences
+from medsift.store.pages import PageStore
 from medsift.store.records import (
     EncodedVectors,
-    ExportFilter,
-    ExportRow,
     KnownSource,
     LabelRow,
     LabelsAdded,
@@ -24,11 +23,10 @@ from medsift.store.records import (
     RunState,
     SourceVerdicts,
 )
-from medsift.store.review import QueuedPicture, SuspectedLabel
 from medsift.store.schema import LOCK, require_head
 
 
-class Store:
+class Store(PageStore):
     """An open, migrated Postgres database; safe to use from several threads, to be opened anew after a fork.
 
     Every method raises `StoreError` with a sentence where Postgres cannot do it, and its kind `StoreLostError`
@@ -211,21 +209,6 @@ class Store:
         """At most so many of the pictures that all these encoders have embedded, by identity."""
         with self._transaction() as connection:
             return learning.embedded(connection, encoder_digests, most)
-
-    def review_queue(self, most: int) -> list[QueuedPicture]:
-        """At most so many pictures without label, those whose label would teach most first."""
-        with self._transaction() as connection:
-            return review.queue(connection, most)
-
-    def suspected_labels(self, most: int) -> list[SuspectedLabel]:
-        """At most so many labels that the current model set contradicts, the surest contradiction first."""
-        with self._transaction() as connection:
-            return review.suspected_labels(connection, most)
-
-    def export_rows(self, wanted: ExportFilter | None = None) -> Iterator[ExportRow]:
-        """Pictures that pass the filter, each with one place where it stands, streamed from the server."""
-        with self._transaction() as connection:
-            yield from queries.export_rows(connection, wanted or ExportFilter())
 
     def verdicts_by_source(self, run_id: str) -> list[SourceVerdicts]:
         """Every source of a run with its pictures counted by the run's verdicts."""

@@ -12,6 +12,7 @@ from sqlalchemy import (
     TIMESTAMP,
     BigInteger,
     CheckConstraint,
+    Computed,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 IS_SHA256 = "length({0}) = 64 AND {0} !~ '[^0-9a-f]'"  # one pattern for both takes ten times as long
@@ -300,12 +301,16 @@ class Vote(Base):
 
 
 class LabelGiven(Base):
-    """A person's label. Rows are only ever added: a trigger refuses everything else."""
+    """A person's label. Rows are only ever added: a trigger refuses everything else.
+
+    Whoever takes a label back that was the first adds one that is `unsure` and `is_withdrawn`.
+    """
 
     __tablename__ = "labels"
     __table_args__ = (
         CheckConstraint("label IN ('medical', 'non-medical', 'unsure')", name="label"),
         CheckConstraint("labelled_by <> ''", name="labelled_by"),
+        CheckConstraint("label = 'unsure' OR NOT is_withdrawn", name="is_withdrawn"),
         UniqueConstraint("sha256", "labelled_at", "labelled_by"),
         Index(None, "labelled_at"),
     )
@@ -316,3 +321,31 @@ class LabelGiven(Base):
     kind: Mapped[str | None]
     labelled_by: Mapped[str]
     labelled_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    is_withdrawn: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class Catalogued(Base):
+    """What pages show of a picture, kept as the view `catalogue_now` gives it (see catalogue.py)."""
+
+    __tablename__ = "catalogue"
+    __table_args__ = (Index(None, "words", postgresql_using="gin"), Index(None, "cluster"))
+
+    sha256: Mapped[str] = mapped_column(ForeignKey("pictures.sha256", ondelete="CASCADE"), primary_key=True)
+    label: Mapped[str]
+    decided_by: Mapped[str]
+    labelled_by: Mapped[str | None]
+    said: Mapped[str | None]
+    kind: Mapped[str | None]
+    needs_review: Mapped[bool | None]
+    verdict: Mapped[str | None]
+    probability: Mapped[float | None]
+    confidence: Mapped[float | None]
+    agreement: Mapped[float | None]
+    review_reason: Mapped[str]
+    cluster: Mapped[int | None]
+    disagreement: Mapped[float | None]
+    first_seen: Mapped[datetime]
+    captions: Mapped[str]
+    words: Mapped[str | None] = mapped_column(
+        TSVECTOR, Computed("to_tsvector('simple'::regconfig, captions)", persisted=True)
+    )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -14,14 +15,20 @@ TOKEN_LIFE_S = 3600.0
 
 
 class AirflowClient:
-    """Speaks to one api-server as its admin. Every call raises `StackError` where there is no sensible answer."""
+    """Speaks to one api-server. Every call raises `StackError` where there is no sensible answer.
 
-    def __init__(self, address: str, user: str, password: str) -> None:
+    As its admin, with user and password; or as a person who is logged in there, with that person's `token`.
+    """
+
+    def __init__(self, address: str, user: str = "", password: str = "", token: str = "") -> None:
         self.address = address.rstrip("/")
         self._credentials = {"username": user, "password": password}
         self._session = requests.Session()
         self._session.trust_env = False  # loopback: never through a proxy of the caller's
         self._token_until = 0.0
+        if token:
+            self._session.headers["Authorization"] = f"Bearer {token}"
+            self._token_until = float("inf")
 
     def health(self) -> dict[str, float]:
         """Healthy components (metadatabase, scheduler, dag_processor) with their last heartbeat in seconds since 1970.
@@ -61,6 +68,16 @@ class AirflowClient:
         """Start a run under an id of ours."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
         self._call("POST", f"/dags/{dag_id}/dagRuns", body)
+
+    def runs(self, dag_id: str, most: int) -> list[dict[str, Any]]:
+        """The newest runs, newest first."""
+        path = f"/dags/{dag_id}/dagRuns?order_by=-run_after&limit={min(most, PAGE)}"
+        return list(self._call("GET", path)["dag_runs"])
+
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """A run; empty where there is none of that id."""
+        found = self._call("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}", accepted=(404,))
+        return found if found.get("dag_run_id") == run_id else {}
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """queued, running, success or failed."""

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,12 @@ from medsift.topology.airflow_client import AirflowClient
 from medsift.topology.layout import StackLayout
 from medsift.topology.permit import grant
 from medsift.topology.postgres import EmbeddedPostgres
+from medsift.topology.progress import DAG, STEPS, StepState, step_states
 from medsift.topology.sample import Sample, ensure_sample, served
 from medsift.topology.stack import client, down, status, up
 from medsift.topology.state import choose_ports
 from medsift.volume import Volume
 
-DAG = "medsift_sort"
-STEPS = ("plan", "extract", "preprocess", "shard", "embed", "cluster", "score", "ensemble", "publish", "report")
 LOOK_EVERY_S = 0.4
 PATIENCE_S = 120.0  # how long Airflow may be silent while the supervisor mends it
 
@@ -32,23 +31,6 @@ class RunFailedError(MedsiftError):
     """A run ended red; the sentence is that of the task that failed."""
 
     code = "run_failed"
-
-
-@dataclass
-class StepState:
-    """How far a step is: its tasks, those that have ended, those that failed, and what the others said they did."""
-
-    name: str
-    done: int = 0
-    failed: int = 0
-    total: int = 0
-    counts: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    @property
-    def is_done(self) -> bool:
-        """Whether all its tasks have ended."""
-        return 0 < self.total == self.done
 
 
 Show = Callable[[list[StepState]], None]
@@ -159,7 +141,7 @@ def _watch(airflow: AirflowClient, run: str, show: Show) -> str:
         try:
             state = airflow.run_state(DAG, run)
             instances = airflow.task_instances(DAG, run)
-            show(_step_states(airflow, run, instances, said))
+            show(step_states(airflow, run, instances, said))
         except StackError:
             silent_since = silent_since or time.monotonic()
             if time.monotonic() - silent_since > PATIENCE_S:
@@ -179,25 +161,6 @@ def _stop(settings: Settings, airflow: AirflowClient, airflow_run: str) -> None:
         break_off(settings.model_copy(update={"database_url": url}), new_run_id(airflow_run), "interrupted")
     with suppress(StackError):
         airflow.stop_run(DAG, airflow_run)
-
-
-def _step_states(
-    airflow: AirflowClient, run: str, instances: list[dict[str, Any]], said: dict[tuple[str, int], dict[str, Any]]
-) -> list[StepState]:
-    """State by step, in order; `said` remembers summaries already asked for."""
-    steps = {name: StepState(name) for name in STEPS}
-    for task in instances:
-        step, key = steps[task["task_id"]], (task["task_id"], task["map_index"])
-        step.total += 1
-        step.done += task["state"] in ("success", "failed")
-        step.failed += task["state"] == "failed"
-        step.seconds += task["duration"] or 0.0
-        if task["state"] == "success" and key not in said:
-            said[key] = airflow.summary(DAG, run, *key)
-        for name, value in said.get(key, {}).items():
-            if isinstance(value, int) and not isinstance(value, bool):
-                step.counts[name] = step.counts.get(name, 0) + value
-    return list(steps.values())
 
 
 def _failure(airflow: AirflowClient, run: str, instances: list[dict[str, Any]]) -> str:

@@ -1,0 +1,64 @@
+"""Bytes of pictures and of pages they stand on: found by digest alone, never by a name that anybody gave."""
+
+from pathlib import Path as FilePath
+from typing import Annotated
+
+from fastapi import Path, Query
+from fastapi.responses import FileResponse, Response
+from pydantic import Field
+from starlette.exceptions import HTTPException
+
+from medsift.review.desk import Desk
+from medsift.store import ListedPicture
+
+Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 in hex")]
+Point = Annotated[float, Field(ge=-20_000, le=20_000, allow_inf_nan=False)]
+Box = Annotated[list[Point] | None, Query(min_length=4, max_length=4, description="x0, y0, x1, y1 in points")]
+TYPES = {
+    "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp",
+    "bmp": "image/bmp", "tif": "image/tiff", "tiff": "image/tiff", "jp2": "image/jp2", "j2k": "image/jp2",
+}  # fmt: skip
+SHOWN_BY_BROWSERS = {"png", "jpg", "jpeg", "gif", "webp", "bmp"}
+FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}  # the address names the content
+SEALED = {"Content-Security-Policy": "default-src 'none'; sandbox"}
+UNKNOWN = "There is no picture {}."
+NOT_KEPT = "This document is not kept: setting keep_documents was off, or it is no PDF."
+
+
+def known(desk: Desk, sha256: str) -> ListedPicture:
+    """The picture of that identity; raises 404."""
+    found = desk.store.listed([sha256])
+    if not found:
+        raise HTTPException(404, UNKNOWN.format(sha256))
+    return found[0]
+
+
+def picture_file(desk: Desk, sha256: str) -> Response:
+    """The picture as it is stored."""
+    picture = known(desk, sha256)
+    path = desk.volume.picture(sha256, picture.extension)
+    name = f"{sha256[:16]}.{picture.extension}"
+    return _file(path, TYPES.get(picture.extension, "application/octet-stream"), name)
+
+
+def thumbnail_file(desk: Desk, sha256: str) -> Response:
+    """The small copy."""
+    return _file(desk.volume.thumbnail(sha256), "image/webp", f"{sha256[:16]}.webp")
+
+
+def page_picture(desk: Desk, document: str, page: int, box: list[float] | None) -> Response:
+    """A page of a kept PDF as rendered in the sandbox, with the box drawn; only pages that gave a picture."""
+    path = desk.volume.document(document, "pdf")
+    if not path.is_file() or not desk.store.has_picture_on(document, page):
+        raise HTTPException(404, NOT_KEPT)
+    call = {"path": str(path), "page": page, "box": box}
+    with desk.reading:
+        answers = list(desk.reader.stream("medsift.sources._pdf.showing:page", call))
+    return Response(answers[0][1], media_type="image/png", headers=FOREVER | SEALED)
+
+
+def _file(path: FilePath, kind: str, name: str) -> Response:
+    if not path.is_file():
+        raise HTTPException(404, "This picture is not on the volume any more.")
+    headers = FOREVER | SEALED | {"Content-Disposition": f'inline; filename="{name}"'}
+    return FileResponse(path, media_type=kind, headers=headers)

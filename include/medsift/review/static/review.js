@@ -1,0 +1,225 @@
+// The Review page: a sheet of pictures, one of them large, labelled by keys. The next picture never waits for the
+// server: labels go out behind it, and what the server refuses comes back marked.
+import {api, ask, element} from "./rest.js";
+import {Sheet} from "./sheet.js";
+
+const review = document.getElementById("review");
+const mayLabel = review.dataset.mayLabel === "yes";
+const keys = JSON.parse(review.dataset.keys);
+const actions = Object.fromEntries(Object.entries(keys).map(([action, key]) => [key, action]));
+const part = (id) => document.getElementById(id);
+const FEW = 25, AT_ONCE = 40, AHEAD = 4, KEPT = 60;
+
+const sheet = new Sheet(part("sheet"), show);
+const given = [];            // what may be undone: {marks, ids: a promise}
+let queue = null;            // the sheet's content while a group is shown in its place
+let waiting = 0, session = 0, fetching = null;
+
+async function more() {
+  if (queue || fetching) return fetching;
+  const have = sheet.items.filter((item) => !item.said).map((item) => item.picture.sha256);
+  fetching = ask(`/queue?limit=${AT_ONCE}&without=${have.join(",")}`).then((told) => {
+    waiting = told.waiting;
+    sheet.add(told.asked.filter((item) => !sheet.has(item.picture.sha256)));
+    sheet.drop(KEPT);
+    describeQueue();
+    if (!sheet.focused) sheet.focusNextOpen(-1);
+  }).catch(fail).finally(() => { fetching = null; });
+  return fetching;
+}
+
+function describeQueue() {
+  part("set-name").textContent = "Review";
+  part("set-about").textContent = waiting ? `${waiting >= 2000 ? "2,000 or more" : waiting.toLocaleString("en")} wait, the most telling first` : "";
+  part("back").hidden = true;
+  const isEmpty = !sheet.items.length;
+  part("empty").hidden = !isEmpty;
+  part("desk").hidden = isEmpty;
+}
+
+function tell(sentence, isBad = false) {
+  part("status").textContent = sentence;
+  part("status").classList.toggle("bad", isBad);
+}
+
+const fail = (problem) => tell(problem.message, true);
+
+function show(item, index) {
+  part("desk").hidden = !item;
+  if (!item) return;
+  const picture = item.picture;
+  const isShown = ["png", "jpg", "jpeg", "gif", "webp", "bmp"].includes(picture.extension);
+  const image = part("picture");
+  image.src = `${api}/pictures/${picture.sha256}/${isShown ? "file" : "thumbnail"}`;
+  image.alt = picture.captions.slice(0, 200) || `Picture of ${picture.width} by ${picture.height} pixels without caption`;
+  image.decode().catch(() => {}).then(() => { document.body.dataset.shown = picture.sha256; });
+  const facts = [["Model", verdict(picture)], ["Why asked", picture.review_reason], ["Said", said(item)],
+    ["Caption", picture.captions], ["Cluster", picture.cluster === null ? "" : `${picture.cluster}`],
+    ["Size", `${picture.width} × ${picture.height}`]];
+  part("facts").replaceChildren(...facts.filter(([, value]) => value).flatMap(([name, value]) => [
+    element("dt", {textContent: name}), element("dd", {className: name === "Caption" ? "caption" : ""}, value)]));
+  part("cluster").disabled = picture.cluster === null;
+  for (const next of sheet.items.slice(index + 1, index + 1 + AHEAD)) {
+    new Image().src = `${api}/pictures/${next.picture.sha256}/file`;
+  }
+}
+
+function verdict(picture) {
+  if (picture.probability === null) return "";
+  const kind = picture.kind ? `, ${picture.kind}` : "";
+  return element("span", {}, element("span", {className: `tag ${picture.verdict}`, textContent: picture.verdict}),
+    `${kind} · ${(100 * picture.probability).toFixed(0)} % medical`);
+}
+
+function said(item) {
+  if (item.refused) return `${item.refused.labelled_by} said ${item.refused.label}: press again to overrule`;
+  if (item.said) return `${item.said} by you`;
+  return item.picture.said ? `${item.picture.said}${item.picture.labelled_by ? ` by ${item.picture.labelled_by}` : ""}` : "";
+}
+
+function label(name) {
+  if (!mayLabel) return tell("You may not label here.", true);
+  const targets = sheet.targets();
+  if (!targets.length) return;
+  const marks = targets.map((item) => ({item, said: item.said, seen: item.seen}));
+  const wishes = targets.map((item) => ({sha256: item.picture.sha256, label: name, seen: item.seen}));
+  const last = sheet.items.indexOf(targets[targets.length - 1]);
+  for (const item of targets) { item.said = name; item.refused = null; }
+  sheet.selected.clear();
+  sheet.draw(targets);
+  sheet.focusNextOpen(last);
+  session += targets.length;
+  tally();
+  tell(targets.length === 1 ? `${name}. ${keys.undo.toUpperCase()} takes it back.` : `${targets.length} pictures are ${name}.`);
+  given.push({marks, ids: sent(wishes, marks)});
+  if (sheet.open().length < FEW) more();
+}
+
+async function sent(wishes, marks) {
+  try {
+    const changes = await ask("/labels", {labels: wishes});
+    return took(changes, marks);
+  } catch (problem) {
+    if (problem.body?.refused) return took({given: [], refused: problem.body.refused}, marks);
+    restore(marks);
+    fail(problem);
+    return [];
+  }
+}
+
+function took(changes, marks) {
+  for (const change of changes.given) {
+    const mark = marks.find((each) => each.item.picture.sha256 === change.sha256);
+    mark.item.seen = change.after.id;
+  }
+  const refused = changes.refused.map((change) => {
+    const mark = marks.find((each) => each.item.picture.sha256 === change.sha256);
+    mark.item.said = mark.said;
+    mark.item.seen = change.before ? change.before.id : null;
+    mark.item.refused = change.before || {labelled_by: "somebody", label: "nothing"};
+    return mark.item;
+  });
+  if (refused.length) {
+    session -= refused.length;
+    tally();
+    sheet.draw(refused);
+    sheet.focusItem(refused[0]);
+    const first = refused[0].refused;
+    tell(refused.length === 1 ? `${first.labelled_by} has just said ${first.label} of this picture. Press your key again to overrule.`
+      : `Others have labelled ${refused.length} of these meanwhile. They are marked; your keys overrule.`, true);
+  }
+  return changes.given.map((change) => change.after.id);
+}
+
+function restore(marks) {
+  for (const mark of marks) { mark.item.said = mark.said; mark.item.seen = mark.seen; }
+  session -= marks.length;
+  tally();
+  sheet.draw(marks.map((mark) => mark.item));
+  sheet.focusItem(marks[0].item);
+}
+
+async function undo() {
+  const last = given.pop();
+  if (!last) return tell("There is nothing to take back.");
+  const ids = await last.ids;
+  if (!ids.length) return;
+  try {
+    const changes = await ask("/labels/take-back", {ids});
+    sheet.putBack(last.marks.map((mark) => mark.item));
+    restore(last.marks);
+    for (const change of changes.given) {
+      last.marks.find((mark) => mark.item.picture.sha256 === change.sha256).item.seen = change.after.id;
+    }
+    tell(changes.refused.length ? `${changes.refused.length} were labelled by others since and stay.` : "Taken back.");
+  } catch (problem) { fail(problem); }
+}
+
+function tally() {
+  part("tally").textContent = session > 0 ? `${session} labelled` : "";
+}
+
+async function group(path, name) {
+  const item = sheet.focused;
+  if (!item) return;
+  try {
+    const found = await ask(path);
+    if (!queue) queue = sheet.leave();
+    sheet.enter(found.asked);
+    part("set-name").textContent = name(found);
+    const purity = found.purity === null ? "" : `, ${(100 * found.purity).toFixed(0)} % on one side`;
+    part("set-about").textContent = `${found.asked.length} pictures: ${found.medical} medical, ${found.non_medical} non-medical${purity}; ${found.labelled} labelled by people`;
+    part("back").hidden = false;
+    sheet.selectOpen();
+    tell(`${sheet.selected.size} selected. Take out what does not belong, then label them at once.`);
+  } catch (problem) { fail(problem); }
+}
+
+function back() {
+  if (!queue) return;
+  sheet.return(queue);
+  queue = null;
+  describeQueue();
+  if (sheet.open().length < FEW) more();
+}
+
+const does = {
+  medical: () => label("medical"), "non-medical": () => label("non-medical"), unsure: () => label("unsure"), undo,
+  cluster: () => sheet.focused && sheet.focused.picture.cluster !== null
+    && group(`/clusters/${sheet.focused.picture.cluster}`, (found) => found.name),
+  similar: () => sheet.focused && group(`/pictures/${sheet.focused.picture.sha256}/group`, () => "All similar"),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || part("keys").open) return;
+  const isAtControl = event.target.closest("button, a, input, select, textarea, dialog");
+  const key = event.key.toLowerCase();
+  if (actions[key] && !event.shiftKey) does[actions[key]]();
+  else if (key === "?") part("keys").showModal();
+  else if (key === "escape") { if (sheet.selected.size) sheet.selectNone(); else back(); }
+  else if (key === "a") sheet.selectOpen();
+  else if (key === " " && !isAtControl) sheet.toggle();
+  else if (key.startsWith("arrow")) sheet.move(key.slice(5), event.shiftKey);
+  else return;
+  event.preventDefault();
+});
+
+part("acts").addEventListener("click", (event) => {
+  const button = event.target.closest("[data-label]");
+  if (button) label(button.dataset.label);
+});
+part("cluster").addEventListener("click", () => does.cluster());
+part("similar").addEventListener("click", () => does.similar());
+part("undo").addEventListener("click", undo);
+part("back").addEventListener("click", back);
+part("help").addEventListener("click", () => part("keys").showModal());
+part("done")?.addEventListener("click", async () => {
+  await Promise.all(given.map((each) => each.ids));
+  try {
+    const {told} = await ask("/labels/done", {});
+    tell(told ? `Done: ${told} labels were passed on. A new model set is fitted from them and used if it is not worse.` : "Done. There were no new labels to pass on.");
+    if (part("desk").hidden) part("set-about").textContent = part("status").textContent;
+  } catch (problem) { fail(problem); }
+});
+
+more().then(() => { document.body.dataset.ready = "yes"; });

@@ -1,0 +1,144 @@
+"""One picture with all that is known of it, and what the model set in use makes of labelled ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from medsift.contracts import Vote
+from medsift.store.gallery import ListedPicture, listed
+from medsift.store.labelling import SaidLabel, history
+
+PLACES = """
+SELECT s.source, o.kind, o.page, o.box, o.frame, o.url, o.path, o.caption, o.nearby, s.document, d.title
+FROM occurrences o JOIN sources s ON s.id = o.source_id LEFT JOIN documents d ON d.digest = s.document
+WHERE o.sha256 = :sha256 ORDER BY s.source, o.ordinal LIMIT :most
+"""
+# Of the verdict that `picture_labels` shows.
+VOTES = """
+SELECT {columns} FROM votes JOIN (
+    SELECT v.sha256, v.model_set, v.prompt_set FROM verdicts v JOIN model_sets m ON m.digest = v.model_set
+    WHERE v.sha256 = :sha256
+    ORDER BY is_current DESC, decided_at DESC, run_id DESC, model_set, prompt_set LIMIT 1
+) shown USING (sha256, model_set, prompt_set)
+ORDER BY voter
+"""
+DUPLICATES = """
+SELECT sha256 FROM pictures
+WHERE sha256 <> :sha256 AND (near_duplicate_of = :sha256 OR sha256 = :first OR near_duplicate_of = :first)
+ORDER BY sha256 LIMIT :most
+"""
+PAGE_PLACES = """
+SELECT EXISTS (
+    SELECT FROM occurrences o JOIN sources s ON s.id = o.source_id
+    WHERE s.document = :document AND o.page = :page AND o.kind = 'pdf' AND o.sha256 IS NOT NULL)
+"""
+JUDGED = """
+SELECT c.sha256, c.label, l.kind AS said_kind, v.verdict, v.probability, v.confidence, v.kind
+FROM catalogue c JOIN current_verdicts v USING (sha256)
+JOIN LATERAL (
+    SELECT kind FROM labels WHERE labels.sha256 = c.sha256 ORDER BY labelled_at DESC, id DESC LIMIT 1
+) l ON true
+WHERE c.decided_by = 'person' ORDER BY c.sha256
+"""
+RUNS = """
+SELECT id, state, started_at, finished_at, trigger, profile, counts FROM runs ORDER BY started_at DESC, id LIMIT :most
+"""
+MOST_PLACES, MOST_DUPLICATES = 100, 60
+VOTE = ", ".join(f"votes.{field.name}" for field in fields(Vote))
+
+
+@dataclass(frozen=True)
+class ShownPlace:
+    """A place of a picture; `document` is the digest of what its source gave when it was read last."""
+
+    source: str
+    kind: str
+    page: int | None
+    box: tuple[float, ...] | None
+    frame: int | None
+    url: str | None
+    path: str | None
+    caption: str
+    nearby: str
+    document: str | None
+    title: str | None
+
+
+@dataclass(frozen=True)
+class PictureDetails:
+    """A picture with its places, the votes of the verdict shown, what looks like it, and its labels, newest first."""
+
+    picture: ListedPicture
+    places: tuple[ShownPlace, ...]
+    votes: tuple[Vote, ...]
+    duplicates: tuple[ListedPicture, ...]
+    history: tuple[SaidLabel, ...]
+
+
+@dataclass(frozen=True)
+class JudgedLabel:
+    """What a person said of a picture beside what the current model set says."""
+
+    sha256: str
+    label: str
+    said_kind: str | None
+    verdict: str
+    probability: float
+    confidence: float
+    kind: str | None
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run as the store has it."""
+
+    id: str
+    state: str
+    started_at: datetime
+    finished_at: datetime | None
+    trigger: str
+    profile: str
+    counts: dict[str, Any]
+
+
+def details(connection: Connection, sha256: str) -> PictureDetails | None:
+    """All that is known of a picture; None where it is not known or was never judged."""
+    found = listed(connection, [sha256])
+    if not found:
+        return None
+    keys = {"sha256": sha256, "first": found[0].near_duplicate_of, "most": MOST_DUPLICATES}
+    alike = list(connection.scalars(text(DUPLICATES), keys))
+    rows = connection.execute(text(PLACES), {"sha256": sha256, "most": MOST_PLACES})
+    places = [
+        ShownPlace(**row | {"box": tuple(row["box"]) if row["box"] else None}) for row in map(dict, rows.mappings())
+    ]
+    votes = connection.execute(text(VOTES.format(columns=VOTE)), {"sha256": sha256})
+    return PictureDetails(
+        found[0],
+        tuple(places),
+        tuple(Vote(*row) for row in votes),
+        tuple(listed(connection, alike)),
+        tuple(history(connection, [sha256]).get(sha256, ())),
+    )
+
+
+def has_picture_on(connection: Connection, document: str, page: int) -> bool:
+    """Whether a picture was found on that page of that PDF."""
+    return bool(connection.scalar(text(PAGE_PLACES), {"document": document, "page": page}))
+
+
+def judged_labels(connection: Connection) -> Sequence[JudgedLabel]:
+    """Every sure label of a picture that the current model set has judged."""
+    return [JudgedLabel(*row) for row in connection.execute(text(JUDGED))]
+
+
+def recent_runs(connection: Connection, most: int) -> Sequence[PastRun]:
+    """The newest runs."""
+    return [PastRun(*row) for row in connection.execute(text(RUNS), {"most": most})]
+
+
+def _box(stored: list[float] | None) -> tuple[float, ...] | None:
+    return tuple(stored) if stored else None

@@ -1,0 +1,54 @@
+"""People at browsers: Debian's Chromium, each logged in by a cookie of their own."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ARGUMENTS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser, or a failure that names the command that installs it."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.fail("Chromium is not there. Debian: apt-get install --no-install-recommends chromium")
+    arguments = [*ARGUMENTS, "--no-sandbox"] if os.geteuid() == 0 else ARGUMENTS
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield browser
+        browser.close()
+
+
+class Visitors:
+    """Opens pages; whatever a page complained of is in `faults`."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self.browser, self.address = browser, address
+        self.faults: list[str] = []
+
+    def visit(self, path: str, who: str = "anna:LABEL", scheme: str = "light") -> Page:
+        """A page in a browser of somebody's own."""
+        context = self.browser.new_context(viewport={"width": 1360, "height": 860}, color_scheme=scheme)  # type: ignore[arg-type]
+        host = urlsplit(self.address).hostname or ""
+        context.add_cookies([{"name": "who", "value": who, "domain": host, "path": "/"}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("console", lambda message: self._heard(message.type, message.text))
+        page.goto(self.address + path)
+        return page
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for context in self.browser.contexts:
+            context.close()
+
+    def _heard(self, kind: str, text: str) -> None:
+        # A refusal that the page itself asked for and shows stands on the console as well.
+        if kind == "error" and "Failed to load resource" not in text:
+            self.faults.append(text)
