@@ -7,6 +7,7 @@ MEDSIFT := $(BIN)/medsift
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 LOCK := $(wildcard constraints.txt)
 PINNED := $(addprefix -c ,$(LOCK))
+SPREAD := -n logical --maxprocesses 4 --dist loadscope
 TOPOLOGY ?=
 SET := $(addprefix --set topology=,$(TOPOLOGY))
 CELERY := $(if $(filter celery,$(TOPOLOGY)),$(VENV)/.celery)
@@ -45,10 +46,10 @@ secrets: ## Write .env for docker-compose.yaml (GPU=1: with the GPU worker)
 	@$(PYTHON) tools/make_secrets.py $(if $(GPU),--gpu)
 
 test: $(VENV)/.dev $(VENV)/.celery $(VENV)/.sample ## Run all tests but the long ones
-	@$(BIN)/python -m pytest -m "not long"
+	@$(BIN)/python -m pytest $(SPREAD) -m "not long"
 
 test-all: $(VENV)/.dev $(VENV)/.celery $(VENV)/.sample ## Run all tests, soak and fuzz runs too
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SPREAD)
 
 lint: $(VENV)/.dev ## Check style, types and the floors of the house
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && \

@@ -26,7 +26,7 @@ def pixels(profile, drawn):
 def test_both_encoders_share_one_pass_of_the_tower(profile, pixels):
     assert len(profile.towers) == 1
     assert profile.views == profile.words.tower.views
-    vectors = profile.encode_pictures({224: pixels})
+    vectors = profile.encode_pictures({profile.views[0].size: pixels})
     assert set(vectors) == {"lite", "efficientnet_lite0"}
     assert vectors["lite"] == pytest.approx(profile.words.encode_pictures(pixels), abs=1e-6)
     assert vectors["efficientnet_lite0"] == pytest.approx(profile.cnn.encode_pictures(pixels), abs=1e-6)
@@ -108,7 +108,8 @@ def test_pictures_of_the_corpus_find_their_kind_by_words(profile, corpus):
     chosen = rows[:: len(rows) // 20]
     arguments = {"max_pixels": 10**7, "views": [asdict(view) for view in profile.views]}
     seen = [next(render_views(arguments, (corpus / row["file"]).read_bytes()))[1] for row in chosen]
-    pixels = np.stack([np.frombuffer(data, np.uint8).reshape(len(profile.views), 224, 224, 3) for data in seen])
+    side = profile.views[0].size
+    pixels = np.stack([np.frombuffer(data, np.uint8).reshape(len(profile.views), side, side, 3) for data in seen])
     kinds = ["ct", "fundus", "pathology", "plot", "map"]
     words = profile.words.encode_texts(
         ["a computed tomography slice", "a fundus photograph", "stained tissue on a slide", "a plot", "a map"]
