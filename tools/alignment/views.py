@@ -17,7 +17,7 @@ from medsift.pictures.views import views as render_views
 
 MAX_PIXELS = 89_000_000
 LONGEST = 640
-SIDE, RESIZED = 288, 298
+SIDE, RESIZED = 288, 300
 EXTRA_VIEWS = ("close", "spoilt")
 BICUBIC = Image.Resampling.BICUBIC
 TURNS = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose.FLIP_TOP_BOTTOM)
