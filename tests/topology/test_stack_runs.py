@@ -215,6 +215,18 @@ def test_a_run_that_is_interrupted_at_the_terminal_is_recorded_so(
     assert rows(settings, newest) == [("interrupted", True)]
 
 
+def test_a_run_that_is_stopped_in_airflow_does_not_stay_at_running(
+    settings: Settings, airflow: AirflowClient, slow_server: SlowServer
+) -> None:
+    airflow.trigger(DAG, "stopped", {"sources": f"http://{slow_server.address}/"})
+    assert slow_server.asked.wait(120)
+    assert state_of(settings, new_run_id("stopped")) == ("running", False)
+    airflow.stop_run(DAG, "stopped")
+    slow_server.asked.clear()
+    assert wait_until(lambda: state_of(settings, new_run_id("stopped"))[1], 30.0)
+    assert state_of(settings, new_run_id("stopped"))[0] in ("interrupted", "failed")  # a killed task may be faster
+
+
 def nights_of(airflow: AirflowClient) -> list[str]:
     """Nightly runs, the earlier first."""
     runs = airflow._call("GET", f"/dags/{DAG}/dagRuns?run_type=scheduled&order_by=logical_date")["dag_runs"]

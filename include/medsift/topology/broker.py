@@ -98,6 +98,7 @@ class Broker:
             return False
 
     def _ping(self, names: list[str]) -> list[dict[str, Any]]:
+        import redis
         from celery import Celery
         from kombu.exceptions import OperationalError
 
@@ -106,5 +107,5 @@ class Broker:
             with Celery(broker=self.url, set_as_current=False, broker_transport_options=options) as application:
                 answers: list[dict[str, Any]] = application.control.ping(names, timeout=ANSWER_WITHIN_S) or []
                 return answers
-        except OperationalError:
+        except (OperationalError, redis.RedisError, OSError):  # it may die just now
             return []
