@@ -95,3 +95,13 @@ def publish(store: Store, volume: Volume, pictures: Sequence[Made], run: str = "
     ]  # fmt: skip
     store.publish_sources(run, outcomes, occurrences, "code-1")
     store.finish_run(run, "done", {"pictures": {"kept": len(pictures)}})
+
+
+MANY = [
+    Made(
+        number, probability=(number % 20) / 20 + 0.01, cluster=number % 7, kind="xray" if number % 2 else "plot",
+        source=f"/in/{number % 3}.pdf", caption=f"Figure {number} shows something", agreement=1.0 - 0.25 * (number % 2),
+        near_duplicate_of=identity(0) if number == 5 else None,
+    )
+    for number in range(150)
+]  # fmt: skip

@@ -15,6 +15,8 @@ from medsift.review.api import labels as label_routes
 from medsift.review.api import pictures as picture_routes
 from medsift.review.desk import Desk, OnLabels
 from medsift.review.identity import Identity, Reader
+from medsift.review.pages import picture as picture_page
+from medsift.review.pages import results as results_page
 from medsift.review.pages import review as review_page
 from medsift.review.runs import Runs
 from medsift.review.safety import Safety
@@ -42,7 +44,8 @@ def create_app(
     app.add_middleware(Safety)
     problems.install(app)
     app.include_router(_api(app), prefix=API, responses=problems.PROBLEMS)
-    app.include_router(review_page.router, include_in_schema=False)
+    for section in (review_page, results_page, picture_page):
+        app.include_router(section.router, include_in_schema=False)
     app.add_api_route("/static/{name}", _static, include_in_schema=False)
     return app
 
