@@ -12,7 +12,7 @@ from medsift import __version__
 from medsift.evaluation.html import number, percent
 from medsift.review.identity import User
 
-SECTIONS = ("review", "results")
+SECTIONS = ("review", "results", "submit", "export", "metrics")
 
 
 @lru_cache(maxsize=1)
