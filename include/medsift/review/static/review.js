@@ -194,7 +194,7 @@ const does = {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || part("keys").open) return;
-  const isAtControl = event.target.closest("button, a, input, select, textarea, dialog");
+  const isAtControl = event.target.closest?.("button, a, input, select, textarea, dialog");
   const key = event.key.toLowerCase();
   if (actions[key] && !event.shiftKey) does[actions[key]]();
   else if (key === "?") part("keys").showModal();
