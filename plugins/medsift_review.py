@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from medsift.review import User
 
-PREFIX, DAG, LABELS = "/medsift", "medsift_sort", "medsift://labels"
+PREFIX, DAG, LABELS = "/medsift", "medsift_sort", "medsift_labels"
 
 
 async def identity(request: "Request") -> "User":
@@ -46,7 +46,7 @@ def tell_of_labels(user: "User", count: int) -> None:
     from sqlalchemy import select
 
     with create_session() as session:
-        asset = session.scalar(select(AssetModel).where(AssetModel.uri == LABELS))
+        asset = session.scalar(select(AssetModel).where(AssetModel.name == LABELS))
         if asset is not None:
             extra = {"labels": count, "by": user.name}
             asset_manager.register_asset_change(asset=asset, extra=extra, session=session)

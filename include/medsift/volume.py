@@ -118,6 +118,10 @@ class Volume:
         """Where the Review page puts what people submit."""
         return self.root / "uploads"
 
+    def upload(self, token: str, name: str) -> Path:
+        """Where what was sent under that token lies, alone in its folder."""
+        return self.uploads / token / name
+
     @property
     def watchlist(self) -> Path:
         """Addresses to look at every night, one a line."""

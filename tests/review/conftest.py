@@ -20,7 +20,7 @@ from medsift.store import Store
 from medsift.topology.airflow_runs import AirflowRuns
 from medsift.volume import Volume
 from tests.review.browsing import Visitors, chromium
-from tests.review.made import Made, publish
+from tests.review.made import MANY, Made, publish
 
 
 async def named_in_the_request(request: Request) -> User:
@@ -67,6 +67,13 @@ def bench(store: Store, tmp_path: Path) -> Bench:
 def anna(bench: Bench) -> TestClient:
     """Somebody who may label."""
     return bench.client()
+
+
+@pytest.fixture
+def many(bench: Bench) -> Bench:
+    """The app with 150 pictures of three sources."""
+    bench.publish(*MANY)
+    return bench
 
 
 @pytest.fixture

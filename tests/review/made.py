@@ -60,6 +60,13 @@ def vector(made: Made) -> np.ndarray:
     return (values / np.linalg.norm(values)).astype(np.float32)
 
 
+def picture_row(made: Made) -> Picture:
+    """The picture as a run hands it on."""
+    return Picture(
+        made.sha256, 240, 180, "png", identity(-made.number - 1), 900, f"{made.number:016x}", made.near_duplicate_of
+    )
+
+
 def publish(store: Store, volume: Volume, pictures: Sequence[Made], run: str = "run-1") -> None:
     """Rows and files of a run that found these."""
     for made in pictures:
@@ -68,11 +75,7 @@ def publish(store: Store, volume: Volume, pictures: Sequence[Made], run: str = "
         Image.open(io.BytesIO(png(made.number))).save(small, "WEBP")
         volume.put(volume.thumbnail(made.sha256), small.getvalue())
     store.begin_run(RunRecord(run, BEGAN, "words", MODEL_SET, PROMPTS, {}, "test"))
-    rows = [
-        Picture(each.sha256, 240, 180, "png", identity(-each.number - 1), 900, f"{each.number:016x}",
-                each.near_duplicate_of)
-        for each in pictures
-    ]  # fmt: skip
+    rows = [*map(picture_row, pictures)]
     verdicts = [
         Verdict(each.sha256, each.verdict, each.probability, max(each.probability, 1 - each.probability),  # type: ignore[arg-type]
                 each.kind, each.agreement, each.probability < 0.8, "not sure" if each.probability < 0.8 else "")
@@ -95,3 +98,13 @@ def publish(store: Store, volume: Volume, pictures: Sequence[Made], run: str = "
     ]  # fmt: skip
     store.publish_sources(run, outcomes, occurrences, "code-1")
     store.finish_run(run, "done", {"pictures": {"kept": len(pictures)}})
+
+
+MANY = [
+    Made(
+        number, probability=(number % 20) / 20 + 0.01, cluster=number % 7, kind="xray" if number % 2 else "plot",
+        source=f"/in/{number % 3}.pdf", caption=f"Figure {number} shows something", agreement=1.0 - 0.25 * (number % 2),
+        near_duplicate_of=identity(0) if number == 5 else None,
+    )
+    for number in range(150)
+]  # fmt: skip

@@ -14,6 +14,10 @@ WRITES = {
     ("POST", "/api/v1/labels"): Right.LABEL,
     ("POST", "/api/v1/labels/take-back"): Right.LABEL,
     ("POST", "/api/v1/labels/done"): Right.LABEL,
+    ("POST", "/api/v1/uploads"): Right.LABEL,
+    ("POST", "/api/v1/runs"): Right.LABEL,
+    ("POST", "/api/v1/models/rollback"): Right.ADMINISTER,
+    ("POST", "/api/v1/models/{digest}/promote"): Right.ADMINISTER,
 }
 VALUES = {"sha256": "0" * 64, "number": "1", "name": "app.css", "digest": "0" * 64, "run": "run-1"}
 JUST_BELOW = {Right.LABEL: "vera:READ", Right.ADMINISTER: "anna:LABEL"}

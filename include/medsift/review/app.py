@@ -11,11 +11,19 @@ from starlette.exceptions import HTTPException
 
 from medsift import __version__
 from medsift.review import problems
+from medsift.review.api import exports as export_routes
 from medsift.review.api import labels as label_routes
+from medsift.review.api import models as model_routes
 from medsift.review.api import pictures as picture_routes
+from medsift.review.api import runs as run_routes
 from medsift.review.desk import Desk, OnLabels
 from medsift.review.identity import Identity, Reader
+from medsift.review.pages import export as export_page
+from medsift.review.pages import metrics as metrics_page
+from medsift.review.pages import picture as picture_page
+from medsift.review.pages import results as results_page
 from medsift.review.pages import review as review_page
+from medsift.review.pages import submit as submit_page
 from medsift.review.runs import Runs
 from medsift.review.safety import Safety
 from medsift.settings import Settings
@@ -42,14 +50,15 @@ def create_app(
     app.add_middleware(Safety)
     problems.install(app)
     app.include_router(_api(app), prefix=API, responses=problems.PROBLEMS)
-    app.include_router(review_page.router, include_in_schema=False)
+    for section in (review_page, results_page, picture_page, submit_page, export_page, metrics_page):
+        app.include_router(section.router, include_in_schema=False)
     app.add_api_route("/static/{name}", _static, include_in_schema=False)
     return app
 
 
 def _api(app: FastAPI) -> APIRouter:
     api = APIRouter()
-    for routes in (picture_routes, label_routes):
+    for routes in (picture_routes, label_routes, run_routes, export_routes, model_routes):
         api.include_router(routes.router)
 
     @api.get("/openapi.json", include_in_schema=False)

@@ -3,46 +3,52 @@
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query
+from pydantic import BeforeValidator, Field
 
 from medsift.store import PictureFilter
 
-Share = Annotated[float | None, Query(ge=0, le=1)]
-Word = Annotated[str | None, Query(max_length=2000, pattern=r"^[^\x00]*$")]
+AS_NONE = BeforeValidator(lambda value: None if value == "" else value)  # forms send fields that are left empty
+Share = Annotated[Annotated[float, Field(ge=0, le=1)] | None, AS_NONE, Query()]
+Word = Annotated[Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] | None, AS_NONE, Query()]
+YesNo = Annotated[bool | None, AS_NONE, Query()]
+Number = Annotated[Annotated[int, Field(ge=0, le=2**31 - 1)] | None, AS_NONE, Query()]
+Side = Annotated[Literal["medical", "non-medical"] | None, AS_NONE, Query()]
+Decider = Annotated[Literal["person", "model"] | None, AS_NONE, Query()]
 
 
 def _filter(
-    label: Literal["medical", "non-medical", ""] | None = None,
+    label: Side = None,
     kind: Word = None,
     min_confidence: Share = None,
     max_confidence: Share = None,
     min_probability: Share = None,
     max_probability: Share = None,
-    needs_review: bool | None = None,
+    needs_review: YesNo = None,
     source: Word = None,
     source_kind: Word = None,
     run: Word = None,
-    disputed: bool | None = None,
-    duplicates: bool | None = None,
-    decided_by: Literal["person", "model", ""] | None = None,
-    cluster: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
+    disputed: YesNo = None,
+    duplicates: YesNo = None,
+    decided_by: Decider = None,
+    cluster: Number = None,
     words: Word = None,
 ) -> PictureFilter:
     return PictureFilter(
-        label=label or None,
-        kind=kind or None,
+        label=label,
+        kind=kind,
         min_confidence=min_confidence,
         max_confidence=max_confidence,
         min_probability=min_probability,
         max_probability=max_probability,
         needs_review=needs_review,
-        source=source or None,
-        source_kind=source_kind or None,
-        run=run or None,
+        source=source,
+        source_kind=source_kind,
+        run=run,
         disputed=disputed,
         duplicates=duplicates,
-        decided_by=decided_by or None,
+        decided_by=decided_by,
         cluster=cluster,
-        words=words or None,
+        words=words,
     )
 
 

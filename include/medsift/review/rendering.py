@@ -12,7 +12,7 @@ from medsift import __version__
 from medsift.evaluation.html import number, percent
 from medsift.review.identity import User
 
-SECTIONS = ("review",)
+SECTIONS = ("review", "results", "submit", "export", "metrics")
 
 
 @lru_cache(maxsize=1)
@@ -32,9 +32,11 @@ def environment() -> Environment:
 def page(request: Request, template: str, user: User | None, *, status: int = 200, **values: Any) -> HTMLResponse:
     """A whole page or a part of one. `base` is where the app is mounted, without a slash at its end."""
     base = str(request.scope.get("root_path", "")).rstrip("/")
-    text = environment().get_template(f"{template}.html.jinja").render(
-        base=base, user=user, section=template, sections=SECTIONS, version=__version__, **values
-    )  # fmt: skip
+    text = (
+        environment()
+        .get_template(f"{template}.html.jinja")
+        .render(base=base, user=user, section=template, sections=SECTIONS, version=__version__, **values)
+    )
     return HTMLResponse(text, status)
 
 

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from medsift.errors import MedsiftError
@@ -18,6 +18,7 @@ from medsift.volume import Volume, write_atomically
 
 log = logging.getLogger(__name__)
 STEP = "report"
+PIECE = 1 << 16  # characters of CSV handed on at once
 FREE_TEXT = ("caption", "reason")  # written by strangers; paths and addresses must stay what they are
 
 
@@ -54,16 +55,26 @@ def run(context: Context) -> Summary:
     return {**result.counts(), "folder": str(folder), "seconds": document["run"]["seconds"]}
 
 
-def csv_bytes(columns: list[str], rows: list[dict[str, Any]]) -> bytes:
-    """The named columns of rows as UTF-8 CSV.
+def csv_bytes(columns: list[str], rows: Iterable[dict[str, Any]]) -> bytes:
+    """The named columns of rows as UTF-8 CSV, as `csv_pieces` makes it."""
+    return b"".join(csv_pieces(columns, rows))
+
+
+def csv_pieces(columns: list[str], rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    """The named columns of rows as UTF-8 CSV, some lines at a time.
 
     Free text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _cell(name, value) for name, value in row.items()} for row in rows)
-    return text.getvalue().encode()
+    for row in rows:
+        writer.writerow({name: _cell(name, value) for name, value in row.items()})
+        if text.tell() > PIECE:
+            yield text.getvalue().encode()
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue().encode()
 
 
 def _cell(name: str, value: Any) -> Any:

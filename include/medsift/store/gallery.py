@@ -23,7 +23,7 @@ CONDITIONS = {
     "min_confidence": "c.confidence >= :min_confidence",
     "max_confidence": "c.confidence <= :max_confidence",
     "min_probability": "c.probability >= :min_probability",
-    "max_probability": "c.probability <= :max_probability",
+    "max_probability": "(c.probability < :max_probability OR :max_probability >= 1)",
     "needs_review": "coalesce(c.needs_review, false) = :needs_review",
     "source": "c.sha256 IN (SELECT sha256 FROM occurrences WHERE source_id = :source)",
     "source_kind": "c.sha256 IN (SELECT sha256 FROM occurrences WHERE kind = :source_kind)",
@@ -116,8 +116,8 @@ class ListedPicture:
 
 
 @dataclass(frozen=True)
-class Totals:
-    """Pictures that pass a filter, counted; `histogram` has `BINS` bins of P(medical) by the model."""
+class Counts:
+    """Pictures that pass a filter, counted."""
 
     pictures: int
     medical: int
@@ -125,6 +125,12 @@ class Totals:
     to_review: int
     by_person: int
     disputed: int
+
+
+@dataclass(frozen=True)
+class Totals(Counts):
+    """The same with `BINS` bins of P(medical) by the model, and pictures by label and kind."""
+
     histogram: tuple[int, ...]
     kinds: tuple[tuple[str, str, int], ...]
 
@@ -167,22 +173,30 @@ def page(
 
 def totals(connection: Connection, wanted: PictureFilter) -> Totals:
     """Pictures that pass, counted in all the ways that the results page shows."""
-    condition, keys = _conditions(wanted)
+    return Totals(
+        **asdict(counts(connection, wanted)), histogram=histogram(connection, wanted), kinds=kinds(connection, wanted)
+    )
 
-    def ask(query: str, **more: object) -> Any:
-        return connection.execute(text(query.format(source=FROM, condition=condition)), {**keys, **more})
 
-    bins = dict(ask(HISTOGRAM, bins=BINS).all())
-    kinds = tuple((row.label, row.kind, row.pictures) for row in ask(KINDS))
-    counted = ask(TOTALS).mappings().one()
-    return Totals(**counted, histogram=tuple(bins.get(number, 0) for number in range(BINS)), kinds=kinds)
+def counts(connection: Connection, wanted: PictureFilter) -> Counts:
+    """Pictures that pass, counted."""
+    return Counts(*_ask(connection, TOTALS, wanted).one())
+
+
+def histogram(connection: Connection, wanted: PictureFilter) -> tuple[int, ...]:
+    """Pictures that pass by P(medical) by the model, in `BINS` bins."""
+    bins = dict(_ask(connection, HISTOGRAM, wanted, bins=BINS).all())
+    return tuple(bins.get(number, 0) for number in range(BINS))
+
+
+def kinds(connection: Connection, wanted: PictureFilter) -> tuple[tuple[str, str, int], ...]:
+    """Pictures that pass by label and kind, most first; the kind is empty where it is not known."""
+    return tuple((row.label, row.kind, row.pictures) for row in _ask(connection, KINDS, wanted))
 
 
 def by_source(connection: Connection, wanted: PictureFilter, most: int) -> list[SourceCount]:
     """The sources with most pictures that pass."""
-    condition, keys = _conditions(wanted)
-    query = SOURCES.format(source=FROM, condition=condition)
-    return [SourceCount(*row) for row in connection.execute(text(query), {**keys, "most": most})]
+    return [SourceCount(*row) for row in _ask(connection, SOURCES, wanted, most=most)]
 
 
 def listed(connection: Connection, sha256s: list[str]) -> list[ListedPicture]:
@@ -200,6 +214,11 @@ def export_rows(connection: Connection, wanted: PictureFilter) -> Iterator[Expor
     keys["of_source"] = keys.get("source")
     for row in connection.execution_options(yield_per=1000).execute(query, keys):
         yield ExportRow(*row)
+
+
+def _ask(connection: Connection, query: str, wanted: PictureFilter, **more: object) -> Any:
+    condition, keys = _conditions(wanted)
+    return connection.execute(text(query.format(source=FROM, condition=condition)), {**keys, **more})
 
 
 def _conditions(wanted: PictureFilter) -> tuple[str, dict[str, Any]]:

@@ -32,9 +32,24 @@ class PageStore:
             return gallery.listed(connection, list(sha256s))
 
     def totals(self, wanted: PictureFilter) -> gallery.Totals:
-        """Pictures that pass, counted."""
+        """Pictures that pass, counted in all the ways that the results page shows."""
         with self._transaction() as connection:
             return gallery.totals(connection, wanted)
+
+    def counts(self, wanted: PictureFilter) -> gallery.Counts:
+        """Pictures that pass, counted."""
+        with self._transaction() as connection:
+            return gallery.counts(connection, wanted)
+
+    def histogram(self, wanted: PictureFilter) -> tuple[int, ...]:
+        """Pictures that pass by P(medical) by the model, in 20 bins."""
+        with self._transaction() as connection:
+            return gallery.histogram(connection, wanted)
+
+    def kinds(self, wanted: PictureFilter) -> tuple[tuple[str, str, int], ...]:
+        """Pictures that pass by label and kind, most first; the kind is empty where it is not known."""
+        with self._transaction() as connection:
+            return gallery.kinds(connection, wanted)
 
     def by_source(self, wanted: PictureFilter, most: int) -> list[gallery.SourceCount]:
         """The sources with most pictures that pass."""

@@ -1,6 +1,6 @@
 // The Review page: a sheet of pictures, one of them large, labelled by keys. The next picture never waits for the
 // server: labels go out behind it, and what the server refuses comes back marked.
-import {api, ask, element} from "./rest.js";
+import {api, ask, base, element} from "./rest.js";
 import {Sheet} from "./sheet.js";
 
 const review = document.getElementById("review");
@@ -53,6 +53,7 @@ function show(item, index) {
   image.src = `${api}/pictures/${picture.sha256}/${isShown ? "file" : "thumbnail"}`;
   image.alt = picture.captions.slice(0, 200) || `Picture of ${picture.width} by ${picture.height} pixels without caption`;
   image.decode().catch(() => {}).then(() => { document.body.dataset.shown = picture.sha256; });
+  part("details").href = `${base}/picture/${picture.sha256}`;
   const facts = [["Model", verdict(picture)], ["Why asked", picture.review_reason], ["Said", said(item)],
     ["Caption", picture.captions], ["Cluster", picture.cluster === null ? "" : `${picture.cluster}`],
     ["Size", `${picture.width} × ${picture.height}`]];
@@ -88,8 +89,7 @@ function label(name) {
   sheet.selected.clear();
   sheet.draw(targets);
   sheet.focusNextOpen(last);
-  session += targets.length;
-  tally();
+  counted(targets.length);
   tell(targets.length === 1 ? `${name}. ${keys.undo.toUpperCase()} takes it back.` : `${targets.length} pictures are ${name}.`);
   given.push({marks, ids: sent(wishes, marks)});
   if (sheet.open().length < FEW) more();
@@ -120,8 +120,7 @@ function took(changes, marks) {
     return mark.item;
   });
   if (refused.length) {
-    session -= refused.length;
-    tally();
+    counted(-refused.length);
     sheet.draw(refused);
     sheet.focusItem(refused[0]);
     const first = refused[0].refused;
@@ -133,8 +132,7 @@ function took(changes, marks) {
 
 function restore(marks) {
   for (const mark of marks) { mark.item.said = mark.said; mark.item.seen = mark.seen; }
-  session -= marks.length;
-  tally();
+  counted(-marks.length);
   sheet.draw(marks.map((mark) => mark.item));
   sheet.focusItem(marks[0].item);
 }
@@ -155,7 +153,10 @@ async function undo() {
   } catch (problem) { fail(problem); }
 }
 
-function tally() {
+function counted(step) {
+  session += step;
+  waiting = Math.max(0, waiting - step);
+  if (!queue) describeQueue();
   part("tally").textContent = session > 0 ? `${session} labelled` : "";
 }
 
@@ -168,7 +169,7 @@ async function group(path, name) {
     sheet.enter(found.asked);
     part("set-name").textContent = name(found);
     const purity = found.purity === null ? "" : `, ${(100 * found.purity).toFixed(0)} % on one side`;
-    part("set-about").textContent = `${found.asked.length} pictures: ${found.medical} medical, ${found.non_medical} non-medical${purity}; ${found.labelled} labelled by people`;
+    part("set-about").textContent = `${found.asked.length} ${found.asked.length === 1 ? "picture" : "pictures"}: ${found.medical} medical, ${found.non_medical} non-medical${purity}; ${found.labelled} labelled by people`;
     part("back").hidden = false;
     sheet.selectOpen();
     tell(`${sheet.selected.size} selected. Take out what does not belong, then label them at once.`);
@@ -179,6 +180,7 @@ function back() {
   if (!queue) return;
   sheet.return(queue);
   queue = null;
+  tell("");
   describeQueue();
   if (sheet.open().length < FEW) more();
 }
@@ -192,12 +194,13 @@ const does = {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || part("keys").open) return;
-  const isAtControl = event.target.closest("button, a, input, select, textarea, dialog");
+  const isAtControl = event.target.closest?.("button, a, input, select, textarea, dialog");
   const key = event.key.toLowerCase();
   if (actions[key] && !event.shiftKey) does[actions[key]]();
   else if (key === "?") part("keys").showModal();
   else if (key === "escape") { if (sheet.selected.size) sheet.selectNone(); else back(); }
   else if (key === "a") sheet.selectOpen();
+  else if (key === "enter" && !isAtControl && sheet.focused) location.href = part("details").href;
   else if (key === " " && !isAtControl) sheet.toggle();
   else if (key.startsWith("arrow")) sheet.move(key.slice(5), event.shiftKey);
   else return;

@@ -1,0 +1,30 @@
+// Labels a single picture by key or button, then shows its page anew with the new row of its history.
+import {ask} from "./rest.js";
+
+const say = document.getElementById("say");
+const keys = JSON.parse(say.dataset.keys);
+const status = say.querySelector(".status");
+let seen = say.dataset.seen ? Number(say.dataset.seen) : null;
+
+async function label(name) {
+  try {
+    await ask("/labels", {labels: [{sha256: say.dataset.sha256, label: name, seen}]});
+    location.reload();
+  } catch (problem) {
+    const other = problem.body?.refused?.[0]?.before;
+    if (other) seen = other.id;
+    status.textContent = other ? `${other.labelled_by} has just said ${other.label}. Press again to overrule.` : problem.message;
+    status.classList.add("bad");
+  }
+}
+
+say.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-label]");
+  if (button) label(button.dataset.label);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+  const name = Object.keys(keys).find((action) => keys[action] === event.key.toLowerCase());
+  const button = say.querySelector(`[data-label="${name}"]`);
+  if (button && !button.disabled) label(name);
+});
