@@ -18,7 +18,7 @@ import torch
 from alignment.crossval import NO_FOLD, figures, judge_folds
 from alignment.plots import plot_reliability
 from threadpoolctl import threadpool_limits
-from train_alignment import HERE, LEFT_OUT_KIND, PROMPT_SET, load_data, parse_options, splits_of
+from train_alignment import HERE, LEFT_OUT_KIND, PROMPT_SET, load_data, parse_options
 
 from medsift.contracts import MEDICAL
 from medsift.evaluation.calibration import reliability
@@ -35,11 +35,12 @@ def main() -> None:
     data = load_data(options.corpus, options.cache)
     torch.set_num_threads(1)
     threadpool_limits(1)
+    of_folds = set(pd.read_csv(HERE / "folds.csv")["source"])
     sources = data.rows["source"]
-    has_fold = sources.isin(pd.read_csv(HERE / "folds.csv")["source"])
-    splits = splits_of(data.rows, pd.Series(pd.factorize(sources)[0], data.rows.index).where(has_fold, NO_FOLD))
+    numbers = pd.Series(pd.factorize(sources)[0], index=data.rows.index).where(sources.isin(of_folds), NO_FOLD)
+    trained = data.rows["kind"] != LEFT_OUT_KIND
     prompts = load_prompts(HERE.parent / "prompts", PROMPT_SET)
-    predictions, _ = judge_folds(data, splits, prompts, options.cache / "sources")
+    predictions, _ = judge_folds(data, trained, numbers, prompts, options.cache / "sources")
     judged = [prediction for prediction in predictions if prediction.kind != LEFT_OUT_KIND]
     confidences, is_right = decided(judged)
     document = {

@@ -19,7 +19,7 @@ from alignment.build import fit_set, pin
 from alignment.captions import load_captions
 from alignment.card import write_card
 from alignment.comparison import OURS, compare, costs, write_comparison
-from alignment.crossval import NO_FOLD, Splits, calibrate_on, figures, judge_folds, part_of
+from alignment.crossval import NO_FOLD, calibrate_on, figures, judge_folds, part_of
 from alignment.drawn import draw_all
 from alignment.features import load_features
 from alignment.fit import TrainingData
@@ -36,7 +36,7 @@ HERE = Path(__file__).parent
 LEFT_OUT_SOURCE = "skimage-data"  # the sample that ships is made of it
 LEFT_OUT_KIND = "illustration-medical"  # neither medical pictures nor plainly not: no side is taught
 PROMPT_SET = "figures"
-MOST_OF_EACH = 30  # judged of a kind in a source: more of them are alike, and figures would be those of few sources
+MOST_OF_EACH = 30  # pictures of a kind in a source: more of them are alike, and figures would be those of few sources
 
 
 def main() -> None:
@@ -45,20 +45,21 @@ def main() -> None:
     # One thread from here: the same result whatever the machine, and no waiting of threads for one another.
     torch.set_num_threads(1)
     threadpool_limits(1)
+    trained = data.rows["kind"] != LEFT_OUT_KIND
     of_source = pd.read_csv(HERE / "folds.csv").set_index("source")["fold"]
-    splits = splits_of(data.rows, data.rows["source"].map(of_source).fillna(NO_FOLD))
+    folds = data.rows["source"].map(of_source).fillna(NO_FOLD).astype(int)
     prompts = load_prompts(HERE.parent / "prompts", PROMPT_SET)
 
-    predictions, votes = judge_folds(data, splits, prompts, options.cache)
+    predictions, votes = judge_folds(data, trained, folds, prompts, options.cache)
     (options.cache / "predictions.csv").write_text(predictions_csv(predictions))
     headline = figures([prediction for prediction in predictions if prediction.kind != LEFT_OUT_KIND])
     apart = figures([prediction for prediction in predictions if prediction.kind == LEFT_OUT_KIND])
-    compared = {**compare(data, splits, prompts, options.cache, votes), OURS: predictions}
+    compared = {**compare(data, trained, folds, prompts, options.cache, votes), OURS: predictions}
     headlines = {name: [p for p in said if p.kind != LEFT_OUT_KIND] for name, said in compared.items()}
-    measured = costs(options.corpus, list(data.rows["file"][splits.is_judged]), prompts, options.cache)
+    measured = costs(options.corpus, list(data.rows["file"][folds != NO_FOLD]), prompts, options.cache)
     write_comparison(HERE.parent / "docs" / "comparison.json", headlines, measured)
 
-    shipped = part_of(data, splits.is_trained)
+    shipped = part_of(data, trained.to_numpy())
     calibration = calibrate_on(votes, shipped.rows)
     model_set, lite = fit_set(options.out, shipped, TextTower(), prompts, options.cache)
     document = {"folds": headline, LEFT_OUT_KIND: apart["by_kind"][LEFT_OUT_KIND]}
@@ -73,18 +74,12 @@ def main() -> None:
 def load_data(corpus: Path, cache: Path) -> TrainingData:
     """The pictures that may be judged or trained on, and the drawn ones, which are in no fold."""
     tower = efficientnet_tower(Settings(engine=REFERENCE))
-    real = pd.read_csv(corpus / "manifest.csv", keep_default_na=False)
+    real = pd.read_csv(corpus / "manifest.csv", keep_default_na=False).groupby(["source", "kind"]).head(MOST_OF_EACH)
     drawn = draw_all(cache.resolve() / "drawn")
     parts = [load_features(tower, corpus, rows, cache, name) for name, rows in (("real", real), ("drawn", drawn))]
     rows = pd.concat([real, drawn], ignore_index=True)
     data = TrainingData(np.concatenate(parts), len(tower.views), rows, load_captions(cache))
     return part_of(data, (rows["source"] != LEFT_OUT_SOURCE).to_numpy())
-
-
-def splits_of(rows: pd.DataFrame, folds: pd.Series) -> Splits:
-    """All is trained on but `LEFT_OUT_KIND`; judged are the first of each kind in each source that has a fold."""
-    is_judged = (folds != NO_FOLD) & (rows.groupby(["source", "kind"]).cumcount() < MOST_OF_EACH)
-    return Splits(folds.to_numpy(int), (rows["kind"] != LEFT_OUT_KIND).to_numpy(), is_judged.to_numpy())
 
 
 def parse_options(description: str | None) -> argparse.Namespace:

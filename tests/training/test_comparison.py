@@ -52,11 +52,10 @@ def data(training):
 
 def test_plain_pipelines_are_judged_on_the_folds_of_the_ensemble(training, data, tmp_path):
     comparison, crossval, _ = training
-    folds, all_of_them = data.rows["source"].str[1:].astype(int).to_numpy(), np.ones(48, bool)
-    splits = crossval.Splits(folds, all_of_them, all_of_them)
+    folds, trained = data.rows["source"].str[1:].astype(int), pd.Series(True, index=data.rows.index)
     prompts = load_prompts(shipped("prompts"), "pair")
-    ours, votes = crossval.judge_folds(data, splits, prompts, tmp_path)
-    made = comparison.compare(data, splits, prompts, tmp_path, votes)
+    ours, votes = crossval.judge_folds(data, trained, folds, prompts, tmp_path)
+    made = comparison.compare(data, trained, folds, prompts, tmp_path, votes)
     assert list(made) == [comparison.ZERO_SHOT, comparison.K_MEANS, comparison.VOTE]
     for name, predictions in made.items():
         assert [p.file for p in predictions] == list(data.rows["file"]), name
@@ -76,16 +75,6 @@ def test_plain_pipelines_are_judged_on_the_folds_of_the_ensemble(training, data,
     assert [row["state"] for row in rows] == ["measured"] * 4 + ["not measured"] * 4
     assert {row["pictures_per_second"] for row in rows[:4]} == {24.0}
     assert {row["command"] for row in rows[4:]} == {comparison.FILLED_BY}
-
-
-def test_a_fold_is_fitted_on_nothing_of_its_own_not_even_on_what_is_not_judged(training):
-    _, crossval, _ = training
-    folds, is_trained = np.array([0, 0, 1, 1, crossval.NO_FOLD]), np.array([True, True, True, False, True])
-    splits = crossval.Splits(folds, is_trained, np.array([True, False, True, True, False]))
-    assert splits.numbers == [0, 1]
-    assert splits.fitted_on(0).tolist() == [False, False, True, False, True]
-    assert splits.judged_in(0).tolist() == [True, False, False, False, False]
-    assert splits.judged_in(1).tolist() == [False, False, True, True, False]
 
 
 def test_the_table_has_a_row_a_pipeline_and_says_what_fills_the_others(monkeypatch, tmp_path):

@@ -25,9 +25,9 @@ about a patient.
 
 On {n} pictures of {sources} sources in {folds} folds over whole sources (`tools/folds.csv`); standardisation,
 alignment, clusters and calibration were fitted anew for each fold, and no figure is from a picture, or a source,
-that was trained on. Of each kind in each source at most {most} pictures are judged; the fits see all of the other
-sources. Many kinds have few sources, so that a fold often leaves most of a kind out. Intervals: 95 %, bootstrap over
-sources. Prompts: set `figures`, none of them a training caption.
+that was trained on. Of each kind in each source at most {most} pictures are used. Many kinds have few sources, so
+that a fold often leaves most of a kind out. Intervals: 95 %, bootstrap over sources. Prompts: set `figures`, none of
+them a training caption.
 
 {headline}
 

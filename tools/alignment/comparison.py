@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from alignment.build import PROFILE, REVIEW_THRESHOLD, Lite
-from alignment.crossval import Splits, predictions_of
+from alignment.crossval import NO_FOLD, predictions_of
 from alignment.fit import TrainingData
 from numpy.typing import NDArray
 
@@ -37,23 +38,21 @@ FILLED_BY = (
 
 
 def compare(
-    data: TrainingData, splits: Splits, prompts: PromptSet, cache: Path, votes: Sequence[Vote]
+    data: TrainingData, trained: pd.Series, folds: pd.Series, prompts: PromptSet, cache: Path, votes: Sequence[Vote]
 ) -> dict[str, list[Prediction]]:
-    """Predictions of the plain pipelines for every judged picture, by name.
-
-    `votes` and the sets in `cache` are as `judge_folds` left them.
-    """
+    """Predictions of the plain pipelines for every picture, by name; `votes` and the sets in `cache` as `judge_folds`
+    left them."""
     zero_shot = [vote for vote in votes if vote.voter == "zero_shot"]
     text_tower = TextTower()
     two: list[Vote] = []
-    for fold in splits.numbers:
+    for fold in sorted(set(folds) - {NO_FOLD}):
         lite = Lite(load(cache / f"fold-{fold}").alignment(), text_tower, prompts)
         vectors = lite.vectors(data.scored_features())
-        seen, judged = splits.fitted_on(fold), splits.judged_in(fold)
+        seen, judged = ((folds != fold) & trained).to_numpy(), (folds == fold).to_numpy()
         files = list(data.rows["file"][judged])
         two += _two_clusters(files, vectors[lite.cnn.name], vectors[lite.words.name], seen, judged, lite)
     both = [*zero_shot, *two]
-    files = list(data.rows["file"][splits.is_judged])
+    files = [file for file, fold in zip(data.rows["file"], folds, strict=True) if fold != NO_FOLD]
     voted = {v.sha256: v for v in STRATEGIES.get(PLAIN_VOTE)(files, both, None, REVIEW_THRESHOLD)}
     judged_by: dict[str, tuple[dict[str, Verdict], list[Vote]]] = {
         ZERO_SHOT: (alone({0: zero_shot}, REVIEW_THRESHOLD), zero_shot),

@@ -1,7 +1,6 @@
 """The yardstick: 8 folds over whole sources, everything fitted anew for each, no figure from a picture trained on."""
 
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import numpy as np
 import pandas as pd
 from alignment.build import calibrate, cast_votes, decide, fit_set
 from alignment.fit import TrainingData
-from numpy.typing import NDArray
 
 from medsift.contracts import Verdict, Vote
 from medsift.encoders._minilm import TextTower
@@ -18,56 +16,33 @@ from medsift.evaluation.predictions import Prediction
 from medsift.modelsets import Calibration, ModelSet
 from medsift.prompts import PromptSet
 
-NO_FOLD = -1  # of pictures that are trained on and never judged
+NO_FOLD = -1
 MANY_SOURCES = 3  # a kind that fewer carry is often left out whole by a fold
 
 
-@dataclass(frozen=True)
-class Splits:
-    """What is done with each picture (n,): its fold, whether sets may be fitted on it, whether it is judged.
-
-    A fold's set is fitted on nothing of the fold, judged or not.
-    """
-
-    folds: NDArray[np.intp]
-    is_trained: NDArray[np.bool_]
-    is_judged: NDArray[np.bool_]
-
-    @property
-    def numbers(self) -> list[int]:
-        """The folds in which anything is judged."""
-        return sorted(set(self.folds[self.is_judged].tolist()))
-
-    def fitted_on(self, fold: int) -> NDArray[np.bool_]:
-        """Which pictures the fold's set is fitted on."""
-        return (self.folds != fold) & self.is_trained
-
-    def judged_in(self, fold: int) -> NDArray[np.bool_]:
-        """Which pictures it judges."""
-        return (self.folds == fold) & self.is_judged
-
-
 def judge_folds(
-    data: TrainingData, splits: Splits, prompts: PromptSet, cache: Path
+    data: TrainingData, trained: pd.Series, folds: pd.Series, prompts: PromptSet, cache: Path
 ) -> tuple[list[Prediction], list[Vote]]:
-    """A prediction for every picture that is judged by a set that saw none of its source, and the votes behind them.
+    """A prediction for every picture by a set that saw none of its source, and the votes behind them.
 
-    The calibration of a fold is fitted on the votes of all other folds, on pictures that may be trained on.
+    `trained` says which pictures may be trained on; the others are judged all the same. Those in no fold (`NO_FOLD`)
+    are trained on and never judged. The calibration of a fold is fitted on the votes of all other folds.
     """
     text_tower = TextTower()
     votes: dict[int, list[Vote]] = {}
     sets: dict[int, ModelSet] = {}
-    for fold in splits.numbers:
-        seen, held_out = splits.fitted_on(fold), splits.judged_in(fold)
+    for fold in sorted(set(folds) - {NO_FOLD}):
+        seen = ((folds != fold) & trained).to_numpy()
         sets[fold], lite = fit_set(cache / f"fold-{fold}", part_of(data, seen), text_tower, prompts, cache)
+        held_out = (folds == fold).to_numpy()
         judged = part_of(data, held_out)
         votes[fold] = cast_votes(judged.rows["file"], judged.scored_features(), sets[fold], lite)
         print(f"fold {fold}: fitted on {seen.sum()} pictures, judged {held_out.sum()}", flush=True)
     verdicts: dict[str, Verdict] = {}
     for fold, of_fold in votes.items():
         others = [vote for other, cast in votes.items() if other != fold for vote in cast]
-        calibration = calibrate_on(others, data.rows[splits.is_trained])
-        files = data.rows["file"][splits.judged_in(fold)]
+        calibration = calibrate_on(others, data.rows[trained])
+        files = data.rows["file"][(folds == fold).to_numpy()]
         verdicts |= {verdict.sha256: verdict for verdict in decide(of_fold, files, sets[fold], calibration)}
     cast = [vote for of_fold in votes.values() for vote in of_fold]
     return predictions_of(data.rows, verdicts, cast), cast
