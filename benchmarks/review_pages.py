@@ -87,7 +87,8 @@ def filled(store: Store, count: int) -> float:
     """Publish so many made-up pictures of 400 sources, as runs do; seconds."""
     begun, random = time.perf_counter(), np.random.default_rng(0)
     store.begin_run(RunRecord("many", BEGAN, "lite", MODEL_SET, PROMPTS))
-    words = ("tumour", "section", "axial", "scan", "graph", "mean", "error", "sample", "figure", "stained")
+    words = ["tumour", "section", *(f"word{number}" for number in range(3000))]
+    often = 1 / np.arange(10, len(words) + 10)
     occurrences: dict[str, list[Occurrence]] = {}
     for start in range(0, count, SHARD):
         numbers = range(start + 1, min(count, start + SHARD) + 1)
@@ -98,7 +99,7 @@ def filled(store: Store, count: int) -> float:
         ]
         store.publish_pictures("many", [*map(picture_row, rows)], [], *judged(rows, random), MODEL_SET, PROMPTS)
         for row in rows:
-            caption = " ".join(random.choice(words, 12))
+            caption = " ".join(random.choice(words, 12, p=often / often.sum()))
             of_source = occurrences.setdefault(row.source, [])
             of_source.append(
                 Occurrence(row.source, "pdf", len(of_source), "kept", sha256=row.sha256, page=1, caption=caption)

@@ -41,8 +41,8 @@ def figures(judged: Sequence[JudgedLabel]) -> Figures:
     shares = [sum(flags) / len(flags) for flags in sides.values() if flags]
     is_right = np.array([each.verdict == each.label for each in judged], bool)
     confidences = np.array([each.confidence for each in judged], float)
-    kinds = Counter(each.said_kind or each.kind or "unknown" for each in judged)
-    right = Counter(each.said_kind or each.kind or "unknown" for each in judged if each.verdict == each.label)
+    kinds = Counter(each.kind or "unknown" for each in judged)
+    right = Counter(each.kind or "unknown" for each in judged if each.verdict == each.label)
     return Figures(
         n=len(judged),
         right=int(is_right.sum()),

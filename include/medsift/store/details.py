@@ -36,12 +36,8 @@ SELECT EXISTS (
     WHERE s.document = :document AND o.page = :page AND o.kind = 'pdf' AND o.sha256 IS NOT NULL)
 """
 JUDGED = """
-SELECT c.sha256, c.label, l.kind AS said_kind, v.verdict, v.probability, v.confidence, v.kind
-FROM catalogue c JOIN current_verdicts v USING (sha256)
-JOIN LATERAL (
-    SELECT kind FROM labels WHERE labels.sha256 = c.sha256 ORDER BY labelled_at DESC, id DESC LIMIT 1
-) l ON true
-WHERE c.decided_by = 'person' ORDER BY c.sha256
+SELECT c.sha256, c.label, c.verdict, c.probability, c.confidence, c.kind
+FROM catalogue c WHERE c.decided_by = 'person' AND c.verdict IS NOT NULL ORDER BY c.sha256
 """
 RUNS = """
 SELECT id, state, started_at, finished_at, trigger, profile, counts FROM runs ORDER BY started_at DESC, id LIMIT :most
@@ -80,11 +76,10 @@ class PictureDetails:
 
 @dataclass(frozen=True)
 class JudgedLabel:
-    """What a person said of a picture beside what the current model set says."""
+    """What a person said of a picture beside the model's verdict; `kind` is the one that is shown."""
 
     sha256: str
     label: str
-    said_kind: str | None
     verdict: str
     probability: float
     confidence: float
@@ -131,7 +126,7 @@ def has_picture_on(connection: Connection, document: str, page: int) -> bool:
 
 
 def judged_labels(connection: Connection) -> Sequence[JudgedLabel]:
-    """Every sure label of a picture that the current model set has judged."""
+    """Every sure label of a picture that a model has judged."""
     return [JudgedLabel(*row) for row in connection.execute(text(JUDGED))]
 
 

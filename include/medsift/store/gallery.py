@@ -4,6 +4,7 @@ Pages go on after the last row shown (keyset), so that the thousandth page costs
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -29,7 +30,7 @@ CONDITIONS = {
     "source_kind": "c.sha256 IN (SELECT sha256 FROM occurrences WHERE kind = :source_kind)",
     "run": "c.sha256 IN (SELECT sha256 FROM run_pictures WHERE run_id = :run)",
     "disputed": "(coalesce(c.agreement, 1) < 1) = :disputed",
-    "duplicates": "(p.near_duplicate_of IS NOT NULL) = :duplicates",
+    "duplicates": "(c.sha256 IN (SELECT sha256 FROM pictures WHERE near_duplicate_of IS NOT NULL)) = :duplicates",
     "decided_by": "c.decided_by = :decided_by",
     "cluster": "c.cluster = :cluster",
     "words": "c.words @@ to_tsquery('simple', :words)",
@@ -60,28 +61,18 @@ WHERE {condition}
 ORDER BY c.sha256
 """
 
+# One reading of the table for all counts: rows that count alike are told as one.
 TOTALS = """
-SELECT count(*) AS pictures,
-       count(*) FILTER (WHERE c.label = 'medical') AS medical,
-       count(*) FILTER (WHERE c.label = 'non-medical') AS non_medical,
-       count(*) FILTER (WHERE c.needs_review) AS to_review,
-       count(*) FILTER (WHERE c.decided_by = 'person') AS by_person,
-       count(*) FILTER (WHERE c.agreement < 1) AS disputed
-{source} WHERE {condition}
-"""
-HISTOGRAM = """
-SELECT least(floor(c.probability * :bins), :bins - 1)::int AS bin, count(*)
-{source} WHERE c.probability IS NOT NULL AND {condition} GROUP BY 1
-"""
-KINDS = """
-SELECT c.label, coalesce(c.kind, '') AS kind, count(*) AS pictures
-{source} WHERE {condition} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
+SELECT c.label, coalesce(c.kind, '') AS kind, coalesce(c.needs_review, false) AS needs_review,
+       c.decided_by = 'person' AS is_by_person, coalesce(c.agreement < 1, false) AS is_disputed,
+       least(floor(c.probability * :bins), :bins - 1)::int AS bin, count(*) AS pictures
+FROM catalogue c WHERE {condition} GROUP BY 1, 2, 3, 4, 5, 6
 """
 SOURCES = """
 SELECT s.source, s.kind, n.pictures, n.medical, n.to_review FROM (
     SELECT o.source_id, count(*) AS pictures, count(*) FILTER (WHERE c.label = 'medical') AS medical,
            count(*) FILTER (WHERE c.needs_review) AS to_review
-    {source}
+    FROM catalogue c
     JOIN (SELECT DISTINCT source_id, sha256 FROM occurrences WHERE sha256 IS NOT NULL) o ON o.sha256 = c.sha256
     WHERE {condition} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT :most
 ) n JOIN sources s ON s.id = n.source_id
@@ -116,8 +107,8 @@ class ListedPicture:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Pictures that pass a filter, counted."""
+class Totals:
+    """Pictures that pass a filter, counted; `histogram` has `BINS` bins of P(medical) by the model."""
 
     pictures: int
     medical: int
@@ -125,12 +116,6 @@ class Counts:
     to_review: int
     by_person: int
     disputed: int
-
-
-@dataclass(frozen=True)
-class Totals(Counts):
-    """The same with `BINS` bins of P(medical) by the model, and pictures by label and kind."""
-
     histogram: tuple[int, ...]
     kinds: tuple[tuple[str, str, int], ...]
 
@@ -173,25 +158,26 @@ def page(
 
 def totals(connection: Connection, wanted: PictureFilter) -> Totals:
     """Pictures that pass, counted in all the ways that the results page shows."""
+    rows = _ask(connection, TOTALS, wanted, bins=BINS).all()
+    bins, kinds, count = Counter[int](), Counter[tuple[str, str]](), Counter[str]()
+    for row in rows:
+        bins[row.bin] += row.pictures
+        kinds[row.label, row.kind] += row.pictures
+        count[row.label] += row.pictures
+        for name in ("needs_review", "is_by_person", "is_disputed"):
+            count[name] += row.pictures * getattr(row, name)
     return Totals(
-        **asdict(counts(connection, wanted)), histogram=histogram(connection, wanted), kinds=kinds(connection, wanted)
+        pictures=kinds.total(),
+        medical=count["medical"],
+        non_medical=count["non-medical"],
+        to_review=count["needs_review"],
+        by_person=count["is_by_person"],
+        disputed=count["is_disputed"],
+        histogram=tuple(bins[number] for number in range(BINS)),
+        kinds=tuple(
+            (*kind, pictures) for kind, pictures in sorted(kinds.items(), key=lambda each: (-each[1], each[0]))
+        ),
     )
-
-
-def counts(connection: Connection, wanted: PictureFilter) -> Counts:
-    """Pictures that pass, counted."""
-    return Counts(*_ask(connection, TOTALS, wanted).one())
-
-
-def histogram(connection: Connection, wanted: PictureFilter) -> tuple[int, ...]:
-    """Pictures that pass by P(medical) by the model, in `BINS` bins."""
-    bins = dict(_ask(connection, HISTOGRAM, wanted, bins=BINS).all())
-    return tuple(bins.get(number, 0) for number in range(BINS))
-
-
-def kinds(connection: Connection, wanted: PictureFilter) -> tuple[tuple[str, str, int], ...]:
-    """Pictures that pass by label and kind, most first; the kind is empty where it is not known."""
-    return tuple((row.label, row.kind, row.pictures) for row in _ask(connection, KINDS, wanted))
 
 
 def by_source(connection: Connection, wanted: PictureFilter, most: int) -> list[SourceCount]:

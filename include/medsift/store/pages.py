@@ -36,21 +36,6 @@ class PageStore:
         with self._transaction() as connection:
             return gallery.totals(connection, wanted)
 
-    def counts(self, wanted: PictureFilter) -> gallery.Counts:
-        """Pictures that pass, counted."""
-        with self._transaction() as connection:
-            return gallery.counts(connection, wanted)
-
-    def histogram(self, wanted: PictureFilter) -> tuple[int, ...]:
-        """Pictures that pass by P(medical) by the model, in 20 bins."""
-        with self._transaction() as connection:
-            return gallery.histogram(connection, wanted)
-
-    def kinds(self, wanted: PictureFilter) -> tuple[tuple[str, str, int], ...]:
-        """Pictures that pass by label and kind, most first; the kind is empty where it is not known."""
-        with self._transaction() as connection:
-            return gallery.kinds(connection, wanted)
-
     def by_source(self, wanted: PictureFilter, most: int) -> list[gallery.SourceCount]:
         """The sources with most pictures that pass."""
         with self._transaction() as connection:
@@ -77,7 +62,7 @@ class PageStore:
             return detail.has_picture_on(connection, document, page)
 
     def judged_labels(self) -> Sequence[detail.JudgedLabel]:
-        """Every sure label of a picture that the current model set has judged."""
+        """Every sure label of a picture that a model has judged."""
         with self._transaction() as connection:
             return detail.judged_labels(connection)
 

@@ -328,7 +328,11 @@ class Catalogued(Base):
     """What pages show of a picture, kept as the view `catalogue_now` gives it (see catalogue.py)."""
 
     __tablename__ = "catalogue"
-    __table_args__ = (Index(None, "words", postgresql_using="gin"), Index(None, "cluster"))
+    __table_args__ = (
+        Index(None, "words", postgresql_using="gin"),
+        Index(None, "cluster"),
+        Index(None, "first_seen", "sha256"),
+    )
 
     sha256: Mapped[str] = mapped_column(ForeignKey("pictures.sha256", ondelete="CASCADE"), primary_key=True)
     label: Mapped[str]

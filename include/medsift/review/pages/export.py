@@ -15,5 +15,5 @@ router = APIRouter()
 @router.get("/export")
 def export(request: Request, desk: AtDesk, user: Reader, wanted: Filter) -> Response:
     """How many pictures pass, and in which forms they can be had."""
-    counts = desk.store.counts(wanted)
+    counts = desk.store.totals(wanted)
     return page(request, "export", user, chosen=chosen(wanted, "newest"), names=NAMES, counts=counts)

@@ -26,11 +26,15 @@ NAMES = {
 def results(request: Request, desk: AtDesk, user: Reader, wanted: Filter, sort: Sort = "newest") -> Response:
     """Pictures that pass the filter, counted and shown."""
     pictures, after = desk.store.page(wanted, sort, None, AT_ONCE)
+    totals = desk.store.totals(wanted)
+    # A choice by histogram or kind shows beside those that could be chosen instead.
+    of_bins = replace(wanted, min_probability=None, max_probability=None)
+    of_kinds = replace(wanted, kind=None, label=None)
     return page(
         request, "results", user, chosen=chosen(wanted, sort), names=NAMES, sorts=SORTS, pictures=pictures, after=after,
-        totals=desk.store.counts(wanted),
-        histogram=desk.store.histogram(replace(wanted, min_probability=None, max_probability=None)),
-        kinds=desk.store.kinds(replace(wanted, kind=None, label=None)),
+        totals=totals,
+        histogram=(totals if of_bins == wanted else desk.store.totals(of_bins)).histogram,
+        kinds=(totals if of_kinds == wanted else desk.store.totals(of_kinds)).kinds,
     )  # fmt: skip
 
 
