@@ -63,7 +63,7 @@ def make_app() -> "FastAPI":
 
     settings, shown = Settings.load(), conf.get("api", "base_url", fallback="").rstrip("/")
     host, port = conf.get("api", "host"), conf.get("api", "port")
-    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - where it listens  # nosec B104
+    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104  # nosec B104
     return create_app(
         Store.open(settings.database_url), AirflowRuns(address, shown), identity, tell_of_labels, settings
     )
