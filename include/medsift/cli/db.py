@@ -31,7 +31,7 @@ Examples:
 
 PREPARE_EPILOG = """\b
 Examples:
-  MEDSIFT_DATABASE_URL=postgresql://postgres:...@host/postgres medsift db prepare < passwords.txt
+  medsift db prepare < passwords.txt    (with MEDSIFT_DATABASE_URL=postgresql://postgres:...@host/postgres)
 """
 
 
@@ -68,7 +68,7 @@ def migrate_command(settings: Settings) -> None:
 
 
 @command.command("prepare", epilog=PREPARE_EPILOG)
-@settings_options
+@set_option
 def prepare_command(settings: Settings) -> None:
     """Make databases and roles on a server of your own; database_url is its superuser's.
 
