@@ -21,6 +21,7 @@ from medsift.volume import Volume
 
 OUT = Path(__file__).parents[1] / "docs" / "img"
 DAG = "medsift_sort"
+REVIEW_PAGES = ("review", "results", "submit")
 SIZE = {"width": 1400, "height": 860}
 ARGUMENTS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
@@ -44,8 +45,8 @@ def main() -> None:
         log_in(page, state.address, credentials)
         save(page, f"{state.address}/dags/{DAG}/runs/{run}", "grid.png")
         save(page, f"{state.address}/dags/{DAG}/runs/{run}/tasks/embed/mapped/0", "log.png")
-        for name, path in review_pages(state.address, token).items():
-            save(page, f"{state.address}/medsift/{path}", f"review-{name}.png")
+        for name in REVIEW_PAGES:
+            save(page, f"{state.address}/medsift/{name}", f"review-{name}.png")
         browser.close()
 
 
@@ -56,16 +57,6 @@ def last_run(address: str, token: str) -> str:
     runs = requests.get(f"{address}/api/v2/dags/{DAG}/dagRuns", headers=headers, params=query, timeout=30)
     found = json.loads(runs.text)["dag_runs"]
     return str(found[0]["dag_run_id"]) if found else sys.exit("There is no finished run yet.")
-
-
-def review_pages(address: str, token: str) -> dict[str, str]:
-    """Paths of the app's pages by name; the picture is one of those in doubt, or the newest."""
-    headers = {"Authorization": f"Bearer {token}"}
-    query = {"limit": 1, "sort": "least_sure"}
-    found = requests.get(f"{address}/medsift/api/v1/pictures", headers=headers, params=query, timeout=30)
-    pictures = found.json()["pictures"] or sys.exit("There is no picture yet.")
-    names = ("review", "results", "submit", "export", "metrics")
-    return {**{name: name for name in names}, "picture": f"picture/{pictures[0]['sha256']}"}
 
 
 def log_in(page: Page, address: str, credentials: dict[str, str]) -> None:
