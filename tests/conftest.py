@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from medsift.topology.postgres import EmbeddedPostgres, Urls
 hypothesis.settings.register_profile("unhurried", deadline=None)  # machines are noisy: no test is a matter of time
 hypothesis.settings.load_profile("unhurried")
 
+# A test run in the background, or by xdist, ignores interrupts, and programs that tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 NUMBERS = itertools.count(1)
 CORPUS = Path(__file__).parents[2] / "shared"
 
