@@ -12,12 +12,14 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from playwright.sync_api import Browser
 from sqlalchemy import make_url
 
 from medsift.store import Store, migrate
 from medsift.store.roles import OWNER, autocommit, ensure_database
 from medsift.store.tables import Base
 from medsift.topology.postgres import EmbeddedPostgres, Urls
+from tests.review.browsing import chromium
 
 hypothesis.settings.register_profile("unhurried", deadline=None)  # machines are noisy: no test is a matter of time
 hypothesis.settings.load_profile("unhurried")
@@ -39,6 +41,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in needing]
     if needing and os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
         sys.stderr.write(f"{len(needing)} tests are deselected: they need {CORPUS}.\n")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from medsift.settings import Settings
 from medsift.store import Store
 from medsift.topology.airflow_runs import AirflowRuns
 from medsift.volume import Volume
-from tests.review.browsing import Visitors, chromium
+from tests.review.browsing import Visitors
 from tests.review.made import MANY, Made, publish
 
 
@@ -90,13 +90,6 @@ def served(bench: Bench) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

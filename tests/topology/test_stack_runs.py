@@ -218,6 +218,7 @@ def test_a_run_that_is_interrupted_at_the_terminal_is_recorded_so(
 def test_a_run_that_is_stopped_in_airflow_does_not_stay_at_running(
     settings: Settings, airflow: AirflowClient, slow_server: SlowServer
 ) -> None:
+    slow_server.asked.clear()
     airflow.trigger(DAG, "stopped", {"sources": f"http://{slow_server.address}/"})
     assert slow_server.asked.wait(120)
     assert state_of(settings, new_run_id("stopped")) == ("running", False)

@@ -7,7 +7,6 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from medsift.encoders import Profile, load_profile
@@ -107,7 +106,7 @@ def test_another_model_imported_under_its_digest_runs_as_profile_clip(
 
     plain, _, transform = open_clip.create_model_and_transforms("ViT-B-32", pretrained=str(file))
     expected = reference(plain.eval().encode_image, transform, pictures)
-    pixels = {224: np.concatenate([seen(encoder, pictures) for encoder in profile.encoders], axis=1)}
+    pixels = {encoder.tower.views[0].size: seen(encoder, pictures) for encoder in profile.encoders}
     vectors = profile.encode_pictures(pixels)
     assert vectors["clip"] == pytest.approx(expected, abs=1e-5)
     assert vectors["efficientnet_lite0"].shape == (4, 1280)
