@@ -20,17 +20,20 @@ def keep_ready(connection: Connection, sha256s: Collection[str]) -> None:
     """Bring these pictures' rows up to date, the last thing a transaction does."""
     if not sha256s:
         return
-    _await_others(connection)
+    await_others(connection)
     connection.execute(text(UPSERT), {"sha256s": list(sha256s)})
 
 
 def keep_all_ready(connection: Connection) -> None:
     """Bring every row up to date: another model set is current."""
-    _await_others(connection)
+    await_others(connection)
     connection.execute(text("DELETE FROM catalogue"))
     connection.execute(text(INSERT))
 
 
-def _await_others(connection: Connection) -> None:
-    """Whoever reads the view before another's commit would write what no longer holds after it."""
+def await_others(connection: Connection) -> None:
+    """Let one transaction at a time say something of pictures or keep their rows ready.
+
+    Whoever reads before another's commit would write what no longer holds after it.
+    """
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK + 3})

@@ -133,7 +133,3 @@ def judged_labels(connection: Connection) -> Sequence[JudgedLabel]:
 def recent_runs(connection: Connection, most: int) -> Sequence[PastRun]:
     """The newest runs."""
     return [PastRun(*row) for row in connection.execute(text(RUNS), {"most": most})]
-
-
-def _box(stored: list[float] | None) -> tuple[float, ...] | None:
-    return tuple(stored) if stored else None

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from medsift.store.catalogue import await_others
 from medsift.store.labels import add_labels
 from medsift.store.records import LabelRow, PersonLabel
-from medsift.store.schema import LOCK
 
 HISTORY = """
 SELECT id, sha256, label, kind, labelled_by, labelled_at, is_withdrawn FROM labels WHERE sha256 = ANY(:sha256s)
@@ -68,7 +68,7 @@ def history(connection: Connection, sha256s: Sequence[str]) -> dict[str, list[Sa
 
 def give(connection: Connection, wishes: Sequence[Wish], labelled_by: str, *, overwrites: bool) -> Changes:
     """Store those labels whose giver saw what counts now, or all where the giver `overwrites`."""
-    _await_others(connection)
+    await_others(connection)
     sha256s = list(dict.fromkeys(wish.sha256 for wish in wishes))
     before = {sha256: said[0] for sha256, said in history(connection, sha256s).items()}
     free = [wish for wish in wishes if overwrites or wish.seen == _id(before.get(wish.sha256))]
@@ -89,7 +89,7 @@ def give(connection: Connection, wishes: Sequence[Wish], labelled_by: str, *, ov
 
 def take_back(connection: Connection, ids: Sequence[int], labelled_by: str) -> Changes:
     """Say again what was said before these labels, given by this person; refused where another came after."""
-    _await_others(connection)
+    await_others(connection)
     mine = connection.execute(
         text("SELECT id, sha256 FROM labels WHERE id = ANY(:ids) AND labelled_by = :labelled_by"),
         {"ids": list(ids), "labelled_by": labelled_by},
@@ -108,7 +108,3 @@ def _as_before(sha256: str, undone: int, said: list[SaidLabel]) -> Wish:
 
 def _id(label: SaidLabel | None) -> int | None:
     return label.id if label else None
-
-
-def _await_others(connection: Connection) -> None:
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK + 3})
