@@ -26,13 +26,6 @@ PARENT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> StackLayout:
-    made = StackLayout(tmp_path / "stack")
-    made.prepare()
-    return made
-
-
-@pytest.fixture
 def environment(layout: StackLayout) -> dict[str, str]:
     return {MARKER: str(layout.root), "AIRFLOW_HOME": str(layout.airflow_home)}
 

@@ -32,13 +32,6 @@ PARENT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> StackLayout:
-    made = StackLayout(tmp_path / "stack")
-    made.prepare()
-    return made
-
-
-@pytest.fixture
 def start(layout: StackLayout) -> Callable[..., Process]:
     def started(*arguments: str) -> Process:
         environment = {"AIRFLOW_HOME": str(layout.airflow_home), MARKER: str(layout.root)}

@@ -1,5 +1,6 @@
 """What pages and the REST API ask of the store. Each method is one transaction."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
@@ -10,11 +11,12 @@ from medsift.store import gallery, labelling, review, search
 from medsift.store.records import ExportRow, Neighbour, PictureFilter
 
 
-class PageStore:
+class PageStore(ABC):
     """The part of the store that serves people in a browser."""
 
+    @abstractmethod
     def _transaction(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
+        """A transaction of its own, committed at the end of the block."""
 
     def page(
         self, wanted: PictureFilter, sort: str, after: str | None, most: int
