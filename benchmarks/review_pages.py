@@ -7,9 +7,7 @@ the server makes them, rendered; the key is pressed 200 times in Debian's Chromi
 
 import argparse
 import json
-import shutil
 import socket
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -19,13 +17,13 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from machine import machine
+from own_postgres import new_store
 
 from medsift.contracts import Occurrence, SourceOutcome, Verdict, Vote
 from medsift.review import Right, User, create_app
 from medsift.settings import Settings
-from medsift.store import RunRecord, Store, migrate
+from medsift.store import RunRecord, Store
 from medsift.topology.airflow_runs import AirflowRuns
-from medsift.topology.postgres import EmbeddedPostgres
 from medsift.volume import Volume
 from tests.review.browsing import Visitors, chromium
 from tests.review.made import BEGAN, MODEL_SET, PROMPTS, Made, identity, picture_row, png
@@ -56,13 +54,7 @@ def main() -> None:
     parser.add_argument("--no-browser", action="store_true")
     parser.add_argument("--json", type=Path)
     wanted = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="medsift-benchmark-"))
-    folder.chmod(0o755)
-    server = EmbeddedPostgres(folder / "postgres")
-    try:
-        urls = server.ensure_running()
-        migrate(urls.owner)
-        store = Store.open(urls.task)
+    with new_store() as (store, folder):
         result = {"machine": machine(), "pictures": wanted.pictures, "filled_s": filled(store, wanted.pictures)}
         settings = Settings.load({"volume": str(folder / "volume")}, {})
         app = create_app(store, AirflowRuns("http://127.0.0.1:9", ""), reviewer, lambda _user, _count: None, settings)
@@ -72,10 +64,6 @@ def main() -> None:
         print(json.dumps(result, indent=1))
         if wanted.json:
             wanted.json.write_text(json.dumps(result, indent=1))
-        store.close()
-    finally:
-        server.stop()
-        shutil.rmtree(folder)
 
 
 async def reviewer(_request: Request) -> User:

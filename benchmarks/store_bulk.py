@@ -6,22 +6,19 @@ It starts a PostgreSQL of its own in a temporary folder and removes it afterward
 
 import argparse
 import hashlib
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import astuple
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
+from own_postgres import new_store
 from sqlalchemy import text
 
 from medsift.contracts import Picture
-from medsift.store import EncodedVectors, RunRecord, Store, migrate
+from medsift.store import EncodedVectors, RunRecord, Store
 from medsift.store.bulk import cursor_of
 from medsift.store.publish import PICTURE_COLUMNS
-from medsift.topology.postgres import EmbeddedPostgres
 
 RUN = RunRecord("benchmark", datetime(2026, 1, 1, tzinfo=UTC), "lite", "set", "prompts")
 
@@ -33,20 +30,10 @@ def main() -> None:
     parser.add_argument("--vectors", type=int, default=4096)
     parser.add_argument("--width", type=int, default=1280)
     wanted = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="medsift-benchmark-"))
-    folder.chmod(0o755)
-    server = EmbeddedPostgres(folder / "postgres")
-    try:
-        urls = server.ensure_running()
-        migrate(urls.owner)
-        store = Store.open(urls.task)
+    with new_store() as (store, _):
         store.begin_run(RUN)
         compare_rows(store, wanted.rows)
         compare_vectors(store, wanted.vectors, wanted.width)
-        store.close()
-    finally:
-        server.stop()
-        shutil.rmtree(folder)
 
 
 def compare_rows(store: Store, count: int) -> None:
