@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg2
 import pytest
@@ -70,13 +70,13 @@ def publish_held_up(hurt: HurtStack) -> Iterator[Callable[[], bool]]:
 def test_postgres_is_killed_in_mid_publish(hurt: HurtStack, noted: Note) -> None:
     hurt.begin("postgres")
     hurt.running("postgres", "ensemble")  # what comes before it writes to sources too
-    killed = 0.0
-    with pytest.raises(psycopg2.OperationalError), publish_held_up(hurt) as is_waiting:
+    # The lock is held until the death is noticed; whether its own end then meets a live backend is chance.
+    with suppress(psycopg2.Error), publish_held_up(hurt) as is_waiting:
         assert wait_until(is_waiting, 120, 0.05)
         os.kill(hurt.postmaster(), signal.SIGKILL)
         killed = time.monotonic()
-    assert wait_until(lambda: hurt.state.phase == "recovering", 60)
-    noted("Postgres killed, noticed after", time.monotonic() - killed)
+        assert wait_until(lambda: hurt.state.phase == "recovering", 60)
+        noted("Postgres killed, noticed after", time.monotonic() - killed)
     assert hurt.ended("postgres") == "success"
     noted("Postgres killed, run ended after", time.monotonic() - killed)
     assert "publish" in hurt.tries("postgres")
