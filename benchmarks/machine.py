@@ -7,7 +7,7 @@ from typing import Any
 
 from medsift.machine import processor_name, usable_cores
 
-SIZE = 2048
+SIZES = (512, 1024, 2048)
 SECONDS = 2.0
 
 
@@ -32,15 +32,22 @@ def matrix_limits() -> dict[str, float]:
 
 
 def matrix_limit(precision: str) -> float:
-    """GFLOP a second (GOP for int8) of a 2048 x 2048 product."""
+    """GFLOP a second (GOP for int8) of a product of 2048 x 2048; of the largest that is done in a second, where that
+    size takes longer, as it does in precisions that the processor has no instructions for."""
     import torch
 
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.int8}[precision]
-    left, right = (torch.ones(SIZE, SIZE).to(dtype) for _ in range(2))
     multiply = torch._int_mm if precision == "int8" else torch.matmul
-    multiply(left, right)
-    count, begun = 0, time.perf_counter()
-    while (passed := time.perf_counter() - begun) < SECONDS:
+    rate = 0.0
+    for size in SIZES:
+        left, right = (torch.ones(size, size).to(dtype) for _ in range(2))
+        begun = time.perf_counter()
         multiply(left, right)
-        count += 1
-    return round(2 * SIZE**3 * count / passed / 1e9, 1)
+        if rate and time.perf_counter() - begun > 1:
+            break
+        count, begun = 0, time.perf_counter()
+        while (passed := time.perf_counter() - begun) < SECONDS:
+            multiply(left, right)
+            count += 1
+        rate = round(2 * size**3 * count / passed / 1e9, 1)
+    return rate

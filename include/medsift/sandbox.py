@@ -4,10 +4,11 @@ The parent trusts nothing that comes back: answers are JSON headers and raw byte
 pickles. A child is warm for many calls and replaced after any fault. The far side is sandbox_child.py.
 """
 
+import fcntl
 import json
 import logging
 import os
-import selectors
+import select
 import signal
 import struct
 import subprocess
@@ -30,6 +31,7 @@ FRAME = struct.Struct(">IQ")  # length of the JSON header, length of the bytes t
 MAX_HEADER_BYTES = 16 * 2**20
 START_TIMEOUT_S = 60.0
 OPEN_FILES = 64
+PIPE_BYTES = 2**20  # an answer goes through at once, without waking the parent for each 64 kB
 CALLS_OF_A_CHILD = 1000  # then a fresh one: decoders leak, and the last file must not pay for all before it
 GARBAGE = "The process that read it sent garbage."
 TOO_LONG = "It took longer than the time allowed and was stopped."
@@ -70,18 +72,25 @@ class Sandbox:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self._child: subprocess.Popen[bytes] | None = None
+        self._arrived = bytearray()  # what the child sent and nobody took yet
         self._guards = ""
         self._calls = 0
         self._is_busy = False
 
     def stream(
-        self, function: str, arguments: Mapping[str, Any], payload: bytes = b"", timeout_s: float | None = None
+        self,
+        function: str,
+        arguments: Mapping[str, Any],
+        payload: bytes = b"",
+        timeout_s: float | None = None,
+        each_anew: bool = False,
     ) -> Iterator[tuple[dict[str, Any], bytes]]:
         """Run `package.module:function` in the child and yield each (header, bytes) as it arrives.
 
         The function takes `(arguments: dict, payload: bytes)` and yields `(dict, bytes)`; both must be ours and
         importable. Errors of medsift raised there are raised here; a limit, a crash or garbage raises
-        `SandboxError` with a sentence, after what had arrived before.
+        `SandboxError` with a sentence, after what had arrived before. `each_anew`: every answer may take as long as a
+        call, for calls over several files.
         """
         allowed_s = timeout_s or self.limits.timeout_s
         child = self._running_child()
@@ -106,7 +115,8 @@ class Sandbox:
                     raise SandboxError(GARBAGE)
                 given = time.monotonic()
                 yield item, data
-                deadline += time.monotonic() - given
+                now = time.monotonic()
+                deadline = now + allowed_s if each_anew else deadline + now - given
                 if self._child is not child:
                     raise RuntimeError("this stream was left half way, and its child ended by a later call")
         finally:
@@ -129,6 +139,7 @@ class Sandbox:
         self.kill()
         child, self._child = self._child, None
         self._is_busy = False
+        self._arrived.clear()
         if child is None:
             return
         child.wait()
@@ -181,6 +192,8 @@ class Sandbox:
         )
         for pipe in (child.stdin, child.stdout):
             os.set_blocking(pipe.fileno(), False)  # type: ignore[union-attr]  # both are PIPE
+            with suppress(OSError):  # the system's limit for all pipes of a user may be reached
+                fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)  # type: ignore[union-attr]
         return child
 
     def _write(self, child: subprocess.Popen[bytes], data: bytes, deadline: float) -> None:
@@ -189,7 +202,7 @@ class Sandbox:
             try:
                 view = view[os.write(child.stdin.fileno(), view) :]  # type: ignore[union-attr]
             except BlockingIOError:
-                self._wait(child.stdin, selectors.EVENT_WRITE, deadline)
+                self._wait(child.stdin, select.POLLOUT, deadline)
             except BrokenPipeError:
                 raise self._died(child) from None
 
@@ -203,24 +216,25 @@ class Sandbox:
         return answer, self._read(child, data_size, deadline)
 
     def _read(self, child: subprocess.Popen[bytes], size: int, deadline: float) -> bytes:
-        parts: list[bytes] = []
-        while size:
+        while len(self._arrived) < size:
             try:
-                part = os.read(child.stdout.fileno(), min(size, 2**20))  # type: ignore[union-attr]
+                part = os.read(child.stdout.fileno(), PIPE_BYTES)  # type: ignore[union-attr]
             except BlockingIOError:
-                self._wait(child.stdout, selectors.EVENT_READ, deadline)
+                self._wait(child.stdout, select.POLLIN, deadline)
                 continue
             if not part:
                 raise self._died(child)
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
+            self._arrived += part
+        data = bytes(memoryview(self._arrived)[:size])
+        del self._arrived[:size]
+        return data
 
     def _wait(self, pipe: IO[bytes] | None, event: int, deadline: float) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(pipe, event)  # type: ignore[arg-type]  # both are PIPE
-            if not selector.select(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
-                raise SandboxError(TOO_LONG)
+        poll = select.poll()
+        poll.register(pipe, event)  # type: ignore[arg-type]  # both are PIPE
+        left_ms = 1000 * max(0.0, deadline - time.monotonic())
+        if not poll.poll(left_ms) and time.monotonic() >= deadline:
+            raise SandboxError(TOO_LONG)
 
     def _died(self, child: subprocess.Popen[bytes]) -> SandboxError:
         try:

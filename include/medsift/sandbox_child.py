@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from medsift.errors import MedsiftError
 from medsift.guards import raise_guards
-from medsift.sandbox import FRAME, OPEN_FILES
+from medsift.sandbox import FRAME, OPEN_FILES, PIPE_BYTES
 
 
 def limit_resources(memory_mb: int) -> None:
@@ -54,7 +54,7 @@ def _answer(out: BinaryIO, call: dict[str, Any], payload: bytes) -> None:
 
 def main() -> None:
     """Serve calls until standard input ends."""
-    calls, out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    calls, out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb", PIPE_BYTES)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)  # what a C library prints must not fall among the answers
     os.close(nowhere)

@@ -40,6 +40,7 @@ def test_a_task_that_is_killed_is_tried_again(hurt: HurtStack, noted: Note) -> N
     hurt.assert_as_undisturbed("task")
 
 
+@pytest.mark.long
 def test_the_gpu_worker_is_killed_with_its_task(hurt: HurtStack, noted: Note) -> None:
     hurt.begin("worker-gpu")
     task = hurt.running("worker-gpu", "embed")

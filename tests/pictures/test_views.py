@@ -1,11 +1,13 @@
 import hashlib
+import logging
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from medsift.pictures.batches import pixel_batches
-from medsift.pictures.workers import Workers
+from medsift.pictures.batches import OF_A_JOB, pixel_batches
+from medsift.pictures.workers import LEAST_AHEAD, Workers
+from medsift.sandbox import Limits
 
 MAX_PIXELS = 50_000_000
 SQUASH = {"size": 96, "mode": "squash", "resize": 0, "resample": "bicubic"}
@@ -63,6 +65,24 @@ def test_batches_keep_the_order_and_say_what_failed(workers, saved, tmp_path):
     assert batches[2].pixels[96][1, 0, 0, 0, 0] == 8
 
 
+def test_a_child_stays_for_all_pictures(saved, caplog):
+    caplog.set_level(logging.INFO, "medsift.sandbox")
+    pictures = [(f"{n}", saved(f"{n}.png", Image.new("RGB", (50, 50)))) for n in range(3 * OF_A_JOB)]
+    with Workers(1) as workers:
+        list(pixel_batches(workers, pictures, [SQUASH], 8, MAX_PIXELS))
+    assert caplog.text.count("started") == 1
+
+
+def test_a_picture_at_which_the_child_dies_fails_alone(saved):
+    large = saved("large.png", Image.new("RGB", (9000, 6000)))
+    small = [(f"{n}", saved(f"{n}.png", Image.new("RGB", (50, 50), (n, 0, 0)))) for n in range(7)]
+    with Workers(1, Limits(memory_mb=300)) as workers:
+        (batch,) = pixel_batches(workers, [*small[:2], ("large", large), *small[2:]], [SQUASH], 8, 10**8)
+    assert batch.sha256s == [sha256 for sha256, _ in small]
+    assert [int(pixels[0, 0, 0, 0]) for pixels in batch.pixels[96]] == list(range(7))
+    assert "memory" in batch.failed["large"]
+
+
 def test_a_batch_of_nothing_but_failures_has_no_rows(workers, tmp_path):
     (batch,) = pixel_batches(workers, [("a", tmp_path / "gone.png")], [SQUASH], 3, MAX_PIXELS)
     assert batch.pixels[96].shape == (0, 1, 96, 96, 3)
@@ -102,4 +122,4 @@ def test_jobs_are_drawn_only_as_results_are_taken(workers, saved):
     batches = pixel_batches(workers, endless(), [SQUASH], 4, MAX_PIXELS)
     next(batches)
     batches.close()
-    assert len(drawn) <= 12
+    assert len(drawn) <= OF_A_JOB * (2 * LEAST_AHEAD + 2)

@@ -165,6 +165,7 @@ def chosen(tmp_path) -> Settings:
     return Settings(volume=tmp_path / "volume", device="cpu", engine="torch_fp32", clip_model="BiomedCLIP")
 
 
+@pytest.mark.long
 def test_siglip_by_its_name_in_open_clip_gives_the_vectors_of_plain_open_clip(
     settings, pictures, seen, reference, tmp_path
 ):

@@ -63,7 +63,7 @@ def load_stages() -> Any:
                 values = stage(values)
                 if number > 0:
                     mean = values.mean((2, 3), keepdim=True)
-                    deviation = ((values - mean) ** 2).mean((2, 3)).sqrt()
+                    deviation = ((values - mean).float() ** 2).mean((2, 3)).sqrt()  # squares pass the range of fp16
                     pooled += [STAGE_SCALE * mean.flatten(1), STAGE_SCALE * deviation]
             last = network.bn2(network.conv_head(values)).mean((2, 3))
             return torch.cat([last, *pooled], dim=1)

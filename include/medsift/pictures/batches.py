@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medsift.errors import PictureError, SandboxError, SourceError
+from medsift.errors import SandboxError, SourceError
 from medsift.pictures.workers import Workers
 from medsift.sandbox import GARBAGE, Sandbox
 
 log = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]
+Picture = tuple[str, Path]
+OF_A_JOB = 4  # pictures: handing over each by itself, the parent is what 16 cores wait for
+VIEWS_OF_FILES = "medsift.pictures.views:views_of_files"
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class PixelBatch:
 
 def pixel_batches(
     workers: Workers,
-    pictures: Iterable[tuple[str, Path]],
+    pictures: Iterable[Picture],
     views: Sequence[Mapping[str, Any]],
     batch_size: int,
     max_pixels: int,
@@ -43,7 +46,8 @@ def pixel_batches(
     names: list[str] = []
     rows: list[bytes] = []
     failed: dict[str, str] = {}
-    for sha256, pixels in workers.map(work, pictures, ahead=batch_size):
+    decoded = workers.map(work, _jobs(pictures), ahead=batch_size // OF_A_JOB)
+    for sha256, pixels in itertools.chain.from_iterable(decoded):
         if isinstance(pixels, str):
             log.warning("picture %s cannot be read: %s", sha256, pixels)
             failed[sha256] = pixels
@@ -57,17 +61,36 @@ def pixel_batches(
         yield PixelBatch(names, by_side(rows, sides), failed)
 
 
+def _jobs(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+    left = iter(pictures)
+    while some := list(itertools.islice(left, OF_A_JOB)):
+        yield some
+
+
 def _pixels(
-    arguments: Mapping[str, Any], sides: Sequence[int], sandbox: Sandbox, picture: tuple[str, Path]
-) -> tuple[str, bytes | str]:
-    sha256, path = picture
-    try:
-        answers = list(sandbox.stream("medsift.pictures.views:views", {**arguments, "path": str(path)}))
-        if [len(data) for _, data in answers] != [sum(map(bytes_of, sides))]:
-            raise SandboxError(GARBAGE)
-    except (PictureError, SourceError) as error:
-        return sha256, str(error)
-    return sha256, answers[0][1]
+    arguments: Mapping[str, Any], sides: Sequence[int], sandbox: Sandbox, pictures: list[Picture]
+) -> list[tuple[str, bytes | str]]:
+    """Pixels of each picture, or why it has none.
+
+    The child goes on with the next while what it sent is read here. Where it dies, the picture it had in hand has
+    failed, and a fresh child takes those behind it.
+    """
+    done: list[tuple[str, bytes | str]] = []
+    size = sum(map(bytes_of, sides))
+    while left := pictures[len(done) :]:
+        try:
+            paths = [str(path) for _, path in left]
+            answers = sandbox.stream(VIEWS_OF_FILES, {**arguments, "paths": paths}, each_anew=True)
+            for item, data in answers:
+                if len(done) == len(pictures) or ("failed" not in item and len(data) != size):
+                    raise SandboxError(GARBAGE)
+                done.append((pictures[len(done)][0], str(item["failed"]) if "failed" in item else data))
+            if len(done) < len(pictures):
+                raise SandboxError(GARBAGE)
+        except SourceError as error:
+            if len(done) < len(pictures):
+                done.append((pictures[len(done)][0], str(error)))
+    return done
 
 
 def bytes_of(side: int) -> int:

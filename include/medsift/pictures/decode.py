@@ -77,6 +77,8 @@ def _decoder_errors(max_pixels: int) -> Iterator[None]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    if orientation(image) == 1:
+        return image  # which Pillow would copy
     try:
         return ImageOps.exif_transpose(image)
     except DECODER_ERRORS:  # a broken EXIF block says nothing about the pixels, which are good

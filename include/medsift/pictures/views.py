@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from medsift.errors import PictureError
 from medsift.pictures.decode import normalised, open_picture
 from medsift.pictures.enhance import enhanced
 
@@ -26,11 +27,22 @@ def views(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str,
     image = open_picture(payload or Path(arguments["path"]).read_bytes(), arguments["max_pixels"])
     side = SPARE * max(max(view["size"], view["resize"]) for view in wanted)
     image.draft(None, (side, side))
-    colour = normalised(image).convert("RGB")
+    colour = normalised(image)
+    if colour.mode != "RGB":
+        colour = colour.convert("RGB")
     if ways := {way for view in wanted for way in view.get("enhance", ())}:
         colour.thumbnail((2 * side, 2 * side))  # local contrast of all of a large picture would take seconds
         colour = enhanced(colour, ways)
     yield {}, seen_as(colour, wanted)
+
+
+def views_of_files(arguments: dict[str, Any], _: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """For each of `paths` the item of `views`; with `failed`, the reason, and no bytes where there is none."""
+    for path in arguments["paths"]:
+        try:
+            yield from views({**arguments, "path": path}, b"")
+        except PictureError as error:
+            yield {"failed": error.sentence}, b""
 
 
 def seen_as(image: Image.Image, wanted: Sequence[Mapping[str, Any]]) -> bytes:
