@@ -59,7 +59,8 @@ class Place:
 
     `page` counts from 1; `box` is (x0, y0, x1, y1) in points from the top left of the page as displayed;
     `frame` counts from 1 where one file holds several pictures; `url` is the picture's own address, `path` its file.
-    `tags` holds what the file says of itself and may be kept (DICOM: Modality and the like, never a person's).
+    `tags` holds what the file says of itself and may be kept (DICOM: Modality and the like, never a person's; PDF:
+    xref, pixel_size, colour_space of the picture's object).
     """
 
     page: int | None = None
@@ -160,7 +161,7 @@ class Portion:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What stands around a picture: captions of all its places, a line each, tags of the first that has any."""
+    """What stands around a picture: captions of all its places, a line each, and all their tags (the first wins)."""
 
     sha256: str
     captions: str

@@ -19,6 +19,7 @@ from medsift.errors import EmptySourceError, SourceError
 from medsift.sandbox import Limits, Sandbox
 from medsift.settings import Settings
 from medsift.sources import KINDS, Tools
+from medsift.sources._pdf.facts import MAX_PARTS
 from tests.sources.pdf_parts import (
     BOX,
     GRAY8,
@@ -77,6 +78,31 @@ def test_a_pdf_is_recognised_by_its_header_or_its_ending() -> None:
     assert kind.recognises("/x/REPORT.PDF", b"")
     assert not kind.recognises("/x/report.png", b"\x89PNG")
     assert not kind.recognises("/x/report", b" " * 1100 + b"%PDF-1.4")
+
+
+def test_a_picture_has_the_number_size_and_colour_space_of_its_object(read: Read) -> None:
+    document = pymupdf.open()
+    grey = image(document, (96, 64), GRAY8, scene()[..., 0].tobytes())
+    inks = image(
+        document, (96, 64), "/ColorSpace /DeviceCMYK /BitsPerComponent 8", np.zeros((64, 96, 4), np.uint8).tobytes()
+    )
+    for name, number in (("A", grey), ("B", inks), ("A", grey)):
+        page(document, f"q 96 0 0 64 20 20 cm /{name} Do Q", f"/XObject << /{name} {number} 0 R >>")
+    told = [each.place.tags for each in pictures(read(document))]
+    size = {"pixel_size": "96 x 64"}
+    assert told == [
+        {"xref": f"{grey}", "colour_space": "DeviceGray", **size},
+        {"xref": f"{inks}", "colour_space": "DeviceCMYK", **size},
+        {"xref": f"{grey}", "colour_space": "DeviceGray", **size},
+    ]
+
+
+def test_an_inline_picture_has_no_number(read: Read) -> None:
+    document = pymupdf.open()
+    data = scene(16, 16)[..., 0].tobytes().hex()
+    page(document, f"q 160 0 0 160 20 20 cm BI /W 16 /H 16 /CS /G /BPC 8 /F /AHx ID {data}> EI Q")
+    (picture,) = pictures(read(document))
+    assert picture.place.tags == {"pixel_size": "16 x 16", "colour_space": "DeviceGray"}
 
 
 def test_a_plain_picture_comes_out_pixel_for_pixel_with_its_place(read: Read) -> None:
@@ -325,6 +351,8 @@ def test_strips_of_one_figure_are_joined(read: Read) -> None:
     array = scene(200, 160)
     strips = [(array[y : y + 16], (50.0, 100 + y / 2, 150.0, 100 + y / 2 + 8)) for y in range(0, 160, 16)]
     (one,) = pictures(read(_grid(strips)))
+    assert len(one.place.tags["xref"].split()) == MAX_PARTS
+    assert "pixel_size" not in one.place.tags
     assert one.place.box == pytest.approx((50, 100, 150, 180), abs=0.1)
     assert pixels(one).shape == (160, 200, 3)
     assert difference(pixels(one), array) < 2

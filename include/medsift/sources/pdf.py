@@ -110,6 +110,7 @@ def _place(header: dict[str, Any]) -> Place:
         box=tuple(box) if box else None,
         caption=header.get("caption", ""),
         nearby=header.get("nearby", ""),
+        tags={name: str(value) for name, value in header.get("facts", {}).items()},
     )
 
 

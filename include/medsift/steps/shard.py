@@ -187,8 +187,7 @@ def surroundings(occurrences: Iterable[Occurrence], sha256s: Iterable[str]) -> d
     for occurrence in occurrences:
         if occurrence.sha256:
             captions[occurrence.sha256][" ".join(occurrence.caption.split())] = None
-            if occurrence.tags:
-                tags.setdefault(occurrence.sha256, occurrence.tags)
+            tags[occurrence.sha256] = {**occurrence.tags, **tags.get(occurrence.sha256, {})}
     return {
         sha256: Surroundings(sha256, "\n".join(filter(None, captions[sha256])), tags.get(sha256, {}))
         for sha256 in sha256s

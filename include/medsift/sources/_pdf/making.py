@@ -29,11 +29,12 @@ CACHE_BYTES = 192 * 2**20
 
 @dataclass(frozen=True)
 class Taken:
-    """A picture of a page: its box and its bytes."""
+    """A picture of a page: its box, its bytes, and the drawings it is made of."""
 
     box: Box
     data: bytes
     is_rebuilt: bool
+    parts: Sequence[Drawn]
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Maker:
             return None
         if not jpeg.is_shown(stream, drawn, self.view.cut(drawn.visible)[0]):
             return None
-        return Taken(drawn.visible, stream, is_rebuilt=False)
+        return Taken(drawn.visible, stream, is_rebuilt=False, parts=[drawn])
 
     def _is_as_rendered(self, drawn: Drawn) -> bool:
         if self.has_bombs:
@@ -141,9 +142,10 @@ class Maker:
         cropped = _cropped(drawn)
         stream = None if cropped else jpeg.stream_of(drawn)
         if stream and jpeg.looks_like(stream, drawn, by_itself(drawn, drawn.full, *jpeg.reduced_size(drawn))):
-            return Taken(drawn.visible, stream, is_rebuilt=False)
+            return Taken(drawn.visible, stream, is_rebuilt=False, parts=[drawn])
         pixels = native(drawn)
-        return Taken(drawn.visible, as_png(_crop(pixels, drawn) if cropped else pixels), is_rebuilt=True)
+        data = as_png(_crop(pixels, drawn) if cropped else pixels)
+        return Taken(drawn.visible, data, is_rebuilt=True, parts=[drawn])
 
     def _otherwise(self, drawn: Drawn) -> Taken | Refused:
         """A picture that the page shows otherwise than it is: as the page shows it, if it shows it at all."""
@@ -163,7 +165,7 @@ class Maker:
             return Refused(box, "failed", "It cannot be shown: a picture too large to be decoded lies on its page.")
         across, down = (max(scale) for scale in zip(*map(scales, group), strict=True))
         pixels = rendered(self.view.display_list, box, *render_size(box, across, down))
-        return Taken(box, as_png(pixels), is_rebuilt=True)
+        return Taken(box, as_png(pixels), is_rebuilt=True, parts=group)
 
 
 def _differences(one: "Pixels", other: "Pixels") -> "NDArray[np.int16]":

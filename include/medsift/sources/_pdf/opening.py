@@ -67,7 +67,7 @@ def stray_pictures(document: Mu, max_pixels: int) -> Iterator[Taken | Refused]:
             yield Refused(None, "failed", BREAKS_OFF)
             continue
         try:
-            yield Taken(box, as_png(native(drawn)), is_rebuilt=True)
+            yield Taken(box, as_png(native(drawn)), is_rebuilt=True, parts=[drawn])
         except mupdf_errors() as error:
             yield Refused(None, "failed", f"It cannot be decoded ({error}).")
 

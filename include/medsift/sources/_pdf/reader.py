@@ -13,6 +13,7 @@ from typing import Any
 from medsift.errors import EmptySourceError, SourceError
 from medsift.sources._pdf import Mu
 from medsift.sources._pdf.damage import content_fault
+from medsift.sources._pdf.facts import PageObjects
 from medsift.sources._pdf.making import Known, Refused, Taken
 from medsift.sources._pdf.opening import mupdf_errors, opened, page_count, stray_pictures
 from medsift.sources._pdf.page import pictures_of
@@ -70,7 +71,7 @@ def _page(document: Mu, number: int, max_pixels: int, known: Known) -> Iterator[
     display_list = page.get_displaylist()
     box = tuple(display_list.rect)
     hears_text = any(font[2] == "Type3" for font in document.get_page_fonts(number - 1))
-    words = Words(display_list)
+    words, objects = Words(display_list), PageObjects(document, number)
     for made in pictures_of(
         display_list.this,
         box,
@@ -80,7 +81,7 @@ def _page(document: Mu, number: int, max_pixels: int, known: Known) -> Iterator[
         max_pixels=max_pixels,
         known=known,
     ):
-        yield _answer(made, number, words)
+        yield _answer(made, number, words, objects)
 
 
 def _strays(document: Mu, count: int, max_pixels: int) -> Iterator[Answer]:
@@ -88,7 +89,7 @@ def _strays(document: Mu, count: int, max_pixels: int) -> Iterator[Answer]:
     found = 0
     for made in stray_pictures(document, max_pixels):
         found += isinstance(made, Taken)
-        yield _answer(made, None, None)
+        yield _answer(made, None, None, None)
     if found:
         yield _broken(None, "The pages of this PDF cannot be reached; its pictures were taken without them.")
     elif count == 0 and not document.is_repaired:
@@ -99,12 +100,13 @@ def _strays(document: Mu, count: int, max_pixels: int) -> Iterator[Answer]:
         yield {"type": "damaged", "reason": "The PDF is damaged: none of its pages can be read."}, b""
 
 
-def _answer(made: Taken | Refused, number: int | None, words: Words | None) -> Answer:
+def _answer(made: Taken | Refused, number: int | None, words: Words | None, objects: PageObjects | None) -> Answer:
     box = None if made.box is None or number is None else [round(value, 2) for value in made.box]
     if isinstance(made, Refused):
         return {"type": "refused", "page": number, "box": box, "state": made.state, "reason": made.reason}, b""
     caption, nearby = words.around(made.box) if words else ("", "")
-    place = {"page": number, "box": box, "caption": caption, "nearby": nearby}
+    facts = objects.facts(made.parts) if objects else {}
+    place = {"page": number, "box": box, "caption": caption, "nearby": nearby, "facts": facts}
     return {"type": "picture", "is_rebuilt": made.is_rebuilt, **place}, made.data
 
 
