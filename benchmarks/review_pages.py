@@ -1,6 +1,6 @@
 """How long pages of the Review app take with many pictures in Postgres, and a key until the next picture shows.
 
-Usage: python benchmarks/review_pages.py [--pictures 100000] [--no-browser] [--json F]
+Usage: PYTHONPATH=. python benchmarks/review_pages.py [--pictures 100000] [--no-browser] [--json F]
 It starts a PostgreSQL of its own in a temporary folder and removes it afterwards. Pages are asked for 20 times each, as
 the server makes them, rendered; the key is pressed 200 times in Debian's Chromium.
 """
@@ -10,6 +10,8 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -138,20 +140,28 @@ def key_times(app: FastAPI, store: Store, volume: Volume) -> dict[str, float]:
     for row in store.review_queue(SHOWN):
         volume.put(volume.picture(row.sha256, "png"), png(int(row.sha256[:6], 16), 1200))
         volume.put(volume.thumbnail(row.sha256), png(int(row.sha256[:6], 16)))
+    with served(app) as address, chromium() as browser:
+        page = Visitors(browser, address).visit("/review")
+        page.wait_for_selector("body[data-ready]")
+        page.wait_for_timeout(1000)
+        took = [page.evaluate(PRESS, "mn"[number % 2]) for number in range(KEYS)]
+    return {"median": round(float(np.median(took))), "p95": round(float(np.percentile(took, 95)))}
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The address at which the app answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
-    with chromium() as browser:
-        page = Visitors(browser, f"http://127.0.0.1:{port}").visit("/review")
-        page.wait_for_selector("body[data-ready]")
-        page.wait_for_timeout(1000)
-        took = [page.evaluate(PRESS, "mn"[number % 2]) for number in range(KEYS)]
-    server.should_exit = True
-    thread.join()
-    return {"median": round(float(np.median(took))), "p95": round(float(np.percentile(took, 95)))}
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 PRESS = """async (key) => {

@@ -118,7 +118,15 @@ class Settings(BaseModel):
     )
 
     review_keys: dict[str, str] = Field(
-        {"medical": "m", "non-medical": "n", "unsure": "u", "undo": "z", "cluster": "c", "similar": "s"},
+        {
+            "medical": "m",
+            "non-medical": "n",
+            "unsure": "u",
+            "agree": "y",
+            "undo": "z",
+            "cluster": "c",
+            "similar": "s",
+        },  # fmt: skip
         description="Keys of the Review page, as action=key with commas between.",
     )
     upload_max_mb: int = Field(500, ge=1, le=100_000, description="Largest file in MB that the Submit page takes.")

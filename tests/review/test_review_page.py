@@ -69,6 +69,37 @@ def test_a_range_is_selected_and_labelled_at_once(bench, visitors):
     assert labels(bench) == {}
 
 
+def test_once_what_the_model_has_wrong_is_labelled_the_rest_is_as_it_says_with_one_key(bench, visitors):
+    bench.publish(*(Made(number, 0.7 if number % 2 else 0.3, cluster=number) for number in range(8)))
+    said = {row.sha256: row.verdict for row in bench.store.review_queue(10)}
+    page = at_review(visitors)
+    wrong = current(page)
+    other = "medical" if said[wrong] == "non-medical" else "non-medical"
+    press(page, "m" if other == "medical" else "n")
+    press(page, "y")
+    assert labels(bench) == {**said, wrong: other}
+    press(page, "z")
+    assert labels(bench) == {wrong: other}
+
+
+def test_sheet_after_sheet_comes_until_nothing_waits(bench, visitors):
+    bench.publish(*(Made(number, 0.7, cluster=number) for number in range(90)))
+    page = at_review(visitors)
+    for labelled in (40, 80, 90):
+        expect(page.locator(".tile:not([data-said])").first).to_be_visible()
+        press(page, "y")
+        assert len(labels(bench)) == labelled
+    expect(page.locator("#set-about")).to_have_text("Nothing more waits.")
+
+
+def test_of_selected_pictures_only_those_are_as_the_model_says(bench, visitors):
+    bench.publish(*(Made(number, 0.7 if number % 2 else 0.3, cluster=number) for number in range(6)))
+    queue = bench.store.review_queue(10)
+    page = at_review(visitors)
+    press(page, "Shift+ArrowRight", "y")
+    assert labels(bench) == {row.sha256: row.verdict for row in queue[:2]}
+
+
 def test_a_whole_cluster_is_labelled_with_two_keys(bench, visitors):
     bench.publish(*(Made(number, 0.6, cluster=3) for number in range(12)), Made(50, 0.9, cluster=4))
     page = at_review(visitors)

@@ -17,8 +17,11 @@ let waiting = 0, session = 0, fetching = null;
 
 async function more() {
   if (queue || fetching) return fetching;
-  const have = sheet.items.filter((item) => !item.said).map((item) => item.picture.sha256);
-  fetching = ask(`/queue?limit=${AT_ONCE}&without=${have.join(",")}`).then((told) => {
+  // The server has to know what was labelled, or it would hand the same pictures out again.
+  fetching = Promise.all(given.map((each) => each.ids)).then(() => {
+    const have = sheet.open().map((item) => item.picture.sha256);
+    return ask(`/queue?limit=${AT_ONCE}&without=${have.join(",")}`);
+  }).then((told) => {
     waiting = told.waiting;
     sheet.add(told.asked.filter((item) => !sheet.has(item.picture.sha256)));
     sheet.drop(KEPT);
@@ -30,7 +33,8 @@ async function more() {
 
 function describeQueue() {
   part("set-name").textContent = "Review";
-  part("set-about").textContent = waiting ? `${waiting >= 2000 ? "2,000 or more" : waiting.toLocaleString("en")} wait, the most telling first` : "";
+  const count = waiting >= 2000 ? "2,000 or more" : waiting.toLocaleString("en");
+  part("set-about").textContent = waiting ? `${count} wait, the most telling first` : sheet.open().length ? "" : "Nothing more waits.";
   part("back").hidden = true;
   const isEmpty = !sheet.items.length;
   part("empty").hidden = !isEmpty;
@@ -78,19 +82,27 @@ function said(item) {
   return item.picture.said ? `${item.picture.said}${item.picture.labelled_by ? ` by ${item.picture.labelled_by}` : ""}` : "";
 }
 
-function label(name) {
+const label = (name) => give(sheet.targets(), () => name, name);
+
+// The quick way through a sheet: what the model has wrong is labelled one by one, the rest is as it says.
+function agree() {
+  const targets = sheet.selected.size ? sheet.targets() : sheet.open();
+  give(targets.filter((item) => item.picture.verdict), (item) => item.picture.verdict, "as the model says");
+}
+
+function give(targets, labelOf, name) {
   if (!mayLabel) return tell("You may not label here.", true);
-  const targets = sheet.targets();
   if (!targets.length) return;
   const marks = targets.map((item) => ({item, said: item.said, seen: item.seen}));
-  const wishes = targets.map((item) => ({sha256: item.picture.sha256, label: name, seen: item.seen}));
+  const wishes = targets.map((item) => ({sha256: item.picture.sha256, label: labelOf(item), seen: item.seen}));
   const last = sheet.items.indexOf(targets[targets.length - 1]);
-  for (const item of targets) { item.said = name; item.refused = null; }
+  for (const item of targets) { item.said = labelOf(item); item.refused = null; }
   sheet.selected.clear();
   sheet.draw(targets);
   sheet.focusNextOpen(last);
   counted(targets.length);
-  tell(targets.length === 1 ? `${name}. ${keys.undo.toUpperCase()} takes it back.` : `${targets.length} pictures are ${name}.`);
+  const what = targets.length === 1 ? name : `${targets.length} pictures are ${name}`;
+  tell(`${what}. ${keys.undo.toUpperCase()} takes ${targets.length === 1 ? "it" : "them"} back.`);
   given.push({marks, ids: sent(wishes, marks)});
   if (sheet.open().length < FEW) more();
 }
@@ -186,7 +198,7 @@ function back() {
 }
 
 const does = {
-  medical: () => label("medical"), "non-medical": () => label("non-medical"), unsure: () => label("unsure"), undo,
+  medical: () => label("medical"), "non-medical": () => label("non-medical"), unsure: () => label("unsure"), agree, undo,
   cluster: () => sheet.focused && sheet.focused.picture.cluster !== null
     && group(`/clusters/${sheet.focused.picture.cluster}`, (found) => found.name),
   similar: () => sheet.focused && group(`/pictures/${sheet.focused.picture.sha256}/group`, () => "All similar"),
@@ -211,6 +223,7 @@ part("acts").addEventListener("click", (event) => {
   const button = event.target.closest("[data-label]");
   if (button) label(button.dataset.label);
 });
+part("agree").addEventListener("click", agree);
 part("cluster").addEventListener("click", () => does.cluster());
 part("similar").addEventListener("click", () => does.similar());
 part("undo").addEventListener("click", undo);
