@@ -16,4 +16,5 @@ airflow pools get gpu >/dev/null 2>&1 || airflow pools set gpu 1 "Tasks that nee
 # Asked for twice on standard input, so that no command line holds the password.
 printf '%s\n%s\n' "$FIRST_USER_PASSWORD" "$FIRST_USER_PASSWORD" | airflow users create \
     --username "$FIRST_USER" --role Admin --firstname "$FIRST_USER" --lastname medsift --email "$FIRST_USER@localhost"
-airflow roles add-perms Viewer --action can_read --resource Plugins
+# Without it the side bar shows these roles no entry of a plugin.
+airflow roles add-perms Viewer User Op --action can_read --resource Plugins

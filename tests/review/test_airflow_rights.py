@@ -1,4 +1,4 @@
-"""The plugin in a real api-server with SimpleAuthManager: who may what, by token, by cookie, by the UI's login."""
+"""The plugin in a real api-server under either auth manager: who may what, by token, by cookie, by the UI's login."""
 
 import json
 import os
@@ -22,6 +22,18 @@ pytestmark = [pytest.mark.postgres, pytest.mark.stack]
 ROOT = Path(__file__).parents[2]
 USERS = {"vera": "viewer", "uli": "user", "otto": "op", "root": "admin"}
 START_S = 120
+FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+# As the commands `airflow users create` and `airflow roles add-perms` of docker/init.sh do, in one process.
+FAB_USERS = f"""
+from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+with get_application_builder() as builder:
+    manager = builder.sm
+    for name, role in {USERS}.items():
+        role = manager.find_role(role.capitalize())
+        assert manager.add_user(name, name, "medsift", f"{{name}}@localhost", role, f"{{name}}-password")
+    for role in ("Viewer", "User", "Op"):
+        manager.add_permission_to_role(manager.find_role(role), manager.create_permission("can_read", "Plugins"))
+"""
 
 
 @dataclass
@@ -42,29 +54,34 @@ class Server:
         return str(self.post("/auth/token", json=body).json()["access_token"])
 
 
-def environment(home: Path, port: int, volume: Path, database: str) -> dict[str, str]:
+def environment(manager: str, home: Path, port: int, volume: Path, database: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "MEDSIFT"))}
     passwords = home / "passwords.json"
     passwords.write_text(json.dumps({name: f"{name}-password" for name in USERS}))
-    return kept | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
-        "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__API_AUTH__JWT_SECRET": "0" * 64,
-        "MEDSIFT_VOLUME": str(volume),
-        "MEDSIFT_DATABASE_URL": database,
-    }
+    chosen = {"AIRFLOW__CORE__AUTH_MANAGER": FAB} if manager == "fab" else {}
+    return (
+        kept
+        | chosen
+        | {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API_AUTH__JWT_SECRET": "0" * 64,
+            "MEDSIFT_VOLUME": str(volume),
+            "MEDSIFT_DATABASE_URL": database,
+        }
+    )
 
 
-@pytest.fixture
-def server(store, database, tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(params=["simple", "fab"])
+def server(request: pytest.FixtureRequest, store, database, tmp_path: Path) -> Iterator[Server]:
     """An api-server alone, over a database of its own in one file, with three pictures to review."""
     volume = Volume(tmp_path / "volume")
     volume.prepare()
@@ -74,9 +91,11 @@ def server(store, database, tmp_path: Path) -> Iterator[Server]:
         port = free.getsockname()[1]
     home = tmp_path / "airflow"
     home.mkdir()
-    variables = environment(home, port, volume.root, database.task)
+    variables = environment(request.param, home, port, volume.root, database.task)
     airflow = [sys.executable, "-m", "airflow"]
     subprocess.run([*airflow, "db", "migrate"], env=variables, check=True, capture_output=True)
+    if request.param == "fab":
+        subprocess.run([sys.executable, "-c", FAB_USERS], env=variables, check=True, capture_output=True)
     log = tmp_path / "api-server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -124,9 +143,9 @@ def test_rights_are_those_of_airflow_and_its_login_opens_the_page(server: Server
 
     page = browser.new_page(viewport={"width": 1400, "height": 860})
     page.goto(f"{server.address}/auth/login")
-    page.get_by_role("textbox", name="username").fill("uli")
+    page.locator("input[name=username]").fill("uli")
     page.locator("input[type=password]").fill("uli-password")
-    page.get_by_role("button", name="Sign in").click()
+    page.locator("input[type=password]").press("Enter")
     page.wait_for_url(lambda url: "/auth/" not in url, timeout=60_000)
     page.wait_for_load_state("networkidle")
     page.goto(f"{server.address}/plugin/medsift")
