@@ -205,6 +205,24 @@ JOIN picture_labels l ON l.sha256 = o.sha256
 WHERE o.caption ILIKE '%' || :word || '%'
 ORDER BY s.source, o.ordinal;
 
+-- name: words_in_captions
+-- Which pictures have these words in a caption, the surest first? (Through an index, a row a picture: table
+-- catalogue is what the pages of the Review app read.)
+SELECT sha256, label, kind, confidence, decided_by, captions
+FROM catalogue
+WHERE words @@ websearch_to_tsquery('simple', :word)
+ORDER BY confidence DESC NULLS LAST, sha256
+LIMIT 20;
+
+-- name: colour_spaces
+-- In which colour spaces do PDFs hold their pictures? (For one picture, o.tags has xref and pixel_size too.)
+SELECT o.tags ->> 'colour_space' AS colour_space, l.label, count(DISTINCT l.sha256) AS pictures
+FROM occurrences o
+JOIN picture_labels l ON l.sha256 = o.sha256
+WHERE o.tags ? 'colour_space'
+GROUP BY 1, 2
+ORDER BY pictures DESC, colour_space, label;
+
 -- name: dicom_modalities
 -- What do DICOM files say of themselves, and does the verdict's kind fit?
 SELECT o.tags ->> 'Modality' AS modality, l.kind, count(DISTINCT l.sha256) AS pictures

@@ -132,6 +132,10 @@ def test_captions_are_searched_without_case(ask, identity):
     assert [row[0] for row in ask("captions_that_mention")] == [identity(2)]
 
 
+def test_words_of_captions_are_found_in_the_catalogue(ask, identity):
+    assert [row[:2] for row in ask("words_in_captions")] == [(identity(2), "non-medical")]
+
+
 def test_neighbours_leave_out_the_picture_itself(ask, identity):
     found = ask("nearest_neighbours")
     assert {row[0] for row in found} == {identity(2), identity(3)}
