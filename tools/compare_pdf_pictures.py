@@ -34,6 +34,7 @@ DPI = 144
 POPPLER_TIMEOUT_S = 120
 MOST_DIFFERENCE = 12.0  # of 255, mean over 16 x 16: two renderers differ so much in smoothing and in inks
 MOST_OUTSIDE = 0.03  # share of a drawn picture that may lie outside of the picture found
+EDGE = 1.0  # point that a clip may take at each side: PyMuPDF tells boxes without their clips
 Box = tuple[float, float, float, float]
 
 
@@ -118,8 +119,8 @@ def _drawn(path: Path) -> Iterator[tuple[int, Box]]:
 def _outside(box: Box, of: tuple[float, ...] | None) -> float:
     if of is None:
         return 1.0
-    width = max(0.0, min(box[2], of[2]) - max(box[0], of[0]))
-    height = max(0.0, min(box[3], of[3]) - max(box[1], of[1]))
+    width = max(0.0, min(box[2], of[2] + EDGE) - max(box[0], of[0] - EDGE))
+    height = max(0.0, min(box[3], of[3] + EDGE) - max(box[1], of[1] - EDGE))
     return 1 - width * height / ((box[2] - box[0]) * (box[3] - box[1]))
 
 

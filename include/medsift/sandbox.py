@@ -29,10 +29,11 @@ log = logging.getLogger(__name__)
 
 FRAME = struct.Struct(">IQ")  # length of the JSON header, length of the bytes that follow it
 MAX_HEADER_BYTES = 16 * 2**20
+MAX_TEXT, MAX_REASON = 100_000, 500  # characters of one text in a header
 START_TIMEOUT_S = 60.0
 OPEN_FILES = 64
 PIPE_BYTES = 2**20  # an answer goes through at once, without waking the parent for each 64 kB
-CALLS_OF_A_CHILD = 1000  # then a fresh one: decoders leak, and the last file must not pay for all before it
+CALLS_OF_A_CHILD = 1000  # files; then a fresh one: decoders leak, and the last file must not pay for all before it
 GARBAGE = "The process that read it sent garbage."
 TOO_LONG = "It took longer than the time allowed and was stopped."
 ERRORS: dict[str, type[MedsiftError]] = {
@@ -42,8 +43,8 @@ ERRORS: dict[str, type[MedsiftError]] = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What one call in a child may take: seconds (the caller's own time between answers is not counted), address
-    space, bytes sent back."""
+    """What one call in a child may take: seconds (the caller's own time between answers is not counted; in a call over
+    several files, for each of them), address space, bytes sent back."""
 
     timeout_s: float = 120.0
     memory_mb: int = 3072
@@ -60,6 +61,47 @@ class Limits:
             f"{self.timeout_s:g} s and {self.output_mb} MB of answers a call, {self.memory_mb} MB of memory, "
             f"{OPEN_FILES} open files, no file grows, no core dump, an empty environment, a process group of its own"
         )
+
+
+class Item(dict[str, Any]):
+    """The header of an answer. A child may have been taken over by the file that it reads, so nothing in it is trusted:
+    what is missing or of another type raises `SandboxError`, what is too long is cut."""
+
+    def text(self, name: str, most: int = MAX_TEXT) -> str:
+        """Words, at most so many characters."""
+        value: str = self._of(name, str)
+        return value[:most]
+
+    def number(self, name: str, least: int = 0) -> int:
+        """A whole number from `least` to 2,147,483,647."""
+        value: int = self._of(name, int)
+        if isinstance(value, bool) or not least <= value < 2**31:
+            raise SandboxError(GARBAGE)
+        return value
+
+    def numbers(self, name: str, count: int) -> tuple[float, ...]:
+        """So many finite numbers."""
+        values = self._of(name, list)
+        if len(values) != count or not all(type(value) in (int, float) and abs(value) < 1e9 for value in values):
+            raise SandboxError(GARBAGE)
+        return tuple(values)
+
+    def texts(self, name: str) -> list[str]:
+        """A list of words."""
+        values = self._of(name, list)
+        if not all(isinstance(value, str) for value in values):
+            raise SandboxError(GARBAGE)
+        return [value[:MAX_TEXT] for value in values]
+
+    def table(self, name: str) -> "Item":
+        """Names with what they stand for."""
+        return Item(self._of(name, dict))
+
+    def _of(self, name: str, kind: type) -> Any:
+        value = self.get(name)
+        if not isinstance(value, kind):
+            raise SandboxError(GARBAGE)
+        return value
 
 
 class Sandbox:
@@ -84,7 +126,7 @@ class Sandbox:
         payload: bytes = b"",
         timeout_s: float | None = None,
         each_anew: bool = False,
-    ) -> Iterator[tuple[dict[str, Any], bytes]]:
+    ) -> Iterator[tuple[Item, bytes]]:
         """Run `package.module:function` in the child and yield each (header, bytes) as it arrives.
 
         The function takes `(arguments: dict, payload: bytes)` and yields `(dict, bytes)`; both must be ours and
@@ -103,8 +145,8 @@ class Sandbox:
             self._write(child, FRAME.pack(len(header), len(payload)) + header + payload, deadline)
             left = self.limits.output_mb * 2**20
             while True:
-                answer, data = self._read_answer(child, left, deadline)
-                left -= len(data)
+                answer, data, size = self._read_answer(child, left, deadline)
+                left -= size
                 if answer.get("end"):
                     is_over = True
                     return
@@ -114,9 +156,10 @@ class Sandbox:
                 if not isinstance(item := answer.get("item"), dict):
                     raise SandboxError(GARBAGE)
                 given = time.monotonic()
-                yield item, data
+                yield Item(item), data
                 now = time.monotonic()
                 deadline = now + allowed_s if each_anew else deadline + now - given
+                self._calls += each_anew
                 if self._child is not child:
                     raise RuntimeError("this stream was left half way, and its child ended by a later call")
         finally:
@@ -169,7 +212,7 @@ class Sandbox:
         self.close()
         self._child, self._calls = self._started(), 0
         try:
-            ready, _ = self._read_answer(self._child, 0, time.monotonic() + START_TIMEOUT_S)
+            ready, _, _ = self._read_answer(self._child, MAX_TEXT, time.monotonic() + START_TIMEOUT_S)
         except SandboxError as error:
             self.close()
             raise StackError(f"The child process in which files are read cannot be started: {error}") from None
@@ -192,8 +235,8 @@ class Sandbox:
         )
         for pipe in (child.stdin, child.stdout):
             os.set_blocking(pipe.fileno(), False)  # type: ignore[union-attr]  # both are PIPE
-            with suppress(OSError):  # the system's limit for all pipes of a user may be reached
-                fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)  # type: ignore[union-attr]
+        with suppress(OSError):  # the system's limit for all pipes of a user may be reached
+            fcntl.fcntl(child.stdout.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)  # type: ignore[union-attr]
         return child
 
     def _write(self, child: subprocess.Popen[bytes], data: bytes, deadline: float) -> None:
@@ -206,14 +249,17 @@ class Sandbox:
             except BrokenPipeError:
                 raise self._died(child) from None
 
-    def _read_answer(self, child: subprocess.Popen[bytes], left: int, deadline: float) -> tuple[dict[str, Any], bytes]:
+    def _read_answer(
+        self, child: subprocess.Popen[bytes], left: int, deadline: float
+    ) -> tuple[dict[str, Any], bytes, int]:
+        """Header, bytes, and the size of both."""
         if time.monotonic() > deadline:  # a child that never pauses would otherwise never be waited for
             raise SandboxError(TOO_LONG)
         header_size, data_size = FRAME.unpack(self._read(child, FRAME.size, deadline))
-        if header_size > MAX_HEADER_BYTES or data_size > left:
+        if header_size > MAX_HEADER_BYTES or header_size + data_size > left:
             raise SandboxError(f"More than {self.limits.output_mb} MB came out of it.")
         answer = self._parse(self._read(child, header_size, deadline))
-        return answer, self._read(child, data_size, deadline)
+        return answer, self._read(child, data_size, deadline), header_size + data_size
 
     def _read(self, child: subprocess.Popen[bytes], size: int, deadline: float) -> bytes:
         while len(self._arrived) < size:
@@ -259,7 +305,7 @@ class Sandbox:
     @staticmethod
     def _error(answer: dict[str, Any]) -> MedsiftError:
         kind = ERRORS.get(str(answer["error"]), SandboxError)
-        sentence = str(answer.get("sentence", ""))[:500]
+        sentence = str(answer.get("sentence", ""))[:MAX_REASON]
         if kind is PictureError:
             return PictureError(sentence, state="rejected" if answer.get("state") == "rejected" else "failed")
         return kind(sentence)

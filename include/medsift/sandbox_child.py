@@ -39,6 +39,7 @@ def _answer(out: BinaryIO, call: dict[str, Any], payload: bytes) -> None:
     try:
         for item, data in getattr(importlib.import_module(module), name)(call["arguments"], payload):
             _send(out, {"item": item}, data)
+            signal.setitimer(signal.ITIMER_PROF, 2 * call["timeout_s"])
         _send(out, {"end": True})
     except MedsiftError as error:
         state = getattr(error, "state", "failed")

@@ -126,7 +126,7 @@ class Settings(BaseModel):
             "undo": "z",
             "cluster": "c",
             "similar": "s",
-        },  # fmt: skip
+        },
         description="Keys of the Review page, as action=key with commas between.",
     )
     upload_max_mb: int = Field(500, ge=1, le=100_000, description="Largest file in MB that the Submit page takes.")

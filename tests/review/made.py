@@ -67,6 +67,14 @@ def picture_row(made: Made) -> Picture:
     )
 
 
+def verdict_of(made: Made) -> Verdict:
+    """The verdict as a run hands it on."""
+    return Verdict(
+        made.sha256, made.verdict, made.probability, max(made.probability, 1 - made.probability),  # type: ignore[arg-type]
+        made.kind, made.agreement, made.probability < 0.8, "not sure" if made.probability < 0.8 else "",
+    )  # fmt: skip
+
+
 def publish(store: Store, volume: Volume, pictures: Sequence[Made], run: str = "run-1") -> None:
     """Rows and files of a run that found these."""
     for made in pictures:
@@ -76,11 +84,7 @@ def publish(store: Store, volume: Volume, pictures: Sequence[Made], run: str = "
         volume.put(volume.thumbnail(made.sha256), small.getvalue())
     store.begin_run(RunRecord(run, BEGAN, "words", MODEL_SET, PROMPTS, {}, "test"))
     rows = [*map(picture_row, pictures)]
-    verdicts = [
-        Verdict(each.sha256, each.verdict, each.probability, max(each.probability, 1 - each.probability),  # type: ignore[arg-type]
-                each.kind, each.agreement, each.probability < 0.8, "not sure" if each.probability < 0.8 else "")
-        for each in pictures
-    ]  # fmt: skip
+    verdicts = [*map(verdict_of, pictures)]
     votes = [
         Vote(each.sha256, voter, p, None, cluster, "because of a test")
         for each in pictures

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 USERS = {"vera": "viewer", "uli": "user", "otto": "op", "root": "admin"}
 START_S = 120
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+(GRANT,) = re.findall(r"add-perms (.*) --action (\w+) --resource (\w+)", (ROOT / "docker" / "init.sh").read_text())
 # As the commands `airflow users create` and `airflow roles add-perms` of docker/init.sh do, in one process.
 FAB_USERS = f"""
 from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
@@ -31,8 +33,8 @@ with get_application_builder() as builder:
     for name, role in {USERS}.items():
         role = manager.find_role(role.capitalize())
         assert manager.add_user(name, name, "medsift", f"{{name}}@localhost", role, f"{{name}}-password")
-    for role in ("Viewer", "User", "Op"):
-        manager.add_permission_to_role(manager.find_role(role), manager.create_permission("can_read", "Plugins"))
+    for role in {GRANT[0].split()}:
+        manager.add_permission_to_role(manager.find_role(role), manager.create_permission{GRANT[1:]})
 """
 
 

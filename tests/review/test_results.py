@@ -1,8 +1,12 @@
 """Results, picture pages and REST: filters, pages that go on, what is told of a picture."""
 
-import pytest
+import io
+from dataclasses import replace
 
-from tests.review.made import MANY, identity
+import pytest
+from PIL import Image
+
+from tests.review.made import MANY, MODEL_SET, PROMPTS, Made, identity, picture_row, verdict_of
 
 pytestmark = pytest.mark.postgres
 
@@ -79,6 +83,25 @@ def test_bytes_are_those_of_the_volume_with_their_type(many, anna):
     assert (file.headers["content-type"], file.content[:4]) == ("image/png", b"\x89PNG")
     assert "sandbox" in file.headers["content-security-policy"]
     assert anna.get(f"/api/v1/pictures/{identity(3)}/thumbnail").headers["content-type"] == "image/webp"
+
+
+def test_a_picture_that_no_browser_shows_is_rendered_for_them(bench, anna):
+    made = Made(1, 0.7)
+    bench.publish(made)
+    as_png = anna.get(f"/api/v1/pictures/{made.sha256}/view")
+    assert as_png.content == anna.get(f"/api/v1/pictures/{made.sha256}/file").content
+
+    row = replace(picture_row(Made(2, 0.7)), extension="tif")
+    bench.store.publish_pictures("run-1", [row], [], [], [verdict_of(Made(2, 0.7))], MODEL_SET, PROMPTS)
+    scan = io.BytesIO()
+    Image.linear_gradient("L").resize((3000, 1500)).save(scan, "TIFF")
+    bench.volume.put(bench.volume.picture(row.sha256, "tif"), scan.getvalue())
+    shown = anna.get(f"/api/v1/pictures/{row.sha256}/view")
+    assert shown.headers["content-type"] == "image/webp"
+    assert Image.open(io.BytesIO(shown.content)).size == (2048, 1024)
+
+    bench.volume.put(bench.volume.picture(row.sha256, "tif"), scan.getvalue()[:500])
+    assert "truncated" in anna.get(f"/api/v1/pictures/{row.sha256}/view").json()["detail"]
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "..%2f..%2fetc%2fpasswd", "0" * 63, "G" * 64, "%00"])

@@ -92,6 +92,15 @@ def test_sheet_after_sheet_comes_until_nothing_waits(bench, visitors):
     expect(page.locator("#set-about")).to_have_text("Nothing more waits.")
 
 
+def test_pictures_that_came_meanwhile_are_not_as_the_model_says_before_they_are_looked_at(bench, visitors):
+    bench.publish(*(Made(number, 0.7, cluster=number) for number in range(90)))
+    page = at_review(visitors)
+    press(page, *["m"] * 16)
+    expect(page.locator(".tile:not([data-said])")).to_have_count(64)
+    press(page, "y")
+    assert len(labels(bench)) == 40
+
+
 def test_of_selected_pictures_only_those_are_as_the_model_says(bench, visitors):
     bench.publish(*(Made(number, 0.7 if number % 2 else 0.3, cluster=number) for number in range(6)))
     queue = bench.store.review_queue(10)

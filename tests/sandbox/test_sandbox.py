@@ -14,8 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from medsift.contracts import Leaf
 from medsift.errors import PictureError, SandboxError, SourceError, StackError
+from medsift.pictures import batches
 from medsift.sandbox import FRAME, Limits, Sandbox
+from medsift.settings import Settings
+from medsift.sources import KINDS, Tools
 
 PAGES = "medsift.pictures.frames:tiff_pages"
 PREPARE = "medsift.pictures.prepare:prepare"
@@ -231,7 +235,7 @@ class Answers(Sandbox):
 
     @staticmethod
     def _feed(write: int, data: bytes) -> None:
-        with os.fdopen(write, "wb") as pipe:
+        with contextlib.suppress(BrokenPipeError), os.fdopen(write, "wb") as pipe:
             pipe.write(data)
 
 
@@ -257,6 +261,93 @@ def framed(header: bytes, data: bytes = b"") -> bytes:
 def test_garbage_from_the_child_is_an_error_of_the_source(answers):
     with Answers(answers) as lying, pytest.raises(SandboxError):
         list(lying.stream(PREPARE, {}))
+
+
+def answered(*items: dict, data: bytes = b"") -> bytes:
+    """What a child sends that answers with these headers."""
+    frames = [framed(json.dumps({"item": item}).encode(), data) for item in items]
+    return b"".join(frames) + framed(b'{"end": true}')
+
+
+@pytest.mark.parametrize("item", [{"failed": 7}, {"failed": None}, {"failed": ["x"]}, {}])
+def test_a_child_that_lies_about_a_picture_costs_pictures_and_nothing_else(item):
+    with Answers(answered(item, data=b"not so many")) as lying:
+        pictures = [("a", Path("/a.png")), ("b", Path("/b.png"))]
+        told = batches._pixels({"views": [], "max_pixels": 1}, [8], lying, pictures)
+    assert [(sha256, type(said)) for sha256, said in told] == [("a", str), ("b", str)]
+
+
+@pytest.mark.parametrize("error", ["picture", "source", "sandbox", "unheard of"])
+def test_whatever_error_a_child_names_costs_the_picture(error):
+    header = json.dumps({"error": error, "sentence": "x" * 10_000, "is_known": True}).encode()
+    with Answers(framed(header)) as lying:
+        ((_, said),) = batches._pixels({"views": [], "max_pixels": 1}, [8], lying, [("a", Path("/a.png"))])
+    assert 0 < len(said) <= 500
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "picture", "page": 1, "box": None, "caption": ["x"], "nearby": "", "facts": {}},
+        {"type": "picture", "page": "1", "box": None, "caption": "", "nearby": "", "facts": {}},
+        {"type": "picture", "page": 1, "box": [1, 2], "caption": "", "nearby": "", "facts": {}},
+        {"type": "picture", "page": 1, "box": [1, 2, 3, float("nan")], "caption": "", "nearby": "", "facts": {}},
+        {"type": "picture", "page": 1, "box": None, "caption": "", "nearby": "", "facts": ["xref"]},
+        {"type": "about", "title": "", "pages": 10**12},
+        {"type": "next", "page": 1},
+        {"type": 7},
+        {},
+    ],
+    ids=str,
+)
+def test_a_child_that_lies_about_a_pdf_is_an_error_of_the_source(item, tmp_path):
+    (tmp_path / "a.pdf").write_bytes(b"%PDF")
+    with Answers(answered(item)) as lying, pytest.raises(SourceError):
+        leaf = Leaf("a", "pdf", "b", path=str(tmp_path / "a.pdf"))
+        list(KINDS.get("pdf")().extract(leaf, Tools(Settings(), lying, None)))
+
+
+def test_a_pdf_says_of_its_pictures_nothing_but_the_facts_of_their_objects(tmp_path):
+    facts = {"xref": "7", "colour_space": "x" * 9999, "Modality": "CT", "StudyGroup": "1"}
+    item = {"type": "picture", "page": 1, "box": None, "caption": "", "nearby": "", "facts": facts}
+    (tmp_path / "a.pdf").write_bytes(b"%PDF")
+    with Answers(answered(item)) as lying:
+        leaf = Leaf("a", "pdf", "b", path=str(tmp_path / "a.pdf"))
+        (picture,) = KINDS.get("pdf")().extract(leaf, Tools(Settings(), lying, None))
+    assert picture.place.tags == {"xref": "7", "colour_space": "x" * 200}
+
+
+def test_headers_count_as_output():
+    large = framed(json.dumps({"item": {"caption": "x" * 2**20}}).encode())
+    with Answers(large * 4) as lying, pytest.raises(SandboxError, match="More than 2 MB"):
+        lying.limits = Limits(timeout_s=5, output_mb=2)
+        list(lying.stream(PREPARE, {}))
+
+
+class SlowAnswers(Answers):
+    """One whose child takes a second for each answer."""
+
+    @staticmethod
+    def _feed(write: int, data: bytes) -> None:
+        start = data.index(FRAME.pack(len(ITEM), 0))
+        with os.fdopen(write, "wb", buffering=0) as pipe, contextlib.suppress(BrokenPipeError):
+            pipe.write(data[:start])
+            for _ in range(data.count(ITEM)):
+                time.sleep(1)
+                pipe.write(framed(ITEM))
+            pipe.write(framed(b'{"end": true}'))
+
+
+ITEM = b'{"item": {}}'
+
+
+def test_in_a_call_over_several_files_each_may_take_the_time_of_a_call():
+    with SlowAnswers(framed(ITEM) * 4) as slow:
+        slow.limits = Limits(timeout_s=3)
+        assert len(list(slow.stream(PREPARE, {}, each_anew=True))) == 4
+    with SlowAnswers(framed(ITEM) * 4) as slow, pytest.raises(SandboxError, match="longer than the time"):
+        slow.limits = Limits(timeout_s=3)
+        list(slow.stream(PREPARE, {}))
 
 
 def test_what_no_database_can_hold_is_taken_out_of_the_answers():

@@ -15,7 +15,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittle
 
 from medsift.contracts import Candidate, Leaf, Missed
 from medsift.errors import EmptySourceError, SandboxError, SourceError
-from medsift.sandbox import Limits, Sandbox
+from medsift.sandbox import Item, Limits, Sandbox
 from medsift.settings import Settings
 from medsift.sources import Tools
 from medsift.sources._dicom.choice import chosen_frames
@@ -237,12 +237,12 @@ class Dying:
         self.frames = frames
 
     def stream(self, _function, arguments):
-        yield {"frames": 10, "tags": {}, "study": ""}, b""
+        yield Item(frames=10, tags={}, study=""), b""
         for number in chosen_frames(10, arguments["most"]):
             if number > arguments["first"]:
                 if number in self.frames:
                     raise SandboxError("It died.")
-                yield {"frame": number}, b"x"
+                yield Item(frame=number), b"x"
 
 
 @pytest.mark.parametrize(("said", "kept"), [("YES", "YES"), ("no ", "NO"), ("MAYBE DOE", None), (None, None)])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from medsift.contracts import Portion
+from medsift.contracts import Occurrence, Portion
 from medsift.settings import Settings
 from medsift.steps import Context, RunResult, cluster, embed, ensemble, extract, plan, preprocess, publish, score, shard
 from medsift.steps.portions import pictures_of, portions_of
@@ -47,6 +47,14 @@ def rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: rounded(item) for name, item in value.items()}
     return [rounded(item) for item in value] if isinstance(value, list) else value
+
+
+def test_a_picture_has_the_tags_of_all_its_places_and_the_first_place_wins():
+    drawn = Occurrence("/in/a.pdf", "pdf", 0, "kept", sha256="s", tags={"xref": "7"})
+    scanned = Occurrence("/in/a.dcm", "dicom", 0, "kept", sha256="s", tags={"Modality": "CT"})
+    again = Occurrence("/in/b.dcm", "dicom", 0, "kept", sha256="s", tags={"Modality": "MR"})
+    around = shard.surroundings([drawn, scanned, again], ["s"])
+    assert around["s"].tags == {"xref": "7", "Modality": "CT"}
 
 
 @pytest.mark.parametrize("max_shard", CUTS)

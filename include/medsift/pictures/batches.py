@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medsift.errors import SandboxError, SourceError
+from medsift.errors import PictureError, SandboxError, SourceError
 from medsift.pictures.workers import Workers
-from medsift.sandbox import GARBAGE, Sandbox
+from medsift.sandbox import GARBAGE, MAX_REASON, Sandbox
 
 log = logging.getLogger(__name__)
 
@@ -84,10 +84,10 @@ def _pixels(
             for item, data in answers:
                 if len(done) == len(pictures) or ("failed" not in item and len(data) != size):
                     raise SandboxError(GARBAGE)
-                done.append((pictures[len(done)][0], str(item["failed"]) if "failed" in item else data))
+                done.append((pictures[len(done)][0], item.text("failed", MAX_REASON) if "failed" in item else data))
             if len(done) < len(pictures):
                 raise SandboxError(GARBAGE)
-        except SourceError as error:
+        except (PictureError, SourceError) as error:
             if len(done) < len(pictures):
                 done.append((pictures[len(done)][0], str(error)))
     return done

@@ -1,10 +1,21 @@
 """Small copies for people to look at. Runs in the sandbox child only."""
 
+from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
-SIDE = 256  # pixels, longer side
+from medsift.pictures.decode import decode
+
+SIDE, LARGE_SIDE = 256, 2048  # pixels, longer side
+
+
+def large(arguments: dict[str, Any], _: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """One item: WebP of the picture at `path`, as a viewer shows it; raises `PictureError`."""
+    image = decode(Path(arguments["path"]).read_bytes(), arguments["max_pixels"])
+    yield {}, thumbnail(reduced(image, LARGE_SIDE))
 
 
 def reduced(image: Image.Image, max_side: int = SIDE) -> Image.Image:

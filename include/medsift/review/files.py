@@ -1,7 +1,7 @@
 """Bytes of pictures and of pages they stand on: found by digest alone, never by a name that anybody gave."""
 
 from pathlib import Path as FilePath
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Query
 from fastapi.responses import FileResponse, Response
@@ -19,6 +19,8 @@ TYPES = {
     "bmp": "image/bmp", "tif": "image/tiff", "tiff": "image/tiff", "jp2": "image/jp2", "j2k": "image/jp2",
 }  # fmt: skip
 SHOWN_BY_BROWSERS = {"png", "jpg", "jpeg", "gif", "webp", "bmp"}
+OTHER = "application/octet-stream"
+LARGE, PAGE = "medsift.pictures.thumbnails:large", "medsift.sources._pdf.showing:page"
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}  # the address names the content
 SEALED = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 UNKNOWN = "There is no picture {}."
@@ -38,7 +40,16 @@ def picture_file(desk: Desk, sha256: str) -> Response:
     picture = known(desk, sha256)
     path = desk.volume.picture(sha256, picture.extension)
     name = f"{sha256[:16]}.{picture.extension}"
-    return _file(path, TYPES.get(picture.extension, "application/octet-stream"), name)
+    return _file(path, TYPES.get(picture.extension, OTHER), name)
+
+
+def shown_picture(desk: Desk, sha256: str) -> Response:
+    """The picture in a form that browsers show: as it is stored, or else rendered in the sandbox."""
+    picture = known(desk, sha256)
+    path = desk.volume.picture(sha256, picture.extension)
+    if picture.extension in SHOWN_BY_BROWSERS or not path.is_file():
+        return _file(path, TYPES.get(picture.extension, OTHER), f"{sha256[:16]}.{picture.extension}")
+    return _rendered(desk, LARGE, {"path": str(path), "max_pixels": desk.settings.max_pixels}, "image/webp")
 
 
 def thumbnail_file(desk: Desk, sha256: str) -> Response:
@@ -51,10 +62,13 @@ def page_picture(desk: Desk, document: str, page: int, box: list[float] | None) 
     path = desk.volume.document(document, "pdf")
     if not path.is_file() or not desk.store.has_picture_on(document, page):
         raise HTTPException(404, NOT_KEPT)
-    call = {"path": str(path), "page": page, "box": box}
+    return _rendered(desk, PAGE, {"path": str(path), "page": page, "box": box}, "image/png")
+
+
+def _rendered(desk: Desk, function: str, arguments: dict[str, Any], kind: str) -> Response:
     with desk.reading:
-        answers = list(desk.reader.stream("medsift.sources._pdf.showing:page", call))
-    return Response(answers[0][1], media_type="image/png", headers=FOREVER | SEALED)
+        answers = list(desk.reader.stream(function, arguments))
+    return Response(answers[0][1], media_type=kind, headers=FOREVER | SEALED)
 
 
 def _file(path: FilePath, kind: str, name: str) -> Response:

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from medsift.contracts import About, Candidate, Leaf, Missed, Place
 from medsift.errors import EmptySourceError, SourceError
-from medsift.sandbox import Sandbox
+from medsift.sandbox import MAX_REASON, Sandbox
 from medsift.sources import KINDS, Tools, register
 from medsift.sources._dicom.pseudonyms import path_pseudonym
 
@@ -44,14 +44,14 @@ class ArchiveSource:
         with Sandbox(tools.sandbox.limits) as unpacking, tempfile.TemporaryDirectory(prefix="medsift-") as scratch:
             for header, data in unpacking.stream(READER, arguments):
                 if "skipped" in header:
-                    log.info("%d files of an archive are of no kind that is looked for", int(header["skipped"]))
-                    if header["left_out"]:
-                        yield Missed(Place(path=str(path)), "rejected", str(header["left_out"]), is_part=True)
+                    log.info("%d files of an archive are of no kind that is looked for", header.number("skipped"))
+                    if left_out := header.text("left_out", MAX_REASON):
+                        yield Missed(Place(path=str(path)), "rejected", left_out, is_part=True)
                     return
-                name = str(header["name"])
+                name = header.text("name")
                 if "reason" in header:
-                    place, is_rule = Place(path=f"{path}/{name}"), header["state"] == "rejected"
-                    yield Missed(place, "rejected" if is_rule else "failed", str(header["reason"]))
+                    place, is_rule = Place(path=f"{path}/{name}"), header.get("state") == "rejected"
+                    yield Missed(place, "rejected" if is_rule else "failed", header.text("reason", MAX_REASON))
                     continue
                 kind = _kind(name, data)
                 if kind == "dicom" and tools.hides_dicom_paths:

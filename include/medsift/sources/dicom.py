@@ -5,12 +5,13 @@ nothing else is stored, logged or quoted in a reason. What is burnt into the pix
 picture, and stays.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from medsift.contracts import About, Candidate, Leaf, Missed, Place
 from medsift.errors import SandboxError
+from medsift.sandbox import MAX_REASON, Item
 from medsift.sources import Tools, register
 from medsift.sources._dicom.choice import chosen_frames
 from medsift.sources._dicom.pseudonyms import path_pseudonym, pseudonym
@@ -53,16 +54,16 @@ class DicomSource:
             try:
                 for header, data in tools.sandbox.stream(READER, arguments):
                     if "frames" in header:
-                        total = int(header["frames"])
+                        total = header.number("frames")
                         tags = _tags(header, tools.key)
                         if tags.get("BurnedInAnnotation") == "YES" and tools.settings.leave_out_burned_in:
                             yield Missed(Place(path=str(path), tags=tags), "rejected", BURNED_IN)
                             return
                         continue
-                    first = int(header["frame"])
+                    first = header.number("frame")
                     place = Place(path=str(path), frame=first, tags=tags)
                     if "reason" in header:
-                        yield Missed(place, "failed", str(header["reason"]))
+                        yield Missed(place, "failed", header.text("reason", MAX_REASON))
                     else:
                         yield Candidate(place, data, is_rebuilt=True)
                 return
@@ -75,7 +76,7 @@ class DicomSource:
                 yield Missed(Place(path=str(path), frame=first), "failed", str(error))
 
 
-def _tags(header: Mapping[str, Any], key: bytes) -> dict[str, str]:
+def _tags(header: Item, key: bytes) -> dict[str, str]:
     """Codes that may be kept, and the study by a hash that only this volume can make again."""
-    tags, study = kept_tags(header["tags"]), str(header["study"])
+    tags, study = kept_tags(header.table("tags")), header.text("study")
     return {**tags, STUDY_GROUP: pseudonym(key, "study", study)} if study else tags

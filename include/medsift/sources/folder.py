@@ -5,10 +5,11 @@ import re
 import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from medsift.contracts import About, Candidate, Leaf, Missed, Place
 from medsift.errors import PictureError, SourceError
+from medsift.sandbox import MAX_REASON, Item
 from medsift.sources import Tools, register
 
 MAX_FILE_BYTES = 2**30
@@ -164,13 +165,14 @@ def _pages(path: Path, tools: Tools) -> Iterator[Candidate | Missed]:
         yield Missed(Place(path=str(path)), "failed", str(error))
 
 
-def _of_page(path: Path, header: dict[str, Any], data: bytes) -> Iterator[Candidate | Missed]:
+def _of_page(path: Path, header: Item, data: bytes) -> Iterator[Candidate | Missed]:
     if "pages" in header:
         if header["pages"] == 1:
             yield Candidate(Place(path=str(path)), _whole(path), is_rebuilt=False)
         return
-    place = Place(path=str(path), frame=int(header["frame"]))
+    place = Place(path=str(path), frame=header.number("frame"))
     if "reason" in header:
-        yield Missed(place, "rejected" if header["state"] == "rejected" else "failed", str(header["reason"]))
+        is_rule = header.get("state") == "rejected"
+        yield Missed(place, "rejected" if is_rule else "failed", header.text("reason", MAX_REASON))
     else:
         yield Candidate(place, data, is_rebuilt=True)

@@ -3,16 +3,19 @@
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from medsift.contracts import About, Candidate, Leaf, Missed, Place
-from medsift.errors import EmptySourceError, SourceError
+from medsift.errors import EmptySourceError, SandboxError, SourceError
+from medsift.sandbox import MAX_REASON, TOO_LONG, Item
 from medsift.sources import Tools, register
 
 READER = "medsift.sources._pdf.reader:pictures"
 SECONDS_A_PAGE = 1.0  # what a file may take beyond `child_timeout_s` for each of its pages
 BUDGET_S = 15.0  # after so long a child hands back between two pages, so that a limit meets one page, not the file
+MAX_PAGES_TIMED = 20_000  # pages that a file claims beyond these get no time of their own
 MAX_DEATHS = 10
+FACTS, MAX_FACT = ("xref", "pixel_size", "colour_space"), 200  # of a picture's object; see _pdf/facts.py
 
 
 @register("pdf")
@@ -55,7 +58,9 @@ class _Reading:
     def run(self) -> Iterator[Candidate | Missed | About]:
         following: int | None = 1
         while following is not None:
-            if self.pages and (time.monotonic() > self.ends or self.deaths > MAX_DEATHS):
+            if time.monotonic() > self.ends or self.deaths > MAX_DEATHS:
+                if self.pages is None:
+                    raise SandboxError(TOO_LONG)
                 yield _lost(following, f"Pages {following} to {self.pages} were not read: {self._why_stopped()}.")
                 return
             following = yield from self._call(following)
@@ -71,8 +76,8 @@ class _Reading:
         self.at = first - 1
         try:
             for header, data in self.sandbox.stream(READER, arguments, timeout_s=self.call_limit_s):
-                if header["type"] == "next":
-                    return int(header["page"])
+                if header.text("type") == "next":
+                    return header.number("page", least=first + 1)
                 yield from self._taken(header, data)
         except EmptySourceError:
             raise
@@ -84,33 +89,35 @@ class _Reading:
             return self.at + 1 if self.pages and self.at < self.pages else None
         return None
 
-    def _taken(self, header: dict[str, Any], data: bytes) -> Iterator[Candidate | Missed | About]:
-        kind = header["type"]
-        if kind == "about":
-            self.pages = int(header["pages"])
-            self.ends += SECONDS_A_PAGE * self.pages
-            yield About(title=header["title"], pages=self.pages)
+    def _taken(self, header: Item, data: bytes) -> Iterator[Candidate | Missed | About]:
+        kind = header.text("type")
+        if kind == "about" and self.pages is None:
+            self.pages = header.number("pages")
+            self.ends += SECONDS_A_PAGE * min(self.pages, MAX_PAGES_TIMED)
+            yield About(title=header.text("title"), pages=self.pages)
         elif kind == "page":
-            self.at = int(header["page"])
+            self.at = header.number("page")
         elif kind == "damaged":
-            self.damage = str(header["reason"])
+            self.damage = header.text("reason", MAX_REASON)
         elif kind == "picture":
-            yield Candidate(_place(header), data, bool(header["is_rebuilt"]))
+            yield Candidate(_place(header), data, bool(header.get("is_rebuilt")))
         else:
-            yield Missed(_place(header), header["state"], header["reason"], bool(header.get("is_part")))
+            is_rule, reason = header.text("state") == "rejected", header.text("reason", MAX_REASON)
+            yield Missed(_place(header), "rejected" if is_rule else "failed", reason, bool(header.get("is_part")))
 
     def _why_stopped(self) -> str:
         return "too many pages of it cannot be read" if self.deaths > MAX_DEATHS else "the time for this file is over"
 
 
-def _place(header: dict[str, Any]) -> Place:
-    box = header["box"]
+def _place(header: Item) -> Place:
+    is_picture = "caption" in header
+    facts = header.table("facts") if is_picture else Item()
     return Place(
-        page=header["page"],
-        box=tuple(box) if box else None,
-        caption=header.get("caption", ""),
-        nearby=header.get("nearby", ""),
-        tags={name: str(value) for name, value in header.get("facts", {}).items()},
+        page=header.number("page") if header.get("page") is not None else None,
+        box=header.numbers("box", 4) if header.get("box") is not None else None,
+        caption=header.text("caption") if is_picture else "",
+        nearby=header.text("nearby") if is_picture else "",
+        tags={name: facts.text(name, MAX_FACT) for name in FACTS if name in facts},
     )
 
 

@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from medsift.contracts import About, Candidate, Leaf, Missed, Place
-from medsift.errors import SourceError, TemporaryError
+from medsift.errors import SandboxError, SourceError, TemporaryError
+from medsift.sandbox import GARBAGE, Item
 from medsift.sources import KINDS, Tools, register
 from medsift.sources._web.content import charset, content_of, is_picture, mime_type
 from medsift.sources.http import Fetched, shown
@@ -83,9 +84,11 @@ class _Page:
     def read(self, about: About) -> Iterator[Candidate | Missed | About]:
         """Every picture, then what was left out, then `about` with the page's title."""
         headers = self._parsed()
-        title, found = headers[0][0]["title"], headers[0][0]["found"]
+        if not headers:
+            raise SandboxError(GARBAGE)
+        title, found = headers[0][0].text("title"), headers[0][0].number("found")
         for header, data in headers[1:]:
-            yield self._inline(header, data) if header["is_inline"] else self._fetched(header)
+            yield self._inline(header, data) if header.get("is_inline") else self._fetched(header)
         if found > self.limit:
             yield self._left_out(f"Only {self.limit} of {found} pictures were taken (max_images_per_url).")
         if len(self.page.data) > MAX_PAGE_BYTES:
@@ -93,24 +96,24 @@ class _Page:
         about = replace(about, title=title)
         yield replace(about, etag="", last_modified="", digest="") if self.is_worth_another_try else about
 
-    def _parsed(self) -> list[tuple[dict[str, Any], bytes]]:
+    def _parsed(self) -> list[tuple[Item, bytes]]:
         arguments = {"url": self.page.url, "charset": charset(self.page.content_type), "limit": self.limit}
         payload = self.page.data[:MAX_PAGE_BYTES]
         # Whole at once: the child is free again before the first picture is fetched.
         return list(self.tools.sandbox.stream(READER, arguments, payload, timeout_s=READING_TIMEOUT_S))
 
-    def _inline(self, header: dict[str, Any], data: bytes) -> Candidate | Missed:
-        place = Place(url=self.page.url, caption=header["caption"], nearby=header["nearby"])
+    def _inline(self, header: Item, data: bytes) -> Candidate | Missed:
+        place = Place(url=self.page.url, caption=header.text("caption"), nearby=header.text("nearby"))
         if is_picture(data):
             return Candidate(place, data, is_rebuilt=False)
         return Missed(place, "rejected", "What stands in the page itself is no picture of a format that is read.")
 
-    def _fetched(self, header: dict[str, Any]) -> Candidate | Missed:
+    def _fetched(self, header: Item) -> Candidate | Missed:
         """The first address that gives a picture; else the reason why the best one does not."""
-        place = Place(caption=header["caption"], nearby=header["nearby"])
+        place = Place(caption=header.text("caption"), nearby=header.text("nearby"))
         missed: list[Missed] = []
         is_passing = False
-        for address in header["addresses"]:
+        for address in header.texts("addresses"):
             here = replace(place, url=address)
             try:
                 answer = self._get(address)
@@ -123,7 +126,7 @@ class _Page:
             stated = mime_type(answer.content_type) or "of no stated type"
             missed.append(Missed(here, "rejected", f"{shown(address)} is no picture of a format read here ({stated})."))
         self.is_worth_another_try = self.is_worth_another_try or is_passing
-        return missed[0]
+        return missed[0] if missed else Missed(place, "failed", GARBAGE)
 
     def _get(self, address: str) -> Fetched:
         if time.monotonic() > self.ends:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from medsift.contracts import About, Candidate, Leaf, Missed, Occurrence, Place, SourceOutcome, SourceState
-from medsift.errors import EmptySourceError, SandboxError, SourceError
+from medsift.errors import EmptySourceError, MedsiftError, PictureError, SandboxError, SourceError
 from medsift.sandbox import Sandbox
 from medsift.sources import KINDS, Tools
 from medsift.sources._web.manners import Manners
@@ -93,8 +93,8 @@ def _extract_leaf(context: Context, leaf: Leaf, folder: str, sandbox: Sandbox, m
                 collected.take(item)
     except EmptySourceError as error:
         return collected.outcome("empty", str(error)), collected.occurrences
-    except (SourceError, OSError) as error:
-        reason = str(error) if isinstance(error, SourceError) else f"It cannot be read ({error.strerror or error})."
+    except (SourceError, PictureError, OSError) as error:
+        reason = str(error) if isinstance(error, MedsiftError) else f"It cannot be read ({error.strerror or error})."
         state: SourceState = "partial" if collected.occurrences and isinstance(error, SandboxError) else "failed"
         if state == "failed":
             collected.occurrences.clear()

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from medsift.review.desk import AtDesk
-from medsift.review.files import UNKNOWN, Box, Digest, known, page_picture, picture_file, thumbnail_file
+from medsift.review.files import UNKNOWN, Box, Digest, known, page_picture, picture_file, shown_picture, thumbnail_file
 from medsift.review.filtering import After, Filter, Sort
 from medsift.review.identity import Reader
 from medsift.store import ListedPicture, PictureDetails, SourceCount, Totals
@@ -74,6 +74,12 @@ def show_picture(desk: AtDesk, _: Reader, sha256: Digest) -> PictureDetails:
 def picture_bytes(desk: AtDesk, _: Reader, sha256: Digest) -> Response:
     """The picture as it is stored."""
     return picture_file(desk, sha256)
+
+
+@router.get("/pictures/{sha256}/view", response_class=Response, responses=BYTES)
+def shown_bytes(desk: AtDesk, _: Reader, sha256: Digest) -> Response:
+    """The picture as browsers can show it: the file, or of a TIFF or JPEG 2000 a WebP of at most 2048 pixels."""
+    return shown_picture(desk, sha256)
 
 
 @router.get("/pictures/{sha256}/thumbnail", response_class=Response, responses=BYTES)

@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 
 from medsift.errors import StoreError
 from medsift.review.desk import AtDesk
-from medsift.review.files import SHOWN_BY_BROWSERS, UNKNOWN, Digest
+from medsift.review.files import UNKNOWN, Digest
 from medsift.review.identity import Reader
 from medsift.review.rendering import page
 
@@ -27,7 +27,6 @@ def picture(request: Request, desk: AtDesk, user: Reader, sha256: Digest) -> Res
     }
     return page(
         request, "picture", user, found=found, picture=found.picture, kept=kept, keys=desk.settings.review_keys,
-        is_shown=found.picture.extension in SHOWN_BY_BROWSERS,
     )  # fmt: skip
 
 

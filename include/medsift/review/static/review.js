@@ -13,20 +13,24 @@ const FEW = 25, AT_ONCE = 40, AHEAD = 4, KEPT = 60;
 const sheet = new Sheet(part("sheet"), show);
 const given = [];            // what may be undone: {marks, ids: a promise}
 let queue = null;            // the sheet's content while a group is shown in its place
-let waiting = 0, session = 0, fetching = null;
+let waiting = 0, session = 0, fetching = null, batch = 0;
 
 async function more() {
   if (queue || fetching) return fetching;
   // The server has to know what was labelled, or it would hand the same pictures out again.
   fetching = Promise.all(given.map((each) => each.ids)).then(() => {
+    if (queue) return null;
     const have = sheet.open().map((item) => item.picture.sha256);
     return ask(`/queue?limit=${AT_ONCE}&without=${have.join(",")}`);
   }).then((told) => {
+    if (queue || !told) return;  // a group has been opened meanwhile; the way back asks again
     waiting = told.waiting;
-    sheet.add(told.asked.filter((item) => !sheet.has(item.picture.sha256)));
+    batch += 1;
+    const wasDone = !sheet.open().length;
+    sheet.add(told.asked.filter((item) => !sheet.has(item.picture.sha256)).map((item) => ({...item, batch})));
     sheet.drop(KEPT);
     describeQueue();
-    if (!sheet.focused) sheet.focusNextOpen(-1);
+    if (wasDone) sheet.focusNextOpen(-1);
   }).catch(fail).finally(() => { fetching = null; });
   return fetching;
 }
@@ -52,9 +56,8 @@ function show(item, index) {
   part("desk").hidden = !item;
   if (!item) return;
   const picture = item.picture;
-  const isShown = ["png", "jpg", "jpeg", "gif", "webp", "bmp"].includes(picture.extension);
   const image = part("picture");
-  image.src = `${api}/pictures/${picture.sha256}/${isShown ? "file" : "thumbnail"}`;
+  image.src = `${api}/pictures/${picture.sha256}/view`;
   image.alt = picture.captions.slice(0, 200) || `Picture of ${picture.width} by ${picture.height} pixels without caption`;
   image.decode().catch(() => {}).then(() => { document.body.dataset.shown = picture.sha256; });
   part("details").href = `${base}/picture/${picture.sha256}`;
@@ -65,7 +68,7 @@ function show(item, index) {
     element("dt", {textContent: name}), element("dd", {className: name === "Caption" ? "caption" : ""}, value)]));
   part("cluster").disabled = picture.cluster === null;
   for (const next of sheet.items.slice(index + 1, index + 1 + AHEAD)) {
-    new Image().src = `${api}/pictures/${next.picture.sha256}/file`;
+    new Image().src = `${api}/pictures/${next.picture.sha256}/view`;
   }
 }
 
@@ -86,7 +89,8 @@ const label = (name) => give(sheet.targets(), () => name, name);
 
 // The quick way through a sheet: what the model has wrong is labelled one by one, the rest is as it says.
 function agree() {
-  const targets = sheet.selected.size ? sheet.targets() : sheet.open();
+  // Pictures that came to the end of the sheet meanwhile were perhaps not looked at: they wait for the next press.
+  const targets = sheet.selected.size ? sheet.targets() : sheet.open().filter((item) => item.batch === sheet.focused.batch);
   give(targets.filter((item) => item.picture.verdict), (item) => item.picture.verdict, "as the model says");
 }
 

@@ -6,7 +6,6 @@ from medsift.sources._pdf import Mu
 from medsift.sources._pdf.drawn import Drawn
 from medsift.sources._pdf.opening import mupdf_errors
 
-FACTS = ("xref", "pixel_size", "colour_space")
 MAX_PARTS = 8  # of a picture that the page puts together: a strip a line would be hundreds
 
 
@@ -24,13 +23,13 @@ class PageObjects:
         self._asked: set[tuple[int, int]] = set()
 
     def facts(self, parts: Sequence[Drawn]) -> dict[str, str]:
-        """Of a picture that these drawings make, the facts that are known, by the names in `FACTS`."""
+        """Of a picture that these drawings make, what is known of `xref`, `pixel_size` and `colour_space`."""
         numbers = [str(found) for part in parts[:MAX_PARTS] if (found := self._number_of(part)) is not None]
         spaces = {space for part in parts if (space := _colour_space(part))}
         facts = {"xref": " ".join(dict.fromkeys(numbers)), "colour_space": ", ".join(sorted(spaces))}
         if len(parts) == 1:
             facts["pixel_size"] = f"{parts[0].image.w()} x {parts[0].image.h()}"
-        return {name: facts[name] for name in FACTS if facts.get(name)}
+        return {name: told for name, told in facts.items() if told}
 
     def _number_of(self, drawn: Drawn) -> int | None:
         size = (drawn.image.w(), drawn.image.h())
