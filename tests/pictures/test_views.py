@@ -1,5 +1,6 @@
 import hashlib
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +64,13 @@ def test_batches_keep_the_order_and_say_what_failed(workers, saved, tmp_path):
     assert [batch.pixels[96].shape for batch in batches] == [(3, 1, 96, 96, 3)] * 2 + [(2, 1, 96, 96, 3)]
     assert [list(batch.failed) for batch in batches] == [[], ["4"], []]
     assert batches[2].pixels[96][1, 0, 0, 0, 0] == 8
+
+
+def test_a_picture_is_found_by_a_path_from_here(workers, saved, monkeypatch):
+    path = saved("a.png")
+    monkeypatch.chdir(path.parent)
+    (batch,) = pixel_batches(workers, [("a", Path("a.png"))], [SQUASH], 3, MAX_PIXELS)
+    assert batch.sha256s == ["a"]
 
 
 def test_a_child_stays_for_all_pictures(saved, caplog):

@@ -79,7 +79,7 @@ def _pixels(
     size = sum(map(bytes_of, sides))
     while left := pictures[len(done) :]:
         try:
-            paths = [str(path) for _, path in left]
+            paths = [str(path.absolute()) for _, path in left]  # the child stands elsewhere
             answers = sandbox.stream(VIEWS_OF_FILES, {**arguments, "paths": paths}, each_anew=True)
             for item, data in answers:
                 if len(done) == len(pictures) or ("failed" not in item and len(data) != size):
