@@ -7,15 +7,10 @@ the server makes them, rendered; the key is pressed 200 times in Debian's Chromi
 
 import argparse
 import json
-import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from machine import machine
@@ -27,7 +22,7 @@ from medsift.settings import Settings
 from medsift.store import RunRecord, Store
 from medsift.topology.airflow_runs import AirflowRuns
 from medsift.volume import Volume
-from tests.review.browsing import Visitors, chromium
+from tests.review.browsing import Visitors, chromium, served
 from tests.review.made import BEGAN, MODEL_SET, PROMPTS, Made, identity, picture_row, png
 
 SHARD, SOURCES, TIMES, KEYS, SHOWN = 4096, 400, 20, 200, 400
@@ -146,22 +141,6 @@ def key_times(app: FastAPI, store: Store, volume: Volume) -> dict[str, float]:
         page.wait_for_timeout(1000)
         took = [page.evaluate(PRESS, "mn"[number % 2]) for number in range(KEYS)]
     return {"median": round(float(np.median(took))), "p95": round(float(np.percentile(took, 95)))}
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """The address at which the app answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 PRESS = """async (key) => {

@@ -21,7 +21,7 @@ import numpy as np
 from machine import machine
 from own_postgres import new_store
 from playwright.sync_api import Page
-from review_pages import reviewer, served
+from review_pages import reviewer
 
 from medsift.contracts import Picture, Verdict, Vote
 from medsift.review import create_app
@@ -29,7 +29,7 @@ from medsift.settings import Settings
 from medsift.store import RunRecord, Store
 from medsift.topology.airflow_runs import AirflowRuns
 from medsift.volume import Volume
-from tests.review.browsing import Visitors, chromium
+from tests.review.browsing import Visitors, chromium, served
 from tests.review.made import BEGAN, MODEL_SET, PROMPTS, png
 
 GOAL = 150

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 from medsift.errors import EmptySourceError, MedsiftError, PictureError, SandboxError, SourceError, StackError
 
@@ -71,6 +71,10 @@ class Item(dict[str, Any]):
         """Words, at most so many characters."""
         value: str = self._of(name, str)
         return value[:most]
+
+    def state(self) -> Literal["rejected", "failed"]:
+        """What became of something that was not taken."""
+        return "rejected" if self.text("state") == "rejected" else "failed"
 
     def number(self, name: str, least: int = 0) -> int:
         """A whole number from `least` to 2,147,483,647."""

@@ -1,14 +1,10 @@
 """The app over a real Postgres and real files, asked directly or served to a browser."""
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
@@ -19,7 +15,7 @@ from medsift.settings import Settings
 from medsift.store import Store
 from medsift.topology.airflow_runs import AirflowRuns
 from medsift.volume import Volume
-from tests.review.browsing import Visitors
+from tests.review.browsing import Visitors, served
 from tests.review.made import MANY, Made, publish
 
 
@@ -77,25 +73,10 @@ def many(bench: Bench) -> Bench:
 
 
 @pytest.fixture
-def served(bench: Bench) -> Iterator[str]:
-    """Address of the app as browsers reach it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(bench.app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture
-def visitors(browser: Browser, served: str) -> Iterator[Visitors]:
+def visitors(browser: Browser, bench: Bench) -> Iterator[Visitors]:
     """People who open pages of the served app, none of which may complain."""
-    people = Visitors(browser, served)
-    yield people
-    people.close()
+    with served(bench.app) as address:
+        people = Visitors(browser, address)
+        yield people
+        people.close()
     assert people.faults == []

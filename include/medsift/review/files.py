@@ -37,10 +37,7 @@ def known(desk: Desk, sha256: str) -> ListedPicture:
 
 def picture_file(desk: Desk, sha256: str) -> Response:
     """The picture as it is stored."""
-    picture = known(desk, sha256)
-    path = desk.volume.picture(sha256, picture.extension)
-    name = f"{sha256[:16]}.{picture.extension}"
-    return _file(path, TYPES.get(picture.extension, OTHER), name)
+    return _stored(desk, known(desk, sha256))
 
 
 def shown_picture(desk: Desk, sha256: str) -> Response:
@@ -48,7 +45,7 @@ def shown_picture(desk: Desk, sha256: str) -> Response:
     picture = known(desk, sha256)
     path = desk.volume.picture(sha256, picture.extension)
     if picture.extension in SHOWN_BY_BROWSERS or not path.is_file():
-        return _file(path, TYPES.get(picture.extension, OTHER), f"{sha256[:16]}.{picture.extension}")
+        return _stored(desk, picture)
     return _rendered(desk, LARGE, {"path": str(path), "max_pixels": desk.settings.max_pixels}, "image/webp")
 
 
@@ -69,6 +66,11 @@ def _rendered(desk: Desk, function: str, arguments: dict[str, Any], kind: str) -
     with desk.reading:
         answers = list(desk.reader.stream(function, arguments))
     return Response(answers[0][1], media_type=kind, headers=FOREVER | SEALED)
+
+
+def _stored(desk: Desk, picture: ListedPicture) -> Response:
+    path = desk.volume.picture(picture.sha256, picture.extension)
+    return _file(path, TYPES.get(picture.extension, OTHER), f"{picture.sha256[:16]}.{picture.extension}")
 
 
 def _file(path: FilePath, kind: str, name: str) -> Response:

@@ -50,8 +50,7 @@ class ArchiveSource:
                     return
                 name = header.text("name")
                 if "reason" in header:
-                    place, is_rule = Place(path=f"{path}/{name}"), header.get("state") == "rejected"
-                    yield Missed(place, "rejected" if is_rule else "failed", header.text("reason", MAX_REASON))
+                    yield Missed(Place(path=f"{path}/{name}"), header.state(), header.text("reason", MAX_REASON))
                     continue
                 kind = _kind(name, data)
                 if kind == "dicom" and tools.hides_dicom_paths:

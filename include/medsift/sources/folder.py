@@ -172,7 +172,6 @@ def _of_page(path: Path, header: Item, data: bytes) -> Iterator[Candidate | Miss
         return
     place = Place(path=str(path), frame=header.number("frame"))
     if "reason" in header:
-        is_rule = header.get("state") == "rejected"
-        yield Missed(place, "rejected" if is_rule else "failed", header.text("reason", MAX_REASON))
+        yield Missed(place, header.state(), header.text("reason", MAX_REASON))
     else:
         yield Candidate(place, data, is_rebuilt=True)

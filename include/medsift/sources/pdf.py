@@ -102,8 +102,8 @@ class _Reading:
         elif kind == "picture":
             yield Candidate(_place(header), data, bool(header.get("is_rebuilt")))
         else:
-            is_rule, reason = header.text("state") == "rejected", header.text("reason", MAX_REASON)
-            yield Missed(_place(header), "rejected" if is_rule else "failed", reason, bool(header.get("is_part")))
+            reason, is_part = header.text("reason", MAX_REASON), bool(header.get("is_part"))
+            yield Missed(_place(header), header.state(), reason, is_part)
 
     def _why_stopped(self) -> str:
         return "too many pages of it cannot be read" if self.deaths > MAX_DEATHS else "the time for this file is over"
