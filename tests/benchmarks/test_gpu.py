@@ -25,6 +25,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_every_part_is_measured_and_the_slowest_is_named(document):
     rates = document["pictures_per_second"]
     assert set(rates) == {"decode", "transfer", "forward", "end_to_end"}
@@ -34,12 +35,14 @@ def test_every_part_is_measured_and_the_slowest_is_named(document):
     assert document["end_to_end_share_of_bottleneck"] == pytest.approx(rates["end_to_end"] / slowest, rel=0.05)
 
 
+@pytest.mark.long
 def test_the_forward_pass_is_set_against_the_limit(document):
     limit, forward = document["limit"], document["pictures_per_second"]["forward"]
     assert limit["pictures_per_second"] == pytest.approx(limit["tflops"] * 1e12 / 8.82e9, rel=0.01)
     assert document["forward_share_of_limit"] == pytest.approx(forward / limit["pictures_per_second"], rel=0.05)
 
 
+@pytest.mark.long
 def test_goals_of_other_machines_are_neither_met_nor_missed(document):
     assert [goal["is_met"] for goal in document["goals"]] == [None, None]
 

@@ -51,6 +51,7 @@ def test_the_judge_is_another_one_once_verdicts_may_be_others(settings: Settings
     assert len({key(), key(strategy="majority"), key(image_size=256)}) == 3
 
 
+@pytest.mark.long
 def test_the_first_use_is_made_in_another_process_and_leaves_all_that_loading_needs(tmp_path: Path) -> None:
     script = """
         import logging, sys

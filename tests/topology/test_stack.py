@@ -163,6 +163,7 @@ def postmaster(settings: Settings) -> int:
     return int(row[0].splitlines()[0])
 
 
+@pytest.mark.long
 def test_two_stacks_live_side_by_side_and_one_goes_without_the_other(
     stack: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -211,7 +212,7 @@ def test_after_such_an_end_the_stack_comes_up_and_goes_down_as_ever(stack: Setti
     assert not database_of(stack).is_running()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_run_that_is_interrupted_stops_what_it_started(stack: Settings, number: signal.Signals) -> None:
     environment = os.environ | {"MEDSIFT_VOLUME": str(stack.volume)}
     command = [str(MEDSIFT), "stack", "run", str(stack.volume / "nothing.pdf")]

@@ -89,6 +89,7 @@ def test_openais_archive_fetched_over_a_broken_line_gives_the_vectors_of_plain_o
     assert encoder.scale == pytest.approx(plain.logit_scale.exp().item())
 
 
+@pytest.mark.long
 def test_another_model_imported_under_its_digest_runs_as_profile_clip(
     state, settings, pictures, seen, reference, tmp_path
 ):

@@ -87,11 +87,13 @@ class Broker:
 
     def _answers(self) -> bool:
         import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
         try:
             with redis.Redis(
                 LOOPBACK, self.port, password=self.password, socket_timeout=ANSWER_WITHIN_S,
-                socket_connect_timeout=ANSWER_WITHIN_S,
+                socket_connect_timeout=ANSWER_WITHIN_S, retry=Retry(NoBackoff(), 0),
             ) as client:  # fmt: skip
                 return bool(client.ping())
         except redis.RedisError:
