@@ -264,6 +264,21 @@ def test_a_stencil_is_painted_in_its_colour(read: Read) -> None:
     assert np.abs(pixels(one) - expected).max() <= 1
 
 
+def test_stencils_laid_on_another_are_one_picture_in_all_their_colours(read: Read) -> None:
+    document = pymupdf.open()
+    xref = image(document, (80, 80), "/ImageMask true/BitsPerComponent 1", bytes(10 * 80))
+    content = "".join(
+        f"q 0 {step / 10} 1 rg {200 - 20 * step} 0 0 {200 - 20 * step} {50 + 10 * step} {50 + 10 * step} cm /I Do Q "
+        for step in range(7)
+    )
+    page(document, content, f"/XObject<</I {xref} 0 R>>")
+    (one,) = pictures(read(document))
+    assert one.place.box == pytest.approx((50, 150, 250, 350), abs=0.1)
+    across = pixels(one)[len(pixels(one)) // 2]
+    assert tuple(across[2]) == (0, 0, 255)
+    assert across[len(across) // 2] == pytest.approx((0, 153, 255), abs=1)
+
+
 def test_letters_drawn_as_stencils_are_refused_with_a_reason(read: Read) -> None:
     document = pymupdf.open()
     xref = image(document, (64, 96), "/ImageMask true/BitsPerComponent 1", b"\x0f" * (8 * 96))

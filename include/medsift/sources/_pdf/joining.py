@@ -1,4 +1,4 @@
-"""Which drawings are pieces of one picture: strips and tiles that touch, and layers of a scan that coincide."""
+"""Which drawings are pieces of one picture: strips and tiles that touch, layers of a scan, stencils laid on another."""
 
 from collections.abc import Callable, Sequence
 
@@ -56,7 +56,7 @@ def _neighbours(found: Sequence[Drawn]) -> list[tuple[int, int]]:
 def _belong(one: Drawn, other: Drawn, seam_looks_whole: SeamLooksWhole) -> bool:
     if not (is_straight(one.matrix) and is_straight(other.matrix)):
         return False
-    if _coincide(one, other):
+    if _coincide(one, other) or _is_laid_on(one, other):
         return True
     if one.kind != other.kind or not _same_scale(one, other):
         return False
@@ -72,6 +72,12 @@ def _coincide(one: Drawn, other: Drawn) -> bool:
     """Two layers in one place: a scan's background and the stencil of its letters."""
     both = area(overlap(one.visible, other.visible))
     return both > 0 and both >= 0.95 * max(area(one.visible), area(other.visible))
+
+
+def _is_laid_on(one: Drawn, other: Drawn) -> bool:
+    """A stencil has one colour: a drawing in several, such as a gradient, is stencils within another."""
+    both = area(overlap(one.visible, other.visible))
+    return one.kind == other.kind == "stencil" and both >= 0.95 * min(area(one.visible), area(other.visible))
 
 
 def _same_scale(one: Drawn, other: Drawn) -> bool:
