@@ -15,7 +15,7 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +115,7 @@ class SelfTest:
         return WeightsError(f"{self.path} is no self-test ({error}).", "Remove it; it is made anew.")
 
 
+@lru_cache(maxsize=1)  # loading asks for them twice, and drawing takes half a second
 def pictures(side: int) -> Pixels:
     """All pictures of the self-test, the same on every machine: uint8 (64, side, side, 3)."""
     return np.concatenate([drawn_pictures(side), _real_pictures(side)])
