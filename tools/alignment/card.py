@@ -48,9 +48,9 @@ calibration of the others.
 ## Data
 
 {data_n} pictures of {data_sources} sources, at most 288 px long, re-compressed as JPEG, and drawn ones of kinds that
-few sources carry (`tools/alignment/drawn`), which are never judged. None of them ships, only what was fitted. The
-source `skimage-data` is left out (the sample is made of its pictures), and so is the kind
-`illustration-medical` (anatomy drawings, survival curves: neither side is taught).
+few sources carry (`tools/alignment/drawn`) or ones of packages (`tools/alignment/found.toml`), which are never judged.
+None of them ships, only what was fitted. The source `skimage-data` is left out (the sample is made of its pictures) and
+so is the kind `illustration-medical` (anatomy drawings, survival curves: neither side is taught).
 Licences as each repository states them:
 
 {licences}
@@ -65,6 +65,8 @@ Licences as each repository states them:
 """
 HEADLINES = {
     "balanced_accuracy": "balanced accuracy",
+    "balanced_accuracy_of_three": "the same over kinds that three sources or more carry",
+    "balanced_accuracy_of_fewer": "the same over the others, whose fold often leaves out the kind",
     "accuracy": "accuracy",
     "auc": "AUC",
     "recall": "recall of medical",
@@ -72,7 +74,7 @@ HEADLINES = {
     "ece": "calibration error (ECE, 15 bins of equal mass)",
     "accuracy_at_85": "right among the 85 % most confident",
     "kind_macro_f1": "kind told right, macro-F1",
-    "kind_macro_f1_of_three": "the same over kinds that three sources or more carry",
+    "kind_macro_f1_of_three": "kind told right, macro-F1 over kinds that three sources or more carry",
     "review_rate": "sent to review (threshold 0.8)",
 }
 

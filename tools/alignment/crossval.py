@@ -55,7 +55,11 @@ def calibrate_on(votes: list[Vote], rows: pd.DataFrame) -> Calibration:
 
 
 def figures(predictions: list[Prediction]) -> dict[str, Any]:
-    """All figures of `medsift evaluate` but speed and memory, with intervals by source."""
+    """All figures of `medsift evaluate` but speed and memory, with intervals by source.
+
+    Names that end in `_of_three` are of the kinds that three sources or more carry, `_of_fewer` of the others: where
+    the only source of a kind is left out, so is the kind.
+    """
     measured = measure(predictions, seconds=0.0, peak_mb=0.0)
     for name in ("seconds", "pictures_per_second", "peak_mb"):
         del measured[name]
@@ -67,7 +71,13 @@ def figures(predictions: list[Prediction]) -> dict[str, Any]:
         row |= {"sources": len(sources[kind]), "kind_f1": f1[kind]}
     of_three = [row["kind_f1"] for row in measured["by_kind"].values() if row["sources"] >= MANY_SOURCES]
     measured["kind_macro_f1_of_three"] = float(np.mean(of_three)) if of_three else None
-    return {**measured, "intervals": intervals(predictions)}
+    found = intervals(predictions)
+    for name, is_many in (("of_three", True), ("of_fewer", False)):
+        part = [each for each in predictions if (len(sources[each.kind]) >= MANY_SOURCES) == is_many]
+        measured[f"n_{name}"] = len(part)
+        measured[f"balanced_accuracy_{name}"] = measure(part, 0.0, 0.0)["balanced_accuracy"] if part else None
+        found[f"balanced_accuracy_{name}"] = intervals(part)["balanced_accuracy"] if part else None
+    return {**measured, "intervals": found}
 
 
 def _kind_f1(predictions: list[Prediction], kinds: list[str]) -> dict[str, float]:
