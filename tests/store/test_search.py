@@ -35,6 +35,27 @@ def test_a_tasks_role_builds_the_index_and_the_search_uses_it(new_database, make
     store.close()
 
 
+def search_indexes(store):
+    with store.engine.connect() as connection:
+        query = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embeddings_search_%'"
+        return connection.scalar(text(query))
+
+
+def test_an_index_steps_aside_for_many_vectors_and_stays_for_few(new_database, make_batch):
+    store = Store.open(new_database.task)
+    make_batch(sources={"/in/a.pdf": range(1, 101)}).publish(store)
+    store.build_search_index("encoder-1")
+    make_batch(run_id="few", sources={"/in/b.pdf": range(101, 121)}).publish(store)
+    assert search_indexes(store) == 1
+    many = make_batch(run_id="many", sources={"/in/c.pdf": range(121, 221)})
+    many.publish(store)
+    assert search_indexes(store) == 0
+    assert store.nearest("encoder-1", many.vectors.values[0], 1)[0].sha256 == many.vectors.sha256s[0]
+    store.build_search_index("encoder-1")
+    assert search_indexes(store) == 1
+    store.close()
+
+
 def test_a_vector_of_the_wrong_width_is_a_fault(store, batch):
     batch.publish(store)
     with pytest.raises(ValueError, match="shape"):

@@ -28,7 +28,7 @@ STEP = "plan"
 
 Trigger = Literal["cli", "on_demand", "nightly"]
 MAX_BATCHES = 64
-BATCH_COST = 200
+BATCH_COST = 2000  # about twenty seconds of work: an Airflow task takes two to three by itself
 COSTS = {"folder": 1, "dicom": 2}  # a page or a PDF costs about as much as twenty picture files
 DEFAULT_COST = 20
 EXTRACTION_SETTINGS = (

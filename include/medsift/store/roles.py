@@ -74,7 +74,8 @@ def grant_rights(connection: Connection) -> None:
         return
     connection.execute(text("GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO medsift"))
     connection.execute(text("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO medsift"))
-    connection.execute(text("GRANT EXECUTE ON FUNCTION build_search_index(text) TO medsift"))
+    for function in ("build_search_index", "drop_search_index"):
+        connection.execute(text(f"GRANT EXECUTE ON FUNCTION {function}(text) TO medsift"))
     connection.execute(text("REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM medsift"))
     for table in APPEND_ONLY:
         connection.execute(text(f"REVOKE UPDATE, DELETE ON {table} FROM medsift"))

@@ -90,6 +90,8 @@ class Store(PageStore):
         or registered.
         """
         with self._transaction() as connection:
+            for encoded in vectors:
+                search.set_search_index_aside(connection, encoded.digest, len(encoded.sha256s))
             publish.publish_pictures(connection, run_id, pictures, vectors, votes, verdicts, model_set, prompt_set)
 
     def publish_sources(
