@@ -132,6 +132,13 @@ def make_pictures(folder: Path, count: int) -> None:
         Image.frombytes("RGB", (32, 32), noise).save(folder / f"{number:04d}.png")
 
 
+def make_documents(folder: Path, count: int) -> None:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        noise = random.Random(number).randbytes(96 * 96 * 3)  # noqa: S311  a seed makes the same pictures
+        Image.frombytes("RGB", (96, 96), noise).save(folder / f"{number:04d}.pdf")
+
+
 def test_a_run_with_nothing_new_is_green_with_zeros_and_skips_nothing(
     settings: Settings, airflow: AirflowClient
 ) -> None:
@@ -162,7 +169,7 @@ def test_a_wrong_prompt_set_fails_the_plan_with_the_sentence_of_the_setting(airf
 
 def test_a_lost_batch_leaves_the_others_published_and_the_run_red(settings: Settings, airflow: AirflowClient) -> None:
     run = "lost-batch"
-    make_pictures(settings.volume / "inbox" / "many", 210)
+    make_documents(settings.volume / "inbox" / "many", 102)  # a batch holds 100
     blocked = Volume(settings.volume).candidates(new_run_id(run), "0001")
     blocked.parent.mkdir(parents=True)
     blocked.touch()  # a file where a folder is needed: this batch cannot be extracted
@@ -177,10 +184,10 @@ def test_a_lost_batch_leaves_the_others_published_and_the_run_red(settings: Sett
     (report,) = (task for task in airflow.task_instances(DAG, run) if task["task_id"] == "report")
     assert airflow.error_of(DAG, run, report).startswith("Batches that never finished: 0001")
     names = {task["rendered_map_index"] for task in airflow.task_instances(DAG, run) if task["task_id"] == "preprocess"}
-    assert "0000.png and 104 more" in names
+    assert "0000.pdf and 50 more" in names
     sources = result(settings, run)["counts"]["sources"]
-    assert (sources["given"], sources["done"], sources["failed"]) == (210, 105, 105)
-    assert rows(settings, "SELECT count(*) FROM run_pictures WHERE run_id = %(run)s", run=new_run_id(run)) == [(105,)]
+    assert (sources["given"], sources["done"], sources["failed"]) == (102, 51, 51)
+    assert rows(settings, "SELECT count(*) FROM run_pictures WHERE run_id = %(run)s", run=new_run_id(run)) == [(51,)]
     assert state_of(settings, new_run_id(run)) == ("failed", True)
 
 
