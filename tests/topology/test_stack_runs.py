@@ -125,18 +125,11 @@ def state_of(settings: Settings, run_id: str) -> tuple[str, bool]:
     return state, has_ended
 
 
-def make_pictures(folder: Path, count: int) -> None:
+def make_pictures(folder: Path, count: int, suffix: str = "png", side: int = 32) -> None:
     folder.mkdir(parents=True)
     for number in range(count):
-        noise = random.Random(number).randbytes(32 * 32 * 3)  # noqa: S311  a seed makes the same pictures
-        Image.frombytes("RGB", (32, 32), noise).save(folder / f"{number:04d}.png")
-
-
-def make_documents(folder: Path, count: int) -> None:
-    folder.mkdir(parents=True)
-    for number in range(count):
-        noise = random.Random(number).randbytes(96 * 96 * 3)  # noqa: S311  a seed makes the same pictures
-        Image.frombytes("RGB", (96, 96), noise).save(folder / f"{number:04d}.pdf")
+        noise = random.Random(number).randbytes(side * side * 3)  # noqa: S311  a seed makes the same pictures
+        Image.frombytes("RGB", (side, side), noise).save(folder / f"{number:04d}.{suffix}")
 
 
 def test_a_run_with_nothing_new_is_green_with_zeros_and_skips_nothing(
@@ -169,7 +162,7 @@ def test_a_wrong_prompt_set_fails_the_plan_with_the_sentence_of_the_setting(airf
 
 def test_a_lost_batch_leaves_the_others_published_and_the_run_red(settings: Settings, airflow: AirflowClient) -> None:
     run = "lost-batch"
-    make_documents(settings.volume / "inbox" / "many", 102)  # a batch holds 100
+    make_pictures(settings.volume / "inbox" / "many", 102, "pdf", 96)  # a batch holds 100
     blocked = Volume(settings.volume).candidates(new_run_id(run), "0001")
     blocked.parent.mkdir(parents=True)
     blocked.touch()  # a file where a folder is needed: this batch cannot be extracted

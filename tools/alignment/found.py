@@ -30,10 +30,10 @@ def found_pictures(folder: Path) -> pd.DataFrame:
         if not unpacked.exists():
             with atomic_folder(unpacked) as unfinished:
                 _unpack(archive, unfinished)
+        names = sorted(str(file.relative_to(unpacked)) for file in unpacked.rglob("*") if file.is_file())
         for group in archive["pictures"]:
             from_archive = {"source": archive["source"], "licence": archive["licence"]}
             about = {"label": group["label"], "kind": group["kind"], **from_archive}
-            names = sorted(str(file.relative_to(unpacked)) for file in unpacked.rglob("*") if file.is_file())
             chosen = [name for name in names if _matches(name, group)][:: group["every"]]
             rows += [{"file": str(unpacked / name), **about} for name in chosen]
     return pd.DataFrame(rows)

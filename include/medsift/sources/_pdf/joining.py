@@ -76,8 +76,10 @@ def _coincide(one: Drawn, other: Drawn) -> bool:
 
 def _is_laid_on(one: Drawn, other: Drawn) -> bool:
     """A stencil has one colour: a drawing in several, such as a gradient, is stencils within another."""
+    if not one.kind == other.kind == "stencil":
+        return False
     both = area(overlap(one.visible, other.visible))
-    return one.kind == other.kind == "stencil" and both >= 0.95 * min(area(one.visible), area(other.visible))
+    return both >= 0.95 * min(area(one.visible), area(other.visible))
 
 
 def _same_scale(one: Drawn, other: Drawn) -> bool:
