@@ -17,15 +17,17 @@ from machine import machine
 from own_postgres import new_store
 
 from medsift.contracts import Occurrence, SourceOutcome, Verdict, Vote
+from medsift.encoders import unit_rows
 from medsift.review import Right, User, create_app
 from medsift.settings import Settings
-from medsift.store import RunRecord, Store
+from medsift.store import EncodedVectors, RunRecord, Store
 from medsift.topology.airflow_runs import AirflowRuns
 from medsift.volume import Volume
 from tests.review.browsing import Visitors, chromium, served
 from tests.review.made import BEGAN, MODEL_SET, PROMPTS, Made, identity, picture_row, png
 
 SHARD, SOURCES, TIMES, KEYS, SHOWN = 4096, 400, 20, 200, 400
+CLUSTERS, ENCODER, WIDTH = 64, "encoder-1", 256  # as wide as the vectors of profile lite that the search compares
 KINDS = ("xray", "ct", "mri", "ultrasound", "plot", "photo", "diagram", "table")
 PAGES = {
     "results, all": "/results",
@@ -35,6 +37,7 @@ PAGES = {
     "results, the next page": "/results/more?sort=surest&after=0.9~" + "8" * 64,
     "results, sources counted": "/results/sources",
     "a picture": "/picture/{first}",
+    "a picture, more like it": "/picture/{first}/similar",
     "review, the page": "/review",
     "review, the queue": "/api/v1/queue",
     "export, the page": "/export?label=medical",
@@ -69,8 +72,9 @@ async def reviewer(_request: Request) -> User:
 
 
 def filled(store: Store, count: int) -> float:
-    """Publish so many made-up pictures of 400 sources, as runs do; seconds."""
+    """Publish so many made-up pictures of 400 sources, as runs do, and build the search index; seconds."""
     begun, random = time.perf_counter(), np.random.default_rng(0)
+    centres = random.normal(size=(CLUSTERS, WIDTH))
     store.begin_run(RunRecord("many", BEGAN, "lite", MODEL_SET, PROMPTS))
     words = ["tumour", "section", *(f"word{number}" for number in range(3000))]
     often = 1 / np.arange(10, len(words) + 10)
@@ -79,10 +83,19 @@ def filled(store: Store, count: int) -> float:
         numbers = range(start + 1, min(count, start + SHARD) + 1)
         p = random.beta(0.4, 0.4, len(numbers))
         rows = [
-            Made(number, float(p[at]), int(random.integers(64)), f"/in/{number % SOURCES}.pdf", kind=KINDS[number % 8])
+            Made(
+                number,
+                float(p[at]),
+                int(random.integers(CLUSTERS)),
+                f"/in/{number % SOURCES}.pdf",
+                kind=KINDS[number % 8],
+            )
             for at, number in enumerate(numbers)
         ]
-        store.publish_pictures("many", [*map(picture_row, rows)], [], *judged(rows, random), MODEL_SET, PROMPTS)
+        near = centres[[row.cluster for row in rows]] + random.normal(size=(len(rows), WIDTH))
+        vectors = EncodedVectors("lite", ENCODER, [row.sha256 for row in rows], unit_rows(near.astype(np.float32)))
+        pictures = [picture_row(row) for row in rows]
+        store.publish_pictures("many", pictures, [vectors], *judged(rows, random), MODEL_SET, PROMPTS)
         for row in rows:
             caption = " ".join(random.choice(words, 12, p=often / often.sum()))
             of_source = occurrences.setdefault(row.source, [])
@@ -93,6 +106,7 @@ def filled(store: Store, count: int) -> float:
     for source, placed in occurrences.items():
         outcome = SourceOutcome(source, "pdf", "done", found=len(placed), digest=identity(0))
         store.publish_sources("many", [outcome], placed, "code")
+    store.build_search_index(ENCODER)
     return round(time.perf_counter() - begun, 1)
 
 

@@ -1,8 +1,9 @@
 """Mutates PDFs and reads them: every mutation must end in pictures, reasons or a sentence, never in anything else.
 
-    python tools/fuzz_pdfs.py ../shared/pdfs --mutations 20000 --minutes 60
+    python tools/fuzz_pdfs.py ../shared/pdfs --mutations 20000 --minutes 60 --keep var/fuzz
 
-The same folder, seed and number give the same mutations. What ended otherwise is written to --keep.
+The same folder and seeds give the same mutations; small files, which are read quickly, are taken more often than large
+ones. --keep holds how far it came, from where the same command goes on, and each file that ended otherwise.
 """
 
 import argparse
@@ -14,16 +15,22 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from medsift.contracts import About, Candidate, Leaf, Missed
 from medsift.errors import SandboxError, SourceError
 from medsift.sandbox import Limits, Sandbox
 from medsift.settings import Settings
 from medsift.sources import KINDS, Tools
+from medsift.volume import write_atomically
 
 LARGEST = 2_000_000  # bytes of a file that is mutated
+LIGHT = 20_000  # bytes: files much smaller than this are taken equally often
+PROGRESS = "progress.json"
+AT_ONCE = 100  # mutations between two notes of how far it came
 TIME_S = 20  # of a child for one file; the file as a whole may take that and a second a page
 HANG_S = 300.0  # then the limits themselves would have failed: a file of 103 pages may take 123 s
+SLOW = {"patent-103pages.pdf", "made-same-picture-1200pages.pdf", "made-bomb-1bit-40000.pdf", "made-bomb-rgb-30000.pdf"}
 NUMBERS = (b"0", b"-1", b"1", b"65535", b"65536", b"2147483647", b"2147483648", b"4294967295", b"99999999999", b"0.5")
 Mutation = Callable[[random.Random, bytearray, bytes], None]
 
@@ -80,7 +87,8 @@ MUTATIONS: tuple[Mutation, ...] = (
 def mutated(files: Sequence[bytes], seed: int) -> bytes:
     """One of the files with one to three mutations, the same for the same seed."""
     chance = random.Random(seed)  # noqa: S311  no secret hangs on it
-    data, other = bytearray(chance.choice(files)), chance.choice(files)
+    weights = [1 / (len(file) + LIGHT) for file in files]
+    data, other = map(bytearray, chance.choices(files, weights, k=2))
     for _ in range(chance.choice((1, 1, 2, 3))):
         if data:
             chance.choice(MUTATIONS)(chance, data, other)
@@ -106,13 +114,11 @@ def outcome(data: bytes, path: Path, sandbox: Sandbox) -> str:
     return "pictures" if pictures else "reasons" if missed else "nothing in it"
 
 
-def fuzzed(files: Sequence[bytes], seeds: Sequence[int], keep: Path, minutes: float = 1e9) -> Counter[str]:
+def fuzzed(files: Sequence[bytes], seeds: Sequence[int], keep: Path) -> Counter[str]:
     """Outcomes of all mutations; what went wrong is kept as a file and counted as `WRONG`."""
-    outcomes, ends = Counter[str](), time.monotonic() + 60 * minutes
+    outcomes = Counter[str]()
     with Sandbox(Limits(timeout_s=TIME_S, memory_mb=2048)) as sandbox, tempfile.TemporaryDirectory() as folder:
         for seed in seeds:
-            if time.monotonic() > ends:
-                break
             data, began = mutated(files, seed), time.monotonic()
             try:
                 ended = outcome(data, Path(folder) / "mutated.pdf", sandbox)
@@ -126,29 +132,38 @@ def fuzzed(files: Sequence[bytes], seeds: Sequence[int], keep: Path, minutes: fl
     return outcomes
 
 
+def fuzzed_on(files: Sequence[bytes], mutations: int, keep: Path, minutes: float) -> dict[str, Any]:
+    """Go on where `keep` says that it came to; at most so many mutations in all, and so many minutes now."""
+    keep.mkdir(parents=True, exist_ok=True)
+    told: dict[str, Any] = {"mutations": 0, "minutes": 0.0, "outcomes": {}}
+    if (keep / PROGRESS).exists():
+        told = json.loads((keep / PROGRESS).read_text())
+    begun = at = time.monotonic()
+    while told["mutations"] < mutations and at - begun < 60 * minutes:
+        seeds = range(told["mutations"], min(told["mutations"] + AT_ONCE, mutations))
+        outcomes = Counter(told["outcomes"]) + fuzzed(files, seeds, keep)
+        took, at = time.monotonic() - at, time.monotonic()
+        told = {"mutations": outcomes.total(), "minutes": round(told["minutes"] + took / 60, 2),
+                "date": time.strftime("%Y-%m-%d"), "outcomes": dict(outcomes.most_common())}  # fmt: skip
+        write_atomically(keep / PROGRESS, json.dumps(told, indent=2).encode())
+        print(f"{told['mutations']} in {told['minutes']:.1f} min: {told['outcomes']}", flush=True)
+    return told
+
+
 def files_of(folder: Path) -> list[bytes]:
     """The PDFs of a folder that are small enough to be read thousands of times."""
     found = [path for path in sorted(folder.glob("*.pdf")) if 0 < path.stat().st_size <= LARGEST]
     return [path.read_bytes() for path in found if path.name not in SLOW]
 
 
-SLOW = {"patent-103pages.pdf", "made-same-picture-1200pages.pdf", "made-bomb-1bit-40000.pdf", "made-bomb-rgb-30000.pdf"}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--mutations", type=int, default=20_000)
-    parser.add_argument("--first", type=int, default=0, help="seed of the first mutation")
-    parser.add_argument("--minutes", type=float, default=1e9)
-    parser.add_argument("--keep", type=Path, default=Path("fuzz-findings"))
+    parser.add_argument("--minutes", type=float, default=1e9, help="of this start")
+    parser.add_argument("--keep", type=Path, default=Path("var/fuzz"))
     options = parser.parse_args()
-    began = time.monotonic()
-    seeds = range(options.first, options.first + options.mutations)
-    outcomes = fuzzed(files_of(options.folder), seeds, options.keep, options.minutes)
-    told = {"mutations": outcomes.total(), "minutes": round((time.monotonic() - began) / 60, 1),
-            "date": time.strftime("%Y-%m-%d"), "outcomes": dict(outcomes.most_common())}  # fmt: skip
-    print(json.dumps(told, indent=2))
+    print(json.dumps(fuzzed_on(files_of(options.folder), options.mutations, options.keep, options.minutes), indent=2))
 
 
 if __name__ == "__main__":

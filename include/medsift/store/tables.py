@@ -353,3 +353,20 @@ class Catalogued(Base):
     words: Mapped[str | None] = mapped_column(
         TSVECTOR, Computed("to_tsvector('simple'::regconfig, captions)", persisted=True)
     )
+
+
+class CatalogueCount(Base):
+    """How many pictures of the catalogue are alike in all that pages count; triggers of the catalogue keep it.
+
+    `bin` is the twentieth of P(medical), -1 where no model has judged; `kind` is empty where there is none.
+    """
+
+    __tablename__ = "catalogue_counts"
+
+    label: Mapped[str] = mapped_column(primary_key=True)
+    decided_by: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    needs_review: Mapped[bool] = mapped_column(primary_key=True)
+    is_disputed: Mapped[bool] = mapped_column(primary_key=True)
+    bin: Mapped[int] = mapped_column(primary_key=True)
+    pictures: Mapped[int] = mapped_column(BigInteger)
