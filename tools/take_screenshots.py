@@ -21,7 +21,8 @@ from medsift.volume import Volume
 
 OUT = Path(__file__).parents[1] / "docs" / "img"
 DAG = "medsift_sort"
-REVIEW_PAGES = ("review", "results", "submit")
+REVIEW_PAGES = ("review", "results", "submit", "export", "metrics")
+OF_A_PAPER = "/medsift/api/v1/pictures?label=medical&source_kind=pdf&sort=surest&limit=1"
 SIZE = {"width": 1400, "height": 860}
 ARGUMENTS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
@@ -47,6 +48,8 @@ def main() -> None:
         save(page, f"{state.address}/dags/{DAG}/runs/{run}/tasks/embed/mapped/0", "log.png")
         for name in REVIEW_PAGES:
             save(page, f"{state.address}/medsift/{name}", f"review-{name}.png")
+        (picture,) = page.request.get(f"{state.address}{OF_A_PAPER}").json()["pictures"]
+        save(page, f"{state.address}/medsift/picture/{picture['sha256']}", "review-picture.png")
         browser.close()
 
 

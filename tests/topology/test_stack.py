@@ -14,9 +14,10 @@ import pytest
 import requests
 
 from medsift.settings import Settings
+from medsift.topology.airflow_client import AirflowClient
 from medsift.topology.layout import StackLayout, ensure_secrets
 from medsift.topology.postgres import EmbeddedPostgres
-from medsift.topology.processes import processes_of
+from medsift.topology.processes import free_port, processes_of
 from medsift.topology.stack import client, down, status, up
 from medsift.volume import Volume
 
@@ -143,6 +144,11 @@ def test_a_process_that_is_killed_is_started_again_and_nothing_of_it_stays(stack
     assert after.restarts[name] == before.restarts[name] + 1
     assert not set(group) & set(processes_of(layout_of(stack).root))
     assert "metadatabase" in client(stack).health()
+
+
+def test_a_stack_that_is_ready_takes_tasks_and_one_that_is_away_does_not(stack: Settings) -> None:
+    assert client(stack).takes_tasks()
+    assert not AirflowClient(f"http://127.0.0.1:{free_port()}").takes_tasks()
 
 
 def test_a_database_that_is_killed_comes_back_and_airflow_with_it(stack: Settings) -> None:

@@ -44,6 +44,13 @@ class AirflowClient:
         beats = {name: part.get(f"latest_{name}_heartbeat") for name, part in healthy.items()}
         return {name: datetime.fromisoformat(beat).timestamp() if beat else time.time() for name, beat in beats.items()}
 
+    def takes_tasks(self) -> bool:
+        """Whether the API that tasks speak with answers. Airflow makes it at the first request, which takes seconds."""
+        try:
+            return self._session.get(f"{self.address}/execution/health", timeout=30).ok
+        except requests.RequestException:
+            return False
+
     def ensure_pool(self, name: str, slots: int, description: str) -> None:
         """Make a pool unless there is one of that name; a person may have changed its slots."""
         if self._call("GET", f"/pools/{name}", accepted=(404,)).get("name") == name:

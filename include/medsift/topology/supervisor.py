@@ -103,6 +103,7 @@ class Supervisor:
         for process in reversed(started):
             process.start()
         self._tell("starting", "Airflow")
+        self._wait_for("Airflow to take tasks", self.client.takes_tasks)
         self._wait_for("Airflow to be healthy", self._is_healthy)
         self.client.ensure_pool("gpu", 1, "Tasks that need the GPU, one at a time")
         self._wait_for("Airflow to read the DAGs", self._has_dag)
