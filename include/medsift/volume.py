@@ -158,6 +158,10 @@ class Volume:
         """Folder of what was exported of a network, and of which engine was chosen for it on which machine."""
         return self.root / "engines" / network_digest[:32]
 
+    def clip_shape(self, asked: str) -> Path:
+        """What open_clip said of a model, by a digest over what it was asked."""
+        return self.root / "engines" / f"clip-shape-{asked[:32]}.json"
+
     @property
     def model_sets(self) -> Path:
         """Folder of fitted model sets; `current.json` in it names the one in use."""
@@ -175,7 +179,7 @@ class Volume:
 
     def prompt_vectors(self, encoder_digest: str, prompt_digest: str) -> Path:
         """Vectors of a prompt set by one encoder, kept because loading a text tower takes longer than using it."""
-        return self.root / "promptvectors" / f"{encoder_digest[:32]}-{prompt_digest[:32]}.npy"
+        return self.root / "promptvectors" / f"{encoder_digest[:32]}-{prompt_digest[:32]}.npz"
 
     def kept_vectors(self, encoder_digest: str) -> Path:
         """Table of vectors that an ablation keeps of one encoder beside its results."""

@@ -188,7 +188,7 @@ def test_a_run_whose_task_fails_for_good_is_recorded_as_failed(settings: Setting
     run = "broken-step"
     pictures = settings.volume / "uploads" / run
     make_pictures(pictures, 1)
-    kept = {file: file.read_bytes() for file in (settings.volume / "promptvectors").glob("*.npy")}
+    kept = {file: file.read_bytes() for file in (settings.volume / "promptvectors").glob("*.npz")}
     assert kept, "an earlier run kept its prompts as vectors"
     try:
         for file in kept:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from medsift.encoders import CNN_ENCODERS, PROFILES, WEIGHTS, Floats, Pixels, Profile, unit_rows
+from medsift.encoders._clip_shape import clip_shape
 from medsift.encoders._model_files import (
     NO_FILES,
     OPEN_CLIP_CONFIG,
@@ -53,15 +54,15 @@ class ClipEncoder:
         self._device_name = settings.device
         self._load = load
         self._files = files
-        self.dimension = int(configuration(settings.clip_model, files)["embed_dim"])
-        own = preprocessing(settings.clip_model, tag, settings.image_size, files)
+        shape = clip_shape(settings.clip_model, tag, settings.image_size, files, Volume(settings.volume))
+        self.dimension = shape.dimension
         self.tower = NetworkTower(
             settings.clip_model,
             load=self._picture_network,
             weights_digest=digest_of(weights_digest, files),
-            views=(own.view,),
-            mean=own.mean,
-            deviation=own.deviation,
+            views=(shape.view,),
+            mean=shape.mean,
+            deviation=shape.deviation,
             width=self.dimension,
             settings=settings,
             self_test=partial(Volume(settings.volume).self_test, weights_digest),

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +18,14 @@ from medsift.volume import Volume, atomic_path
 from medsift.voters import Prompted
 
 KEPT = 4  # profiles or prompt vectors kept in memory
+
+
+@dataclass(frozen=True)
+class EncodedPrompts:
+    """Vectors of prompts, float32 (n, d), and their encoder's factor between cosine and log-odds."""
+
+    vectors: Floats
+    scale: float
 
 
 def prompt_set(settings: Settings) -> PromptSet:
@@ -77,23 +87,32 @@ def _prompted(settings_json: str) -> Prompted:
     settings = Settings.model_validate_json(settings_json)
     prompts = prompt_set(settings)
     words = _profile(settings_json).words
+    encoded = encoded_prompts(Volume(settings.volume), words, prompts)
     return Prompted(
         words.name,
-        words.scale,
-        prompt_vectors(Volume(settings.volume), words, prompts),
+        encoded.scale,
+        encoded.vectors,
         [prompt.kind for prompt in prompts.prompts],
         [prompt.is_medical for prompt in prompts.prompts],
     )
 
 
-def prompt_vectors(volume: Volume, words: Encoder, prompts: PromptSet) -> Floats:
-    """Vectors of the prompts, (n, d), kept on a volume that is there: a command without one leaves nothing behind."""
+def encoded_prompts(volume: Volume, words: Encoder, prompts: PromptSet) -> EncodedPrompts:
+    """Prompts as the encoder has them, kept on a volume that is there: a command without one leaves nothing behind.
+
+    Whoever finds them kept needs nothing else of a CLIP network once its picture tower is exported, and loads none.
+    """
     kept = volume.prompt_vectors(words.digest, prompts.digest)
     if kept.exists():
-        vectors: Floats = np.load(kept, allow_pickle=False)
-        return vectors
-    vectors = words.encode_texts(prompts.texts)
+        return kept_prompts(kept)
+    encoded = EncodedPrompts(words.encode_texts(prompts.texts), words.scale)
     if volume.root.is_dir():
         with atomic_path(kept) as temporary, temporary.open("wb") as file:
-            np.save(file, vectors, allow_pickle=False)
-    return vectors
+            np.savez(file, vectors=encoded.vectors, scale=encoded.scale)
+    return encoded
+
+
+def kept_prompts(path: Path) -> EncodedPrompts:
+    """Encoded prompts from their file."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return EncodedPrompts(arrays["vectors"], float(arrays["scale"]))

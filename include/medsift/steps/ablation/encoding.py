@@ -22,7 +22,7 @@ from medsift.prompts import PromptSet, load_prompts
 from medsift.settings import Settings
 from medsift.steps.context import Context
 from medsift.steps.embed import are_finite
-from medsift.steps.profile import prompt_vectors
+from medsift.steps.profile import encoded_prompts, kept_prompts
 from medsift.steps.resources import peak_memory_mb
 from medsift.steps.tables import read_vectors, write_vectors
 from medsift.steps.vectors import Vectors
@@ -116,7 +116,7 @@ class _Kept:
 
     def read(self, prompts: Mapping[str, Path]) -> Encoded:
         vectors = Vectors.joined([read_vectors(self._table)] if self._table.exists() else [])
-        at_hand = {name: np.load(path, allow_pickle=False) for name, path in prompts.items() if path.exists()}
+        at_hand = {name: kept_prompts(path).vectors for name, path in prompts.items() if path.exists()}
         return Encoded(self._as_measured(), vectors, at_hand)
 
     def _as_measured(self) -> Measured:
@@ -170,7 +170,7 @@ def _embed(job: _Job, told: Told) -> None:
     seconds, without_words = time.monotonic() - begun, peak_memory_mb()
     for encoder in encoders:
         for prompts in job.prompts if encoder.has_words else ():
-            prompt_vectors(volume, encoder, prompts)
+            encoded_prompts(volume, encoder, prompts)
     for encoder, rows in zip(encoders, made, strict=True):
         peak_mb = peak_memory_mb() if encoder.has_words else without_words
         facts = (encoder.name, encoder.digest, tower.digest, engine, encoder.scale)
