@@ -41,16 +41,20 @@ def critical_path(
     """The chain that decided when the run ended, from its trigger to its last task.
 
     A task was held up by whichever ended last of those it depends on (`waits_for(task, other)`) and those that freed
-    the slot it was queued into: all `most` slots, or all `slots` of its pool, were taken until then. The gaps of the
-    chain are the orchestrator's, never the work of other tasks that the machine had no room for.
+    the slot it was queued into: all `most` slots, or all `slots` of its pool, were taken until then. Airflow may queue
+    more than it has workers for: once queued, it was held up by whichever freed a worker while `most` were at work.
+    The gaps of the chain are the orchestrator's, never the work of other tasks that the machine had no room for.
     """
     links: list[Link] = []
     current: Task | None = max(tasks, key=lambda task: task.ended)
     while current is not None:
         held_up_by = [
             other for other in tasks
-            if other.ended <= current.queued
-            and (waits_for(current, other) or _freed_slot(tasks, other, current.pool, slots, most))
+            if (
+                other.ended <= current.queued
+                and (waits_for(current, other) or _freed_slot(tasks, other, current.pool, slots, most))
+            )
+            or (current.queued < other.ended <= current.begun and _freed_worker(tasks, other, most))
         ]  # fmt: skip
         before = max(held_up_by, key=lambda task: task.ended, default=None)
         links.append(Link(current, current.begun - (before.ended if before else triggered)))
@@ -63,6 +67,11 @@ def _freed_slot(tasks: Sequence[Task], other: Task, pool: str, slots: Mapping[st
     held = [task for task in tasks if task.queued < other.ended <= task.ended]
     in_pool = [task for task in held if task.pool == pool]
     return len(held) >= most or (other.pool == pool and len(in_pool) >= slots.get(pool, most))
+
+
+def _freed_worker(tasks: Sequence[Task], other: Task, most: int) -> bool:
+    """Whether all workers were busy until `other` ended."""
+    return sum(task.begun < other.ended <= task.ended for task in tasks) >= most
 
 
 def waits_in_graph(downstream: Mapping[str, Sequence[str]], grouped: Sequence[tuple[str, str]]) -> Any:

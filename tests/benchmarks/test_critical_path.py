@@ -55,6 +55,18 @@ def test_waiting_for_a_slot_is_waiting_for_the_work_that_held_it():
     assert free[1].waited_s == 6.5
 
 
+def test_waiting_for_a_worker_is_waiting_for_the_work_that_kept_it_busy():
+    all_queued_at_once = [
+        task("plan", 0.5, 1.0, 3.0, 1.5),
+        task("extract", 3.2, 4.0, 9.0, 4.5, 0),
+        task("extract", 3.2, 9.5, 12.0, 2.0, 1),
+    ]
+    assert names(path_of(all_queued_at_once, most=1)) == ["plan -1", "extract 0", "extract 1"]
+    with_a_free_worker = path_of(all_queued_at_once, most=2)
+    assert names(with_a_free_worker) == ["plan -1", "extract 1"]
+    assert with_a_free_worker[1].waited_s == 6.5
+
+
 def test_waiting_for_a_pool_is_waiting_for_the_work_that_filled_it():
     pooled = [
         task("plan", 0.5, 1.0, 3.0, 1.5),
