@@ -1,4 +1,4 @@
-"""Counts that are kept ready are those that counting anew would give, whatever happened to the pictures."""
+"""What pages read is kept ready, and is what reading or counting it anew would give, whatever happened to pictures."""
 
 from dataclasses import replace
 from itertools import product
@@ -44,7 +44,14 @@ def varied_verdicts(made):
     ]
 
 
-def assert_counts_hold(store):
+def assert_kept_is_true(store):
+    columns = "sha256, label, decided_by, said, kind, needs_review, verdict, probability, agreement, cluster, captions"
+    with store.engine.connect() as connection:
+        kept, now = (
+            connection.execute(text(f"SELECT {columns} FROM {table} ORDER BY sha256")).all()  # noqa: S608 - our words
+            for table in ("catalogue", "catalogue_now")
+        )
+    assert kept == now
     for values in product(*CHOICES.values()):
         wanted = PictureFilter(**dict(zip(CHOICES, values, strict=True)))
         assert store.totals(wanted) == store.totals(replace(wanted, run="run-1"))
@@ -54,16 +61,16 @@ def test_counts_of_all_pictures_are_those_counted_anew(store, varied):
     totals = store.totals(PictureFilter())
     assert (totals.pictures, totals.medical, totals.to_review, totals.disputed) == (30, 20, 6, 8)
     assert sum(totals.histogram) == 30
-    assert_counts_hold(store)
+    assert_kept_is_true(store)
 
 
 def test_counts_follow_labels_and_what_is_taken_back(store, varied, identity):
     store.add_labels([LabelRow(identity(number), "medical", "anna") for number in (1, 2, 3, 4)])
     assert store.totals(PictureFilter()).by_person == 4
-    assert_counts_hold(store)
+    assert_kept_is_true(store)
     store.add_labels([LabelRow(identity(1), "unsure", "anna", is_withdrawn=True)])
     assert store.totals(PictureFilter()).by_person == 3
-    assert_counts_hold(store)
+    assert_kept_is_true(store)
 
 
 def test_counts_follow_the_verdicts_of_the_model_set_that_is_current(store, varied, make_batch, days_later):
@@ -71,7 +78,7 @@ def test_counts_follow_the_verdicts_of_the_model_set_that_is_current(store, vari
     for current, medical in (("set-2", 15), ("set-1", 20)):
         store.set_current_model_set(current)
         assert store.totals(PictureFilter()).medical == medical
-        assert_counts_hold(store)
+        assert_kept_is_true(store)
 
 
 def test_counts_follow_pictures_that_are_removed(database, store, varied, identity):
@@ -80,4 +87,20 @@ def test_counts_follow_pictures_that_are_removed(database, store, varied, identi
         connection.execute(text("DELETE FROM pictures WHERE sha256 = :sha256"), {"sha256": identity(1)})
     engine.dispose()
     assert store.totals(PictureFilter()).pictures == 29
-    assert_counts_hold(store)
+    assert_kept_is_true(store)
+
+
+def test_captions_follow_where_pictures_stand(store, varied):
+    def captions():
+        with store.engine.connect() as connection:
+            return connection.scalars(text("SELECT captions FROM catalogue ORDER BY sha256")).all()
+
+    assert set(captions()) == {""}
+    placed = [replace(each, caption=f"Figure {number}.") for number, each in enumerate(varied.occurrences)]
+    store.publish_sources("run-1", varied.outcomes, placed, "code-1")
+    assert sum(each != "" for each in captions()) == 30
+    assert_kept_is_true(store)
+    elsewhere = [replace(each, caption="") for each in placed[:10]]
+    store.publish_sources("run-1", varied.outcomes, elsewhere, "code-1")
+    assert set(captions()) == {""}
+    assert_kept_is_true(store)

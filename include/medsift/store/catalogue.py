@@ -15,6 +15,18 @@ INSERT = f"INSERT INTO catalogue ({', '.join(COLUMNS)}) SELECT {', '.join(COLUMN
 CHANGED = ", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS if name != "sha256")
 UPSERT = f"{INSERT} WHERE sha256 = ANY(:sha256s) ON CONFLICT (sha256) DO UPDATE SET {CHANGED}"
 
+# As the view has them, of these pictures alone: nothing else of a row hangs on where its picture stands.
+CAPTIONS = r"""
+UPDATE catalogue SET captions = now.captions
+FROM (
+    SELECT sha256, coalesce(left(string_agg(DISTINCT caption, E'\n' ORDER BY caption), 10000), '') AS captions
+    FROM unnest(CAST(:sha256s AS text[])) AS placed (sha256)
+    LEFT JOIN (SELECT sha256, caption FROM occurrences WHERE caption <> '' AND sha256 = ANY(:sha256s)) o USING (sha256)
+    GROUP BY sha256
+) AS now
+WHERE catalogue.sha256 = now.sha256 AND catalogue.captions <> now.captions
+"""
+
 
 def keep_ready(connection: Connection, sha256s: Collection[str]) -> None:
     """Bring these pictures' rows up to date, the last thing a transaction does."""
@@ -22,6 +34,14 @@ def keep_ready(connection: Connection, sha256s: Collection[str]) -> None:
         return
     await_others(connection)
     connection.execute(text(UPSERT), {"sha256s": list(sha256s)})
+
+
+def keep_captions_ready(connection: Connection, sha256s: Collection[str]) -> None:
+    """Bring the captions of these pictures up to date: they, and nothing else, were found or lost somewhere."""
+    if not sha256s:
+        return
+    await_others(connection)
+    connection.execute(text(CAPTIONS), {"sha256s": list(sha256s)})
 
 
 def keep_all_ready(connection: Connection) -> None:

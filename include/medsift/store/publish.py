@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from medsift.contracts import Occurrence, Picture, SourceOutcome, Verdict, Vote
 from medsift.errors import StoreError
 from medsift.store.bulk import clean, clean_json, stage, stage_vectors, values_of
-from medsift.store.catalogue import keep_all_ready, keep_ready
+from medsift.store.catalogue import keep_all_ready, keep_captions_ready, keep_ready
 from medsift.store.records import EncodedVectors, ModelSetRecord, RunRecord, RunState
 from medsift.store.schema import LOCK
 from medsift.store.verdicts import VerdictKeys, publish_verdicts
@@ -267,7 +267,7 @@ def publish_sources(
     placed = set(connection.scalars(text(PLACED)))
     for step in SOURCE_STEPS:
         connection.execute(text(step.format_map(UNREAD_OF)), keys)
-    keep_ready(connection, placed)
+    keep_captions_ready(connection, placed)
 
 
 def _begin(connection: Connection, run_id: str) -> datetime:
