@@ -8,7 +8,7 @@ import numpy as np
 from medsift.encoders._clip_shape import clip_shape
 from medsift.encoders._model_files import NO_FILES
 from medsift.prompts import load_prompts
-from medsift.settings import Settings
+from medsift.settings import Settings, shipped
 from medsift.steps.profile import encoded_prompts
 from medsift.volume import Volume
 
@@ -59,7 +59,7 @@ class CountedEncoder:
 
 
 def test_kept_prompts_need_no_network_for_vectors_or_scale(tmp_path):
-    prompts, encoder = load_prompts(None, Settings().prompt_set), CountedEncoder()
+    prompts, encoder = load_prompts(shipped("prompts"), Settings().prompt_set), CountedEncoder()
     first = encoded_prompts(Volume(tmp_path), encoder, prompts)
     again = encoded_prompts(Volume(tmp_path), encoder, prompts)
     assert encoder.asked == 2

@@ -1,7 +1,6 @@
 """Labels teach: a refit raises the accuracy on pictures unlike any before, and can be rolled back."""
 
 import hashlib
-import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from medsift.modelsets import HELD_BACK, HeldBack, current, shipped_set
 from medsift.settings import Settings
 from medsift.steps import refit
 from medsift.steps.context import Context, Summary
-from medsift.steps.profile import current_profile, prompted
+from medsift.steps.profile import current_profile
 from medsift.steps.refit import is_not_worse
 from medsift.steps.use_model_set import promote_fitted, promote_model_set, roll_back
 from medsift.store import EncodedVectors, LabelRow, RunRecord, Store
@@ -25,21 +24,6 @@ from medsift.volume import Volume
 pytestmark = pytest.mark.postgres
 DATE = "2026-03-01"
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def prompt_vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A volume with the vectors of the prompts: the network that makes them takes seconds to load."""
-    volume = Volume(tmp_path_factory.mktemp("prompts"))
-    prompted(Settings.load({"volume": str(volume.root)}, {}))
-    return volume.root
-
-
-@pytest.fixture
-def load(load: Callable[..., Settings], prompt_vectors: Path) -> Callable[..., Settings]:
-    """Settings of a volume that has them."""
-    shutil.copytree(prompt_vectors, Volume(load().volume).root, dirs_exist_ok=True)
-    return load
 
 
 def verdicts_by_path(document: dict[str, Any]) -> dict[str, tuple[str, float]]:

@@ -13,10 +13,11 @@ from medsift.errors import WeightsError
 from medsift.modelsets import ModelSet
 from medsift.modelsets import current as current_of_volume
 from medsift.prompts import PromptSet, load_prompts
-from medsift.settings import Settings
+from medsift.settings import Settings, shipped
 from medsift.volume import Volume, atomic_path
 from medsift.voters import Prompted
 
+SHIPPED_PROMPTS = "prompts"  # folder beside the shipped model sets
 KEPT = 4  # profiles or prompt vectors kept in memory
 
 
@@ -100,9 +101,10 @@ def _prompted(settings_json: str) -> Prompted:
 def encoded_prompts(volume: Volume, words: Encoder, prompts: PromptSet) -> EncodedPrompts:
     """Prompts as the encoder has them, kept on a volume that is there: a command without one leaves nothing behind.
 
-    Whoever finds them kept needs nothing else of a CLIP network once its picture tower is exported, and loads none.
+    Those of the shipped sets and profile lite come with medsift (tools/ship_prompts.py). Whoever finds them kept loads
+    no network for words; of a CLIP model nothing at all, once its picture tower is exported.
     """
-    kept = volume.prompt_vectors(words.digest, prompts.digest)
+    kept = prompts_file(volume, words.digest, prompts)
     if kept.exists():
         return kept_prompts(kept)
     encoded = EncodedPrompts(words.encode_texts(prompts.texts), words.scale)
@@ -110,6 +112,13 @@ def encoded_prompts(volume: Volume, words: Encoder, prompts: PromptSet) -> Encod
         with atomic_path(kept) as temporary, temporary.open("wb") as file:
             np.savez(file, vectors=encoded.vectors, scale=encoded.scale)
     return encoded
+
+
+def prompts_file(volume: Volume, encoder_digest: str, prompts: PromptSet) -> Path:
+    """Where prompts are kept as that encoder has them: on the volume, or as shipped; else where they would be."""
+    on_volume = volume.prompt_vectors(encoder_digest, prompts.digest)
+    with_medsift = shipped("models") / SHIPPED_PROMPTS / on_volume.name
+    return with_medsift if with_medsift.exists() and not on_volume.exists() else on_volume
 
 
 def kept_prompts(path: Path) -> EncodedPrompts:

@@ -22,7 +22,7 @@ from medsift.prompts import PromptSet, load_prompts
 from medsift.settings import Settings
 from medsift.steps.context import Context
 from medsift.steps.embed import are_finite
-from medsift.steps.profile import encoded_prompts, kept_prompts
+from medsift.steps.profile import encoded_prompts, kept_prompts, prompts_file
 from medsift.steps.resources import peak_memory_mb
 from medsift.steps.tables import read_vectors, write_vectors
 from medsift.steps.vectors import Vectors
@@ -84,13 +84,13 @@ def encode(
     kept = {spec: _Kept(volume, encoder.digest) for spec, encoder in encoders.items()}
     prompts = [load_prompts(settings.prompts_dir, name) for name in prompt_sets]
     with_words = {encoder.digest for encoder in encoders.values() if encoder.has_words}
-    wanted = [volume.prompt_vectors(digest, chosen.digest) for digest in with_words for chosen in prompts]
+    wanted = [prompts_file(volume, digest, chosen) for digest in with_words for chosen in prompts]
     known = set.intersection(*(known.identities() for known in kept.values()))
     todo = [(sha256, path) for sha256, path in files if sha256 not in known]
-    if todo or not all(path.exists() for path in wanted):
+    if todo or not all(path.exists() for path in wanted) or not all(each.is_measured() for each in kept.values()):
         _in_own_process(_Job(settings, tuple(specs), volume.root, tuple(todo), tuple(prompts)), told)
     return {
-        spec: kept[spec].read({chosen.name: volume.prompt_vectors(encoder.digest, chosen.digest) for chosen in prompts})
+        spec: kept[spec].read({chosen.name: prompts_file(volume, encoder.digest, chosen) for chosen in prompts})
         for spec, encoder in encoders.items()
     }
 
@@ -102,8 +102,11 @@ class _Kept:
         self._table = volume.kept_vectors(digest)
         self._measured = self._table.with_suffix(".json")
 
+    def is_measured(self) -> bool:
+        return self._measured.exists()
+
     def identities(self) -> set[str]:
-        return set(read_vectors(self._table)[0]) if self._table.exists() and self._measured.exists() else set()
+        return set(read_vectors(self._table)[0]) if self._table.exists() and self.is_measured() else set()
 
     def add(self, sha256s: Sequence[str], rows: Floats, measured: Measured) -> None:
         before = Vectors.joined([read_vectors(self._table)] if self._table.exists() else [])
@@ -111,7 +114,7 @@ class _Kept:
         if fresh:
             joined = Vectors.joined([(list(before.row_of), before.rows), ([sha256s[i] for i in fresh], rows[fresh])])
             write_vectors(self._table, list(joined.row_of), joined.rows)
-        if not self._measured.exists() or len(sha256s) >= self._as_measured().pictures:
+        if not self.is_measured() or len(sha256s) >= self._as_measured().pictures:
             write_atomically(self._measured, json.dumps(asdict(measured), indent=1).encode())
 
     def read(self, prompts: Mapping[str, Path]) -> Encoded:
