@@ -30,7 +30,10 @@ PROGRESS = "progress.json"
 AT_ONCE = 100  # mutations between two notes of how far it came
 TIME_S = 20  # of a child for one file; the file as a whole may take that and a second a page
 HANG_S = 300.0  # then the limits themselves would have failed: a file of 103 pages may take 123 s
-SLOW = {"patent-103pages.pdf", "made-same-picture-1200pages.pdf", "made-bomb-1bit-40000.pdf", "made-bomb-rgb-30000.pdf"}
+SLOW = {
+    "patent-103pages.pdf", "made-600pages-large-pictures.pdf", "made-same-picture-1200pages.pdf",
+    "made-bomb-1bit-40000.pdf", "made-bomb-rgb-30000.pdf",
+}  # fmt: skip
 NUMBERS = (b"0", b"-1", b"1", b"65535", b"65536", b"2147483647", b"2147483648", b"4294967295", b"99999999999", b"0.5")
 Mutation = Callable[[random.Random, bytearray, bytes], None]
 
