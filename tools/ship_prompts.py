@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 
 from medsift.encoders import load_profile
 from medsift.modelsets import shipped_set
-from medsift.prompts import load_prompts
+from medsift.prompts import list_prompt_sets, load_prompts
 from medsift.settings import Settings
 from medsift.steps.profile import SHIPPED_PROMPTS, encoded_prompts
 from medsift.volume import Volume
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "models" / SHIPPED_PROMPTS
-SETS = ("basic", "figures", "pair")
+PROMPTS = HERE.parent / "prompts"
 
 
 def main() -> None:
@@ -26,9 +26,9 @@ def main() -> None:
     for old in OUT.glob("*.npz"):
         old.unlink()
     words = load_profile(Settings(), shipped_set("lite")).words
-    for name in SETS:
+    for name in list_prompt_sets(PROMPTS):
         with TemporaryDirectory() as folder:
-            encoded_prompts(Volume(Path(folder)), words, load_prompts(HERE.parent / "prompts", name))
+            encoded_prompts(Volume(Path(folder)), words, load_prompts(PROMPTS, name))
             for made in Path(folder).rglob("*.npz"):
                 (OUT / made.name).write_bytes(made.read_bytes())
                 print(f"{name}: {made.name}, {made.stat().st_size} bytes")
