@@ -41,6 +41,11 @@ class Groups:
         numbers = {name: number for number, name in enumerate(names)}
         return cls(names, np.array([numbers[pair] for pair in pairs]))
 
+    @property
+    def kinds(self) -> NDArray[np.intp]:
+        """The number of each group's kind, of all kinds sorted."""
+        return np.unique([kind for kind, _ in self.names], return_inverse=True)[1]
+
     def totals(self, weights: Floats) -> Floats:
         """Weight of each group."""
         return np.bincount(self.of_picture, weights=weights).astype(np.float32)
@@ -51,7 +56,7 @@ class Groups:
 
     def kind_means(self, values: Floats, weights: Floats) -> tuple[Floats, Floats]:
         """Weighted mean and weight of each kind, sorted: (n, d) -> (kinds, d), (kinds,)."""
-        kinds = np.unique([kind for kind, _ in self.names], return_inverse=True)[1][self.of_picture]
+        kinds = self.kinds[self.of_picture]
         return _means(values, weights, kinds), np.bincount(kinds, weights=weights).astype(np.float32)
 
 

@@ -1,7 +1,7 @@
 """Profile lite: an image network and a language model that never met, joined by two small linear maps.
 
-Both towers stay as they were; the maps were trained contrastively on captioned kinds of pictures (locked-image text
-tuning: Zhai et al. 2022, "LiT"). Any prompt works.
+Both towers stay as they were (Zhai et al. 2022, "LiT"); the maps were fitted on captioned kinds of pictures. Any prompt
+works.
 """
 
 import hashlib
@@ -40,8 +40,7 @@ class LiteEncoder:
 
     def from_features(self, features: Floats) -> Floats:
         """Standardised and mapped: float32 (n, width) -> float32 (n, dimension), rows of unit length."""
-        standard = (features - self._alignment.mean) / self._alignment.deviation
-        return unit_rows(standard @ self._alignment.picture_map)
+        return unit_rows(self._alignment.place(features))
 
     def encode_pictures(self, pixels: Pixels) -> Floats:
         """uint8 (n, views, size, size, 3) -> float32 (n, dimension), rows of unit length."""
