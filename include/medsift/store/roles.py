@@ -19,7 +19,11 @@ OWNER, TASK, READER, AIRFLOW = "medsift_owner", "medsift", "medsift_reader", "ai
 ROLES = (OWNER, TASK, READER, AIRFLOW)
 DATABASES = {"medsift": OWNER, "airflow": AIRFLOW}
 APPEND_ONLY = ("labels",)
-REPLACED = ("votes", "occurrences", "catalogue")  # rows that publishing takes out and writes anew; no others are deleted
+REPLACED = (
+    "votes",
+    "occurrences",
+    "catalogue",
+)  # rows that publishing takes out and writes anew; no others are deleted
 OF_THE_SERVER = ("alembic_version", "catalogue_counts")  # written by migrations and triggers alone
 
 
