@@ -13,6 +13,7 @@ import pytest
 from medsift.settings import PREFIX, Settings
 from medsift.store.roles import ROLES
 from medsift.topology.environment import SPEED
+from medsift.topology.postgres import LOCALE
 from medsift.topology.roster import AIRFLOW, QUEUES, roster
 from medsift.volume import Volume
 from tests.compose.conftest import ROOT, Composed, docker_compose, make_secrets
@@ -95,6 +96,12 @@ def test_each_image_is_built_by_one_service_so_that_a_first_build_does_not_meet_
 def test_the_database_counts_as_healthy_only_once_others_reach_it(composed: Composed) -> None:
     """The image's server is on the socket alone while it makes the database: `init` would find nothing by TCP."""
     assert option(composed.services["postgres"]["healthcheck"]["test"], "-h") == "127.0.0.1"
+
+
+def test_the_database_sorts_text_as_the_embedded_one_does(composed: Composed) -> None:
+    """By the image's libc, order would differ, and indexes go wrong when a later image brings another libc."""
+    arguments = composed.services["postgres"]["environment"]["POSTGRES_INITDB_ARGS"].split()
+    assert arguments == ["--auth=scram-sha-256", *LOCALE]
 
 
 def test_no_limit_asks_for_more_processors_than_a_small_host_has(composed: Composed) -> None:
