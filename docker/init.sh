@@ -1,6 +1,9 @@
 #!/bin/sh
-# Service `init`: databases, roles, tables, the pool and the first user. Safe to repeat; it runs at every start.
+# Service `init`: the inbox, databases, roles, tables, the pool and the first user. Safe to repeat; it runs at every start.
 set -eu
+
+# People put files here before the first run makes it.
+mkdir -p "$MEDSIFT_VOLUME/inbox"
 
 MEDSIFT_DATABASE_URL="$DATABASE_ADMIN_URL" medsift db prepare <<PASSWORDS
 medsift_owner $DATABASE_OWNER_PASSWORD

@@ -3,7 +3,8 @@
 Known errors end in a row or in one printed sentence. Anything else is a fault of ours and is left to be loud.
 """
 
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Self
 
 
 class MedsiftError(Exception):
@@ -76,6 +77,12 @@ class WeightsError(MedsiftError):
     """Weights or a model set are missing, or are not the ones whose digest is pinned."""
 
     code = "weights"
+
+    @classmethod
+    def not_pinned(cls, path: Path, found: str, pinned: str) -> Self:
+        """A file of a model set whose SHA-256 is another than the set pins."""
+        sentence = f"{path} is not the file its model set pins: its SHA-256 is {found}, expected is {pinned}."
+        return cls(sentence, "It is not used.")
 
 
 class StoreError(MedsiftError):

@@ -1,7 +1,6 @@
 """What machine this is: processor and cores, on which the choice of an engine depends."""
 
 import hashlib
-import os
 import platform
 from pathlib import Path
 
@@ -9,8 +8,13 @@ TOLD_BY = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags"
 
 
 def usable_cores() -> int:
-    """Cores this process may use, which in a container are often fewer than the machine has."""
-    return len(os.sched_getaffinity(0))
+    """Cores this process may use, which in a container are often fewer than the machine has.
+
+    A limit of Docker's is a share of time, of which the processors that the kernel names say nothing.
+    """
+    import joblib
+
+    return int(joblib.cpu_count())
 
 
 def processor_name() -> str:

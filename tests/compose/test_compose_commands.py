@@ -153,7 +153,6 @@ def test_the_first_user_of_the_env_file_may_log_in_and_nobody_else(plain: Plain,
 
 def test_a_run_goes_through_both_workers_into_the_database(plain: Plain, airflow: AirflowClient) -> None:
     inbox = plain.folder / "files" / "inbox"
-    inbox.mkdir(exist_ok=True)
     for number in range(3):
         Image.frombytes("RGB", (64, 64), os.urandom(64 * 64 * 3)).save(inbox / f"{number}.png")
     assert wait_until(lambda: airflow.has_dag(DAG), 60), airflow.import_errors()

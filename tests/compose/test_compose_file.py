@@ -13,11 +13,14 @@ import pytest
 from medsift.settings import PREFIX, Settings
 from medsift.store.roles import ROLES
 from medsift.topology.environment import SPEED
+from medsift.topology.postgres import LOCALE
 from medsift.topology.roster import AIRFLOW, QUEUES, roster
+from medsift.volume import Volume
 from tests.compose.conftest import ROOT, Composed, docker_compose, make_secrets
 
 TEXT = (ROOT / "docker-compose.yaml").read_text()
-WITHOUT_SECRET = {"MEDSIFT_CPU_QUEUES", "AIRFLOW_PORT", "DATABASE_PORT"}
+WITHOUT_SECRET = {"MEDSIFT_CPU_QUEUES", "AIRFLOW_PORT", "DATABASE_PORT", "WORKER_CPUS"}
+LEAST_HOST_CPUS = 2  # docs/deployment.md asks for so many
 OF_AIRFLOW = {"api-server", "scheduler", "dag-processor", "triggerer", "worker", "worker-gpu"}
 
 
@@ -82,6 +85,29 @@ def test_the_gpu_worker_does_one_thing_at_a_time_and_has_the_device(composed: Co
     (device,) = service["deploy"]["resources"]["reservations"]["devices"]
     assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
     assert service["build"]["target"] == "cuda"
+
+
+def test_each_image_is_built_by_one_service_so_that_a_first_build_does_not_meet_itself(composed: Composed) -> None:
+    shared = [service for name, service in composed.services.items() if name in OF_AIRFLOW | {"init"}]
+    builders = [service["image"] for service in shared if "build" in service]
+    assert sorted(builders) == sorted({service["image"] for service in shared})
+
+
+def test_the_database_counts_as_healthy_only_once_others_reach_it(composed: Composed) -> None:
+    """The image's server is on the socket alone while it makes the database: `init` would find nothing by TCP."""
+    assert option(composed.services["postgres"]["healthcheck"]["test"], "-h") == "127.0.0.1"
+
+
+def test_the_database_sorts_text_as_the_embedded_one_does(composed: Composed) -> None:
+    """By the image's libc, order would differ, and indexes go wrong when a later image brings another libc."""
+    arguments = composed.services["postgres"]["environment"]["POSTGRES_INITDB_ARGS"].split()
+    assert arguments == ["--auth=scram-sha-256", *LOCALE]
+
+
+def test_no_limit_asks_for_more_processors_than_a_small_host_has(composed: Composed) -> None:
+    """Docker refuses to start a container whose limit is above the host's number."""
+    wanted = {name: float(each["deploy"]["resources"]["limits"]["cpus"]) for name, each in composed.services.items()}
+    assert max(wanted.values()) <= LEAST_HOST_CPUS, wanted
 
 
 def test_commands_are_those_of_the_embedded_stack(composed: Composed, tmp_path: Path) -> None:
@@ -162,7 +188,7 @@ def test_nothing_is_published_beyond_this_machine(composed: Composed) -> None:
 
 
 @pytest.mark.parametrize("what", ["healthcheck", "restart", "deploy", "user", "security_opt", "cap_drop", "init"])
-def test_every_service_that_stays_has(composed: Composed, what: str) -> None:
+def test_every_service_has(composed: Composed, what: str) -> None:
     wanted: dict[str, Callable[[dict[str, Any]], bool]] = {
         "healthcheck": lambda service: bool(service["healthcheck"]["test"]),
         "restart": lambda service: service["restart"] == "unless-stopped",
@@ -172,8 +198,9 @@ def test_every_service_that_stays_has(composed: Composed, what: str) -> None:
         "cap_drop": lambda service: service["cap_drop"] == ["ALL"],
         "init": lambda service: service["init"] is True,
     }
-    staying = {name: service for name, service in composed.services.items() if name != "init"}
-    assert [name for name, service in staying.items() if not wanted[what](service)] == []
+    once = {"init"} if what in ("healthcheck", "restart") else set()
+    asked = {name: service for name, service in composed.services.items() if name not in once}
+    assert [name for name, service in asked.items() if not wanted[what](service)] == []
 
 
 def test_files_and_logs_are_shared_by_all_of_airflow_on_named_volumes(composed: Composed) -> None:
@@ -204,9 +231,35 @@ def test_the_image_has_what_the_commands_name(composed: Composed) -> None:
     assert (ROOT / "docker" / "init.sh").stat().st_mode & 0o111 == 0o111
 
 
-def test_both_targets_are_in_the_dockerfile_and_run_without_root(composed: Composed) -> None:
+def stages_of_the_dockerfile() -> dict[str, str]:
     stages = re.split(r"^FROM ", (ROOT / "Dockerfile").read_text(), flags=re.M)
-    users = {stage.split()[2]: re.findall(r"^USER (\d+)$", stage, flags=re.M) for stage in stages[1:]}
+    return {stage.split()[2]: stage for stage in stages[1:]}
+
+
+def test_both_targets_are_in_the_dockerfile_and_run_without_root(composed: Composed) -> None:
+    users = {name: re.findall(r"^USER (\d+)$", stage, flags=re.M) for name, stage in stages_of_the_dockerfile().items()}
     for name in OF_AIRFLOW | {"init"}:
         service = composed.services[name]
-        assert users[service["build"]["target"]] == [service["user"].split(":")[0]]
+        target = service["image"].removeprefix("medsift:")
+        assert users[target] == [service["user"].split(":")[0]]
+        assert service.get("build", {"target": target})["target"] == target
+
+
+def test_an_index_of_one_project_is_asked_for_that_project_alone() -> None:
+    """PyTorch's has few versions of other packages, seldom those of the lock: pip would find no solution."""
+    asked = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if "index-url" in line]
+    assert asked and all("--no-deps" in line for line in asked)
+
+
+def test_what_is_copied_into_the_image_may_be_read_there_whatever_the_umask_was() -> None:
+    for name in ("cpu", "cuda"):
+        _, _, copied = stages_of_the_dockerfile()[name].partition("COPY . .")
+        assert "RUN chmod -R a+rX . " in copied.partition("USER")[0]
+
+
+def test_the_inbox_is_there_before_the_first_run(tmp_path: Path) -> None:
+    """docs/deployment.md copies files into it as soon as the stack is up."""
+    lines = (ROOT / "docker" / "init.sh").read_text().splitlines()
+    (making,) = [line for line in lines if line.startswith("mkdir")]
+    subprocess.run(["sh", "-c", making], env={"PATH": "/usr/bin:/bin", "MEDSIFT_VOLUME": str(tmp_path)}, check=True)
+    assert Volume(tmp_path).inbox.is_dir()

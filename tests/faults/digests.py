@@ -10,7 +10,10 @@ from medsift.store.roles import autocommit
 from medsift.store.tables import Base
 
 OF_RUNS = ("runs", "run_sources", "run_pictures")
-HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = 'medsift')"  # noqa: E501
+HELD = """
+SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE datname = 'medsift' AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
 
 
 def digests(url: str, without: tuple[str, ...] = ()) -> dict[str, str]:
@@ -48,7 +51,7 @@ def emptied(admin_url: str) -> None:
 
 
 def locks_held(admin_url: str) -> int:
-    """Advisory locks in our database."""
+    """Locks of any kind in our database: advisory ones, and those that a transaction left open has."""
     with autocommit(admin_url) as cursor:
         cursor.execute(HELD)
         return int(cursor.fetchall()[0][0])

@@ -127,8 +127,7 @@ class HurtStack:
         """No half-written file, no journal, no process of a task, no lock; and all is up again."""
         assert wait_until(lambda: self.state.phase == "ready", 180), self.state
         volume = Volume(self.settings.volume)
-        parts = [path for path in volume.root.rglob("*.part*") if "stack" not in path.parts]
-        assert parts == []
+        assert left_behind(volume) == []
         assert not (volume.run(new_run_id(run)) / "candidates").exists()
         assert wait_until(lambda: self.strangers() == [], 30), self.strangers()
         assert wait_until(lambda: locks_held(self.urls.admin) == 0, 30)
@@ -142,6 +141,12 @@ class HurtStack:
         kept = {name: digest for name, digest in self.undisturbed.items() if name not in without}
         assert digests(self.urls.admin, without) == kept
         self.assert_nothing_is_left(run)
+
+
+def left_behind(volume: Volume) -> list[Path]:
+    """Half-written files and journals, those that were on their way out too."""
+    names = [*volume.root.rglob("*.part*"), *volume.root.rglob("*.finished")]
+    return [path for path in names if "stack" not in path.relative_to(volume.root).parts]
 
 
 def session_of(pid: int) -> int:

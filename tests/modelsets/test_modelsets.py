@@ -1,6 +1,10 @@
+import hashlib
 import json
+import os
+import pickle
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,6 +73,30 @@ def test_an_altered_pickle_is_never_opened(copied_set):
     with pytest.raises(WeightsError) as caught:
         current(volume, "lite").clusters()
     assert len(set(re.findall("[0-9a-f]{64}", str(caught.value).replace(str(folder), "")))) == 2
+
+
+class Program:
+    """What a pickle may do to whoever opens it: call any function."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
+def test_a_pickle_that_is_swapped_after_its_digest_was_compared_does_not_run(copied_set, tmp_path):
+    """As who swaps would do it: of the same size and time, in between two readings."""
+    volume, folder = copied_set
+    model_set, mark = current(volume, "lite"), tmp_path / "it-ran"
+    for file in folder.glob("clusters-*.joblib"):
+        model_set.file(file.name)
+        before = file.stat()
+        file.write_bytes(pickle.dumps(Program(mark)).ljust(before.st_size, b"."))
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(WeightsError, match="is not the file its model set pins"):
+        model_set.clusters()
+    assert not mark.exists()
 
 
 def test_an_altered_manifest_is_refused(copied_set):
@@ -189,4 +217,5 @@ def test_labels_name_the_clusters_whose_members_have_them_and_no_other():
 def test_clusters_survive_the_file(tmp_path):
     clusters = fit_clusters(three_heaps(), np.full(60, 0.5, np.float32), 3)
     write_clusters(tmp_path / "c.joblib", clusters)
-    assert np.array_equal(read_clusters(tmp_path / "c.joblib").centres, clusters.centres)
+    digest = hashlib.sha256((tmp_path / "c.joblib").read_bytes()).hexdigest()
+    assert np.array_equal(read_clusters(tmp_path / "c.joblib", digest).centres, clusters.centres)

@@ -179,7 +179,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_the_database_refuses(store, batch, wrong):
+def test_the_database_refuses_even_its_owner(database, store, batch, wrong):
     batch.publish(store)
-    with pytest.raises(IntegrityError), store.engine.begin() as connection:
+    engine = engine_of(database.owner)
+    with pytest.raises(IntegrityError), engine.begin() as connection:
         connection.execute(text(WRONG[wrong]))
+    engine.dispose()

@@ -135,10 +135,7 @@ class ModelSet:
         stat = path.stat()
         digest = _digest(path, stat.st_size, stat.st_mtime_ns)
         if digest != self.pins[name]:
-            raise WeightsError(
-                f"{path} is not the file its model set pins: its SHA-256 is {digest}, expected is {self.pins[name]}.",
-                "It is not used.",
-            )
+            raise WeightsError.not_pinned(path, digest, self.pins[name])
         return path
 
 
@@ -254,5 +251,5 @@ def _learned(path: Path, _digest: str) -> Learned:
 
 
 @cache
-def _clusters(path: Path, _digest: str) -> Clusters:
-    return read_clusters(path)
+def _clusters(path: Path, digest: str) -> Clusters:
+    return read_clusters(path, digest)

@@ -4,11 +4,15 @@ With two clusters the split follows photographs against plain grounds and says n
 cluster is mostly of one sort, and the mean zero-shot score of its members says which.
 """
 
+import hashlib
 from dataclasses import asdict, dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from medsift.errors import WeightsError
 
 Floats = NDArray[np.float32]
 RANDOM_STATE = 42
@@ -107,8 +111,15 @@ def write_clusters(path: Path, clusters: Clusters) -> None:
     joblib.dump(asdict(clusters), path)
 
 
-def read_clusters(path: Path) -> Clusters:
-    """Clusters from a joblib file. It is a pickle: call it only with a file whose digest was verified."""
+def read_clusters(path: Path, digest: str) -> Clusters:
+    """Clusters from a joblib file; raises `WeightsError` where its SHA-256 is not `digest`.
+
+    It is a pickle, a program: the bytes that are opened are the very ones that were compared, read once.
+    """
     import joblib
 
-    return Clusters(**joblib.load(path))
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != digest:
+        raise WeightsError.not_pinned(path, found, digest)
+    return Clusters(**joblib.load(BytesIO(content)))

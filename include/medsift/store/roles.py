@@ -19,6 +19,12 @@ OWNER, TASK, READER, AIRFLOW = "medsift_owner", "medsift", "medsift_reader", "ai
 ROLES = (OWNER, TASK, READER, AIRFLOW)
 DATABASES = {"medsift": OWNER, "airflow": AIRFLOW}
 APPEND_ONLY = ("labels",)
+REPLACED = (
+    "votes",
+    "occurrences",
+    "catalogue",
+)  # rows that publishing takes out and writes anew; no others are deleted
+OF_THE_SERVER = ("alembic_version", "catalogue_counts")  # written by migrations and triggers alone
 
 
 def prepare_server(admin_url: str, passwords: Mapping[str, str]) -> None:
@@ -72,13 +78,17 @@ def grant_rights(connection: Connection) -> None:
         connection.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"))
     if TASK not in present:
         return
-    connection.execute(text("GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO medsift"))
+    connection.execute(text("GRANT INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO medsift"))
+    connection.execute(text("REVOKE DELETE ON ALL TABLES IN SCHEMA public FROM medsift"))  # earlier versions gave it
+    for table in REPLACED:
+        connection.execute(text(f"GRANT DELETE ON {table} TO medsift"))
     connection.execute(text("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO medsift"))
     for function in ("build_search_index", "drop_search_index"):
         connection.execute(text(f"GRANT EXECUTE ON FUNCTION {function}(text) TO medsift"))
-    connection.execute(text("REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM medsift"))
+    for table in OF_THE_SERVER:
+        connection.execute(text(f"REVOKE INSERT, UPDATE ON {table} FROM medsift"))
     for table in APPEND_ONLY:
-        connection.execute(text(f"REVOKE UPDATE, DELETE ON {table} FROM medsift"))
+        connection.execute(text(f"REVOKE UPDATE ON {table} FROM medsift"))
 
 
 @contextmanager

@@ -24,6 +24,8 @@ from medsift.store.roles import ROLES, data_directory, prepare_server
 from medsift.topology.postgres_home import Home, find_home, no_room
 
 ADMIN = "postgres"
+# Text sorts by Postgres' own rules: those of a libc change with its version, and indexes over text go wrong.
+LOCALE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 START_TIMEOUT_S = 30.0
 CONFIGURATION = """
 # Written by medsift when the database was made.
@@ -169,8 +171,7 @@ class EmbeddedPostgres:
                 file.write(server.passwords[ADMIN])
             home.give(password)
             made = home.run(
-                "initdb", "-D", str(unfinished), "-U", ADMIN, "--pwfile", name, "--auth=scram-sha-256", "-E", "UTF8",
-                "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+                "initdb", "-D", str(unfinished), "-U", ADMIN, "--pwfile", name, "--auth=scram-sha-256", *LOCALE
             )  # fmt: skip
             if made.returncode != 0:
                 raise _failure("The embedded database could not be made", made.stdout, home)
