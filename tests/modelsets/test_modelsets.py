@@ -147,7 +147,25 @@ def test_a_saved_set_is_read_back_as_it_was(tmp_path):
 def test_alignment_survives_the_file(tmp_path):
     given = shipped_set("lite").alignment()
     write_alignment(tmp_path / "a.safetensors", given)
-    assert read_alignment(tmp_path / "a.safetensors", given.digest).scale == pytest.approx(given.scale)
+    again = read_alignment(tmp_path / "a.safetensors", given.digest)
+    assert (again.scale, again.power) == pytest.approx((given.scale, given.power))
+
+
+def test_an_alignment_takes_roots_of_features_and_keeps_their_sign():
+    unit, none = np.ones(2, np.float32), np.zeros(2, np.float32)
+    alignment = Alignment(none, 2 * unit, np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), 1.0, power=0.5)
+    features = np.array([[4.0, -9.0], [0.0, 1.0]], np.float32)
+    assert alignment.place(features).tolist() == [[1.0, -1.5], [0.0, 0.5]]
+
+
+def test_an_alignment_of_before_takes_features_as_they_are(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    features = np.array([[4.0, -9.0]], np.float32)
+    unit, identity = np.ones(2, np.float32), np.eye(2, dtype=np.float32)
+    write_alignment(tmp_path / "new", Alignment(0 * unit, unit, identity, identity, 1.0))
+    save_file({name: kept for name, kept in load_file(tmp_path / "new").items() if name != "power"}, tmp_path / "old")
+    assert read_alignment(tmp_path / "old", "").place(features).tolist() == features.tolist()
 
 
 def test_head_survives_the_file(tmp_path):

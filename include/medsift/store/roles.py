@@ -19,11 +19,8 @@ OWNER, TASK, READER, AIRFLOW = "medsift_owner", "medsift", "medsift_reader", "ai
 ROLES = (OWNER, TASK, READER, AIRFLOW)
 DATABASES = {"medsift": OWNER, "airflow": AIRFLOW}
 APPEND_ONLY = ("labels",)
-REPLACED = (
-    "votes",
-    "occurrences",
-    "catalogue",
-)  # rows that publishing takes out and writes anew; no others are deleted
+# Publishing takes rows out of these and writes them anew; no others are ever deleted.
+REPLACED = ("votes", "occurrences", "catalogue")
 OF_THE_SERVER = ("alembic_version", "catalogue_counts")  # written by migrations and triggers alone
 
 
