@@ -9,7 +9,7 @@ from medsift.encoders import CNN_ENCODERS, PROFILES
 from medsift.evaluation.ablation import Row, measured, not_measured
 from medsift.evaluation.manifest import ManifestRow
 from medsift.evaluation.predictions import Prediction
-from medsift.prompts import list_prompt_sets, load_prompts
+from medsift.prompts import list_prompt_sets, load_prompts, why_unusable
 from medsift.settings import Settings
 from medsift.steps.ablation.encoding import Encoded, Spec
 from medsift.steps.ablation.judging import Bench, OfFolds, Setup, alone, joined, of_voter
@@ -22,6 +22,7 @@ from medsift.voters import VOTERS, Prompted
 CLUSTER_COUNTS = (2, 8, 16, 32, 64, 128)
 FEWEST = 2  # clusters of the plain pipeline
 PLAIN_VOTE = "majority"
+ABSTAINED = "abstains on every picture"
 TOO_FEW = f"too few pictures: clusters need {LEAST_PICTURES} besides those that are judged"
 
 Answer = tuple[dict[str, Verdict], OfFolds]  # verdicts by identity, and the votes behind them
@@ -61,7 +62,7 @@ class Variations:
             yield self._row("comparison", name, profile, specs, judged)
 
     def voters(self) -> Iterator[Row]:
-        """Each voter alone; where it abstains it is wrong."""
+        """Each voter alone; where it abstains it is wrong, and where it always does there is nothing to measure."""
         for voter in VOTERS.names():
             specs = self._own if VOTERS.get(voter).uses_clusters else self._own[:1]
             yield self._row("voters", voter, self.settings.profile, specs, partial(self._voter, voter))
@@ -88,6 +89,9 @@ class Variations:
         """Each prompt set: zero-shot alone, and the ensemble, whose clusters it names anew."""
         profile = self.settings.profile
         for name in list_prompt_sets(self.settings.prompts_dir):
+            if reason := why_unusable(self.settings.prompts_dir, name):
+                yield not_measured("prompt sets", name, profile, "", reason.rstrip("."))
+                continue
             alone_with = partial(self._with_prompts, name, self._zero_shot)
             together = partial(self._with_prompts, name, self._ensemble)
             yield self._row("prompt sets", f"{name}, zero-shot alone", profile, self._own[:1], alone_with)
@@ -119,7 +123,10 @@ class Variations:
             missing = Missing(TOO_FEW)
         if missing:
             return not_measured(group, name, profile, encoders, missing.reason, missing.command)
-        return measured(group, name, profile, encoders, self.predictions(*judged()), self.library.cost(*specs))
+        predictions = self.predictions(*judged())
+        if all(prediction.verdict is None for prediction in predictions):
+            return not_measured(group, name, profile, encoders, ABSTAINED)
+        return measured(group, name, profile, encoders, predictions, self.library.cost(*specs))
 
     def _name_of(self, spec: Spec) -> str:
         known = self.library.at_hand.get(spec)
