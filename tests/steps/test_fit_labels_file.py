@@ -13,8 +13,9 @@ from medsift.sources.dicom import STUDY_GROUP
 from medsift.steps import local_context
 from medsift.steps.fit_labels_file import fit_labels_file, links_of
 from medsift.steps.labelled import group_numbers
+from medsift.steps.pictures_of_folder import evaluate_folder
 from medsift.steps.profile import current_model_set
-from medsift.steps.use_model_set import promote_fitted, roll_back
+from medsift.steps.use_model_set import promote_fitted, promote_model_set, roll_back
 
 
 def fitted(settings, rows, root):
@@ -52,6 +53,18 @@ def test_labels_that_allow_no_fit_are_a_sentence_and_leave_nothing(plain_setting
     with pytest.raises(UsageError, match="is not a folder"):
         fitted(plain_settings, few, tmp_path / few[0].file)
     assert not (plain_settings.volume / "modelsets").exists()
+
+
+def test_figures_of_pictures_that_taught_the_set_in_use_say_so(plain_settings, rows, tmp_path):
+    promote_model_set(plain_settings, fitted(plain_settings, rows[:48], tmp_path)["model_set"], None)
+    (tmp_path / "new").mkdir()
+    shutil.move(tmp_path / rows[0].file, tmp_path / "new" / "name.png")
+    again = [ManifestRow("new/name.png", "medical"), rows[1], *rows[50:]]
+    with local_context(plain_settings, ["evaluate"]) as context:
+        metrics, notes = evaluate_folder(context, again, tmp_path, tmp_path / "out")
+    assert metrics["n"] == len(again)
+    assert notes == ["2 of these pictures taught the model set in use: of pictures never seen figures would be lower."]
+    assert notes[0] in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_labels_none_of_whose_files_is_there_are_a_sentence(plain_settings, tmp_path):
