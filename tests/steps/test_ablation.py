@@ -196,7 +196,8 @@ def compared(drawn, tmp_path_factory):
 
 def test_everything_is_compared_on_the_same_pictures(compared):
     _, rows, _, ablation = compared
-    assert list(ablation.groups) == ["comparison", "voters", "strategies", "clusters", "CNN encoders", "prompt sets"]
+    groups = ["comparison", "voters", "strategies", "clusters", "CNN encoders", "prompt sets", "enhancement"]
+    assert list(ablation.groups) == groups
     measured = [row for row in ablation.rows if row.state == "measured"]
     assert {row.n for row in measured} == {len(rows)}
     assert all(row.undecided >= 2 for row in measured)  # the file that is no picture and the one that is not there
@@ -222,6 +223,17 @@ def test_a_prompt_set_that_cannot_be_used_is_a_row_that_says_why(drawn, tmp_path
     states = {row.name: row.shown_state for row in ablation.groups["prompt sets"]}
     assert states["figures, zero-shot alone"] == "measured"
     assert "at least one prompt in medical/<kind>.txt" in states["half"]
+
+
+def test_each_enhancement_is_measured_on_pictures_embedded_with_it(compared):
+    rows = {row.name: row for row in compared[3].groups["enhancement"]}
+    ways = ("none", "clahe", "denoise")
+    parts = ("zero-shot alone", "in the ensemble")
+    assert list(rows) == [f"{way}, {part}" for way in ways for part in parts]
+    assert {row.state for row in rows.values()} == {"measured"}
+    plain = next(row for row in compared[3].rows if row.name == "zero-shot alone")
+    assert rows["none, zero-shot alone"].ece == plain.ece
+    assert len({rows[f"{way}, zero-shot alone"].ece for way in ways}) == 3
 
 
 def test_what_has_no_weights_here_says_so_and_names_the_command(compared):

@@ -1,4 +1,4 @@
-"""`medsift ablate`: voters, strategies, cluster counts, encoders and prompt sets compared on the same vectors."""
+"""`medsift ablate`: voters, strategies, cluster counts, encoders, prompt sets, enhancement, on the same pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path

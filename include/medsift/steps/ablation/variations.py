@@ -1,4 +1,4 @@
-"""What is compared: the plain pipelines and ours, voters, strategies, cluster counts, CNN encoders, prompt sets."""
+"""What is compared: plain pipelines and ours, voters, strategies, cluster counts, encoders, prompts, enhancement."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from medsift.prompts import list_prompt_sets, load_prompts, why_unusable
 from medsift.settings import Settings
 from medsift.steps.ablation.encoding import Encoded, Spec
 from medsift.steps.ablation.judging import Bench, OfFolds, Setup, alone, joined, of_voter
-from medsift.steps.ablation.library import Library, Missing, cnn_of, words_of
+from medsift.steps.ablation.library import ENHANCEMENTS, Library, Missing, cnn_of, enhanced_by, words_of
 from medsift.steps.ablation.pictures import Outcome
 from medsift.steps.fit_model_set import LEAST_MEMBERS, LEAST_PICTURES
 from medsift.strategies import STRATEGIES
@@ -48,6 +48,7 @@ class Variations:
         yield from self.cluster_counts()
         yield from self.cnn_encoders()
         yield from self.prompt_sets()
+        yield from self.enhancements()
 
     def comparison(self, profile: str) -> Iterator[Row]:
         """Each encoder as a plain pipeline uses it, their plain vote, and the ensemble."""
@@ -96,6 +97,20 @@ class Variations:
             together = partial(self._with_prompts, name, self._ensemble)
             yield self._row("prompt sets", f"{name}, zero-shot alone", profile, self._own[:1], alone_with)
             yield self._row("prompt sets", f"{name}, in the ensemble", profile, self._own, together)
+
+    def enhancements(self) -> Iterator[Row]:
+        """Pictures as they are and enhanced in each way: zero-shot alone, and the ensemble.
+
+        As in a run, what was learnt of kinds is of no use where pictures are enhanced otherwise than it was learnt on.
+        """
+        profile = self.settings.profile
+        for way in ENHANCEMENTS:
+            words, cnn = enhanced_by(way, profile)
+            name = ", ".join(way) or "none"
+            alone_with = partial(self._with_encoders, self._zero_shot, words)
+            together = partial(self._with_encoders, self._ensemble, words, cnn)
+            yield self._row("enhancement", f"{name}, zero-shot alone", profile, (words,), alone_with)
+            yield self._row("enhancement", f"{name}, in the ensemble", profile, (words, cnn), together)
 
     def predictions(self, verdicts: Mapping[str, Verdict], votes: OfFolds) -> list[Prediction]:
         """One prediction a row of the manifest; without a verdict where there is no picture, or nobody voted."""
@@ -171,6 +186,9 @@ class Variations:
 
     def _with_prompts(self, name: str, judged: Callable[[Setup], Answer]) -> Answer:
         return judged(self._setup(*self._own, prompt_set=name))
+
+    def _with_encoders(self, judged: Callable[[Setup], Answer], words: Spec, cnn: Spec | None = None) -> Answer:
+        return judged(self._setup(words, cnn))
 
     def _setup(self, words: Spec, cnn: Spec | None = None, clusters: int = 0, prompt_set: str = "") -> Setup:
         """Clusters of both encoders, where there is a CNN; counts and prompts of the settings unless others are given.
