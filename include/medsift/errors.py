@@ -79,10 +79,10 @@ class WeightsError(MedsiftError):
     code = "weights"
 
     @classmethod
-    def not_pinned(cls, path: Path, found: str, pinned: str) -> Self:
+    def not_pinned(cls, path: Path, found: str, pinned: str, advice: str = "") -> Self:
         """A file of a model set whose SHA-256 is another than the set pins."""
         sentence = f"{path} is not the file its model set pins: its SHA-256 is {found}, expected is {pinned}."
-        return cls(sentence, "It is not used.")
+        return cls(sentence, f"It is not used. {advice}".rstrip())
 
 
 class StoreError(MedsiftError):

@@ -39,6 +39,20 @@ def list_prompt_sets(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if any((path / side).is_dir() for side in SIDES))
 
 
+def usable_prompt_sets(folder: Path) -> list[str]:
+    """Names of those that can be loaded, sorted."""
+    return [name for name in list_prompt_sets(folder) if not why_unusable(folder, name)]
+
+
+def why_unusable(folder: Path, name: str) -> str:
+    """The sentence of what keeps a set from being loaded, empty where nothing does."""
+    try:
+        load_prompts(folder, name)
+    except SettingError as error:
+        return str(error)
+    return ""
+
+
 def load_prompts(folder: Path, name: str) -> PromptSet:
     """The set `folder/name`; raises `SettingError` where it is unknown, has a side without prompts or is not text."""
     known = list_prompt_sets(folder)

@@ -35,6 +35,9 @@ def shipped(name: str) -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[2] / name
 
 
+Enhancement = Literal["clahe", "denoise"]
+
+
 class Settings(BaseModel):
     """All settings of medsift; immutable once loaded."""
 
@@ -69,7 +72,7 @@ class Settings(BaseModel):
     )
     batch_size: int = Field(32, ge=1, le=4096, description="Pictures a model sees at once.")
     image_size: int = Field(0, ge=0, le=1024, description="Side in pixels of a model's input; 0 takes the model's own.")
-    enhance: list[Literal["clahe", "denoise"]] = Field(
+    enhance: list[Enhancement] = Field(
         [], description="What is done to pictures before models see them: clahe (local contrast), denoise (median)."
     )
     num_workers: int = Field(0, ge=0, le=256, description="Child processes that decode; 0 takes one a core.")
@@ -171,7 +174,7 @@ class Settings(BaseModel):
 
     @field_validator("enhance")
     @classmethod
-    def _each_once(cls, value: list[Literal["clahe", "denoise"]]) -> list[Literal["clahe", "denoise"]]:
+    def _each_once(cls, value: list[Enhancement]) -> list[Enhancement]:
         return sorted(set(value))
 
     @field_validator("allowed_extensions")

@@ -33,6 +33,7 @@ def test_a_file_is_explained_in_words_numbers_and_a_picture(tmp_path: Path) -> N
     [
         (["nothing.png"], 2, "nothing.png is neither the SHA-256 of a picture (64 hexadecimal digits) nor a file."),
         (["words.txt"], 1, "Nothing could be done: words.txt:"),
+        (["slice.dcm"], 2, "slice.dcm is no picture file (dicom). Name its pictures by the sha256 that"),
         (["words.txt", "--png", "no/where.png"], 2, "Cannot write no/where.png"),
         (["ab" * 32], 1, "No database is up."),
     ],
@@ -41,6 +42,7 @@ def test_what_cannot_be_explained_costs_one_sentence(
     tmp_path: Path, arguments: list[str], status: int, sentence: str
 ) -> None:
     (tmp_path / "words.txt").write_text("no picture")
+    (tmp_path / "slice.dcm").write_bytes(bytes(128) + b"DICM")
     done = run(tmp_path, *arguments)
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.startswith(f"medsift: {sentence}")

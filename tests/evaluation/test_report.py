@@ -111,6 +111,27 @@ def test_one_class_without_kind_or_source_has_a_report_too(tmp_path):
     assert "Evaluation" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("sources", "sentence"),
+    [
+        (["s", "t", "t"], "by bootstrap over 2 sources."),
+        (["s", "s", ""], "by bootstrap over 2 sources; the 1 pictures without one count as their own."),
+        (["", "", ""], "by bootstrap over single pictures, as no source is named: sources never seen vary more."),
+    ],
+)
+def test_the_report_says_over_what_its_intervals_are_drawn(sources, sentence, tmp_path):
+    made = [prediction(f"{number}", "medical", 0.9, source=source) for number, source in enumerate(sources)]
+    write_results(tmp_path, made, measure(made, 1.0, 1.0))
+    assert sentence in (tmp_path / "report.html").read_text()
+
+
+def test_what_must_be_known_to_read_the_figures_stands_above_them(tmp_path):
+    write_results(tmp_path, PREDICTIONS, measure(PREDICTIONS, 1.0, 1.0), notes=[f"Known: {HOSTILE}"])
+    html = (tmp_path / "report.html").read_text()
+    assert_harmless(html)
+    assert html.index("Known: ") < html.index("balanced accuracy")
+
+
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from medsift.errors import UsageError
-from medsift.modelsets import CARD, Calibration, current, save, shipped_set
+from medsift.errors import UsageError, WeightsError
+from medsift.modelsets import CARD, MANIFEST, Calibration, current, digest_in_use, save, shipped_set
 from medsift.modelsets.in_use import before, find, keep, known_sets, promote
 from medsift.volume import Volume
 
@@ -77,3 +77,30 @@ def test_a_set_is_found_by_the_beginning_of_its_digest(volume):
 
 def test_a_set_kept_twice_is_one(volume):
     assert kept(volume, 2.0) == kept(volume, 2.0)
+
+
+def test_where_the_set_before_is_gone_the_sentence_says_so_and_what_else_there_is(volume):
+    with pytest.raises(UsageError, match=r"took the place of, f{64}, is not there any more\. .*promote DIGEST"):
+        before(volume, kept(volume, 2.0, previous="f" * 64))
+
+
+def test_beside_an_altered_set_in_use_the_others_are_listed_and_can_be_promoted(volume):
+    other, altered = kept(volume, 2.0), kept(volume, 3.0)
+    promote(volume, altered)
+    manifest = altered.folder / MANIFEST
+    manifest.write_text(manifest.read_text().replace("3.0", "4.0"))
+    with pytest.raises(WeightsError, match=r"was altered.*`medsift modelset promote DIGEST`"):
+        current(volume, "lite")
+    assert other in known_sets(volume)
+    assert digest_in_use(volume, "lite") == altered.digest
+    promote(volume, other)
+    assert current(volume, "lite") == other
+
+
+@pytest.mark.parametrize("content", ["{bad", "[]", '{"lite": 3}', '"lite"'])
+def test_a_broken_file_of_sets_in_use_is_a_sentence_wherever_it_is_read(volume, content):
+    model_set = kept(volume, 2.0)
+    (volume.model_sets / "current.json").write_text(content)
+    for read in (lambda: current(volume, "lite"), lambda: promote(volume, model_set)):
+        with pytest.raises(WeightsError, match=r"current\.json .* Where it is deleted, the sets that ship are in use"):
+            read()

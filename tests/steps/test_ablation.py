@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image
 from medsift.encoders._selftest import drawn_pictures
 from medsift.errors import NothingDoneError, UsageError
 from medsift.evaluation.manifest import read_manifest
-from medsift.modelsets import Calibration
+from medsift.modelsets import Calibration, Head
 from medsift.steps.ablation import ablate
 from medsift.steps.ablation.folds import BY_ROW, BY_SOURCE, FOLDS, cross_folds
 from medsift.steps.ablation.judging import Bench, Material, Setup, alone, of_voter
@@ -77,6 +79,16 @@ def test_a_single_picture_and_the_same_one_in_every_source_have_a_fold_too():
     assert (folds.tolist(), sentence) == ([0, 0], BY_ROW)
 
 
+def test_pictures_that_share_a_study_or_are_near_duplicates_are_never_parted():
+    names = list("abcdefgh")
+    alike = {"a": ["study 1"], "d": ["study 1"], "e": ["near a"], "f": ["near a", "study 2"]}
+    folds, sentence = cross_folds(names, [f"s{number}" for number in range(8)], alike)
+    assert sentence == BY_SOURCE
+    assert folds[0] == folds[3]
+    assert folds[4] == folds[5]
+    assert len(set(folds)) == FOLDS
+
+
 def test_clusters_are_fitted_on_other_folds_than_they_judge():
     """Fold 1 is unlike all others: only clusters fitted on it could know it."""
     made = material([True, False] * 40, [0] * 40 + [1] * 40)
@@ -96,6 +108,15 @@ def test_voters_and_the_ensemble_are_right_where_vectors_are_clear():
     assert accuracy(alone(of_voter(votes, "zero_shot"), 0.8), made) == 1
     for strategy in ("weighted_log_odds", "majority", "zero_shot_decides"):
         assert accuracy(bench.verdicts(votes, strategy, 0.8), made) == 1
+
+
+def test_what_the_model_set_learnt_of_kinds_votes_with_the_encoder_it_was_learnt_for():
+    made = material([True, False] * 20, np.arange(40) % 4, noise=0.1)
+    weights = 8 * np.eye(DIMENSION, dtype=np.float32)[:, :2]
+    head = Head("e", ("ct", "photo"), np.array([True, False]), weights, np.zeros(2, np.float32))
+    knowing, foreign = (replace(made, heads={digest: head}) for digest in ("d", "of another encoder"))
+    assert accuracy(alone(of_voter(Bench(knowing).votes(setup()), "kinds"), 0.8), made) == 1
+    assert alone(of_voter(Bench(foreign).votes(setup()), "kinds"), 0.8) == {}
 
 
 def test_a_voter_that_abstains_gives_no_verdict():
@@ -175,7 +196,8 @@ def compared(drawn, tmp_path_factory):
 
 def test_everything_is_compared_on_the_same_pictures(compared):
     _, rows, _, ablation = compared
-    assert list(ablation.groups) == ["comparison", "voters", "strategies", "clusters", "CNN encoders", "prompt sets"]
+    groups = ["comparison", "voters", "strategies", "clusters", "CNN encoders", "prompt sets", "enhancement"]
+    assert list(ablation.groups) == groups
     measured = [row for row in ablation.rows if row.state == "measured"]
     assert {row.n for row in measured} == {len(rows)}
     assert all(row.undecided >= 2 for row in measured)  # the file that is no picture and the one that is not there
@@ -184,6 +206,34 @@ def test_everything_is_compared_on_the_same_pictures(compared):
     names = [row.name for row in ablation.groups["strategies"]]
     assert names == ["majority", "weighted_log_odds", "zero_shot_decides"]
     assert "K=2, alone" in [row.name for row in ablation.groups["clusters"]]
+
+
+def test_our_ensemble_is_that_of_a_run_and_who_never_votes_is_not_measured(compared):
+    rows = {row.name: row for row in compared[3].groups["voters"]}
+    assert {name for name, row in rows.items() if row.state == "measured"} == {"clusters", "kinds", "zero_shot"}
+    assert rows["dicom"].shown_state == "not measured: abstains on every picture"
+
+
+def test_a_prompt_set_that_cannot_be_used_is_a_row_that_says_why(drawn, tmp_path, plain_settings):
+    shutil.copytree(plain_settings.prompts_dir, tmp_path / "prompts")
+    (tmp_path / "prompts" / "half" / "medical").mkdir(parents=True)
+    (tmp_path / "m.csv").write_text("file,label\n00.png,medical\n")
+    settings = plain_settings.model_copy(update={"prompts_dir": tmp_path / "prompts"})
+    ablation = ablate(settings, read_manifest(tmp_path / "m.csv"), drawn, tmp_path / "out", told)
+    states = {row.name: row.shown_state for row in ablation.groups["prompt sets"]}
+    assert states["figures, zero-shot alone"] == "measured"
+    assert "at least one prompt in medical/<kind>.txt" in states["half"]
+
+
+def test_each_enhancement_is_measured_on_pictures_embedded_with_it(compared):
+    rows = {row.name: row for row in compared[3].groups["enhancement"]}
+    ways = ("none", "clahe", "denoise")
+    parts = ("zero-shot alone", "in the ensemble")
+    assert list(rows) == [f"{way}, {part}" for way in ways for part in parts]
+    assert {row.state for row in rows.values()} == {"measured"}
+    plain = next(row for row in compared[3].rows if row.name == "zero-shot alone")
+    assert rows["none, zero-shot alone"].ece == plain.ece
+    assert len({rows[f"{way}, zero-shot alone"].ece for way in ways}) == 3
 
 
 def test_what_has_no_weights_here_says_so_and_names_the_command(compared):

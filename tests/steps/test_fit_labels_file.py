@@ -1,14 +1,21 @@
 """A set of a file of labels: no database is needed."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
+from medsift.contracts import Surroundings
 from medsift.errors import NothingDoneError, UsageError
 from medsift.evaluation.manifest import ManifestRow
 from medsift.modelsets import shipped_set
+from medsift.sources.dicom import STUDY_GROUP
 from medsift.steps import local_context
-from medsift.steps.fit_labels_file import fit_labels_file
+from medsift.steps.fit_labels_file import fit_labels_file, links_of
+from medsift.steps.labelled import group_numbers
+from medsift.steps.pictures_of_folder import evaluate_folder
 from medsift.steps.profile import current_model_set
-from medsift.steps.use_model_set import promote_fitted, roll_back
+from medsift.steps.use_model_set import promote_fitted, promote_model_set, roll_back
 
 
 def fitted(settings, rows, root):
@@ -29,6 +36,7 @@ def rows(tmp_path, draw_source):
 def test_labels_of_a_file_fit_a_set_that_knows_how_good_it_is(plain_settings, rows, tmp_path):
     gone = ManifestRow("all/gone.png", "medical", source="atlas 0")
     summary = fitted(plain_settings, [*rows, gone], tmp_path)
+    assert summary["sentence"].endswith(" 1 of the 73 files gave no picture, at first all/gone.png.")
     assert (summary["labels"], summary["medical"], summary["groups"]) == (72, 36, 6)
     assert summary["new"]["balanced_accuracy"] > summary["current"]["balanced_accuracy"]
     told = promote_fitted(plain_settings, summary, None)
@@ -45,3 +53,39 @@ def test_labels_that_allow_no_fit_are_a_sentence_and_leave_nothing(plain_setting
     with pytest.raises(UsageError, match="is not a folder"):
         fitted(plain_settings, few, tmp_path / few[0].file)
     assert not (plain_settings.volume / "modelsets").exists()
+
+
+def test_figures_of_pictures_that_taught_the_set_in_use_say_so(plain_settings, rows, tmp_path):
+    promote_model_set(plain_settings, fitted(plain_settings, rows[:48], tmp_path)["model_set"], None)
+    (tmp_path / "new").mkdir()
+    shutil.move(tmp_path / rows[0].file, tmp_path / "new" / "name.png")
+    again = [ManifestRow("new/name.png", "medical"), rows[1], *rows[50:]]
+    with local_context(plain_settings, ["evaluate"]) as context:
+        metrics, notes = evaluate_folder(context, again, tmp_path, tmp_path / "out")
+    assert metrics["n"] == len(again)
+    assert notes == ["2 of these pictures taught the model set in use: of pictures never seen figures would be lower."]
+    assert notes[0] in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_labels_none_of_whose_files_is_there_are_a_sentence(plain_settings, tmp_path):
+    gone = [ManifestRow(f"{number}.png", "medical", source=f"{number}") for number in range(12)]
+    with pytest.raises(NothingDoneError, match=r"0 embedded .* 12 of the 12 files gave no picture, at first 0\.png\."):
+        fitted(plain_settings, gone, tmp_path)
+
+
+def test_a_picture_that_is_called_both_is_named_with_both_files(plain_settings, rows, tmp_path):
+    shutil.copy(tmp_path / rows[0].file, tmp_path / "copy.png")
+    other = ManifestRow("copy.png", "non-medical", source="atlas 9")
+    with pytest.raises(UsageError, match=rf"{rows[0].file} is labelled medical and copy\.png .* non-medical"):
+        fitted(plain_settings, [*rows, other], tmp_path)
+
+
+def test_pictures_of_one_study_are_one_group_whatever_their_folders_and_sources():
+    rows = [ManifestRow("a/1.dcm", "medical"), ManifestRow("b/2.dcm", "medical", source="atlas")]
+    study = {STUDY_GROUP: "f" * 32}
+    around = {sha256: Surroundings(sha256, "", study) for sha256 in ("one", "two")} | {
+        "three": Surroundings("three", "")
+    }
+    named = [("one", rows[0]), ("two", rows[1]), ("three", ManifestRow("a/3.png", "medical"))]
+    first, second, other = group_numbers(["one", "two", "three"], links_of(named, Path("/root"), around))
+    assert first == second != other

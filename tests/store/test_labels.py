@@ -41,6 +41,15 @@ def test_a_persons_newest_label_wins_and_ends_review(store, batch, identity):
     assert row.probability == 0.9
 
 
+def test_of_labels_of_one_picture_given_at_once_the_last_counts(store, batch, identity):
+    batch.publish(store)
+    said = ["medical", "non-medical", "unsure", "non-medical", "medical"]
+    store.add_labels([LabelRow(identity(number), label, "vera") for label in said for number in (1, 2, 3)])
+    assert {label.label for label in store.newest_labels().values()} == {"medical"}
+    store.add_labels([LabelRow(identity(number), label, "otto") for label in said[:2] for number in (1, 2, 3)])
+    assert {label.label for label in store.newest_labels().values()} == {"non-medical"}
+
+
 def test_a_label_without_kind_takes_the_models_kind_only_where_both_agree(store, batch, identity):
     batch.publish(store)
     store.add_labels([LabelRow(identity(1), "medical", "vera"), LabelRow(identity(2), "medical", "vera")])

@@ -1,9 +1,10 @@
 """Fit the two maps and the head, in closed form: no steps, no seed, the same result on every machine.
 
-Pictures: discriminant analysis (Fisher; regularised after Friedman 1989) of kinds and sources over roots of the features
-(Perronnin et al. 2010), in which what varies within a kind counts as noise, and most of all what varies from source to
-source (as in the inter-dataset variability compensation of Aronowitz 2014). Words: ridge regression from captions to the means of the
-pictures they describe (as in Romera-Paredes and Torr 2015). The towers stay locked (Zhai et al. 2022, LiT).
+Pictures: discriminant analysis (Fisher; regularised after Friedman 1989) of kinds and sources over roots of the
+features (Perronnin et al. 2010), in which what varies within a kind counts as noise, and most of all what varies from
+source to source (as in the inter-dataset variability compensation of Aronowitz 2014). Words: ridge regression from
+captions to the means of the pictures they describe (as in Romera-Paredes and Torr 2015). The towers stay locked (Zhai
+et al. 2022, LiT).
 """
 
 from dataclasses import dataclass

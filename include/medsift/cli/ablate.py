@@ -18,7 +18,7 @@ from medsift.steps.ablation import ablate
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Where results go.")
 @settings_options
 def command(manifest: Path, root: Path, out: Path, settings: Settings) -> None:
-    """Compare voters, strategies, cluster counts, encoders and prompt sets on labelled pictures.
+    """Compare voters, strategies, cluster counts, encoders, prompt sets and enhancement on labelled pictures.
 
     Pictures are embedded once by every encoder whose weights are here; vectors are kept in OUT, so that a second call
     is quick. What is fitted is never fitted on the source it is judged on.

@@ -13,7 +13,7 @@ from medsift.cli._output import require_writable, write_output
 from medsift.errors import NothingDoneError, PictureError, SourceError, UsageError
 from medsift.settings import Settings
 from medsift.steps import Context
-from medsift.steps.explain import BLANK, Explanation, Subject, explain, stored_subject
+from medsift.steps.explain import Explanation, explain, file_subject, stored_subject
 
 EPILOG = "\b\nExamples:\n  medsift explain 3f7a...\n  medsift explain scan.png --png why.png --json why.json\n"
 IDENTITY = re.compile(r"[0-9a-f]{64}")
@@ -46,7 +46,7 @@ def _explained(picture: str, settings: Settings) -> Explanation:
         raise UsageError(f"{picture} is neither the SHA-256 of a picture (64 hexadecimal digits) nor a file.")
     settings = with_database(settings) if is_identity else settings
     with Context.opened(settings, "", is_stored=is_identity) as context:
-        subject = stored_subject(context, picture) if is_identity else Subject(Path(picture).absolute(), "", BLANK)
+        subject = stored_subject(context, picture) if is_identity else file_subject(Path(picture))
         try:
             return explain(context, subject)
         except (PictureError, SourceError) as error:

@@ -62,6 +62,15 @@ def intervals(
     return {name: source_interval(statistics[name], sources) for name in names}
 
 
+def drawn_over(predictions: Sequence[Prediction]) -> str:
+    """What `intervals` are drawn over, in words."""
+    named, without = {p.source for p in predictions if p.source}, sum(not p.source for p in predictions)
+    if not named:
+        return "single pictures, as no source is named: sources never seen vary more"
+    rest = f"; the {without} pictures without one count as their own" if without else ""
+    return f"{len(named) + without} sources{rest}"
+
+
 def right(predictions: Sequence[Prediction]) -> Flags:
     """For each picture whether its verdict is its label."""
     return np.array([prediction.is_right for prediction in predictions], dtype=bool)

@@ -14,7 +14,7 @@ from medsift.errors import UsageError
 from medsift.evaluation.ablation import Ablation
 from medsift.evaluation.calibration import reliability
 from medsift.evaluation.html import environment
-from medsift.evaluation.metrics import UNDECIDED, decided, intervals
+from medsift.evaluation.metrics import UNDECIDED, decided, drawn_over, intervals
 from medsift.evaluation.plots import coverage, histogram, roc, vector_map
 from medsift.evaluation.predictions import Prediction, predictions_csv
 from medsift.volume import write_atomically
@@ -31,8 +31,11 @@ def write_results(
     metrics: Mapping[str, Any],
     thumbnails: Mapping[str, bytes] | None = None,
     vectors: Vectors | None = None,
+    notes: Sequence[str] = (),
 ) -> None:
     """Write the three files into `out`; by `file` of a prediction `thumbnails` are WebP bytes, `vectors` (d,).
+
+    `notes` are sentences without which the figures would be read wrongly.
 
     Raises `UsageError` where the folder cannot be written.
     """
@@ -41,7 +44,7 @@ def write_results(
         {
             "metrics.json": _json(metrics),
             "predictions.csv": predictions_csv(predictions),
-            "report.html": evaluation_html(predictions, metrics, thumbnails or {}, vectors or {}),
+            "report.html": evaluation_html(predictions, metrics, thumbnails or {}, vectors or {}, notes=notes),
         },
     )
 
@@ -87,11 +90,14 @@ def evaluation_html(
     vectors: Vectors,
     *,
     ablation: Ablation | None = None,
+    notes: Sequence[str] = (),
 ) -> str:
     """The report as one page that needs no other file: figures, tables, plots, the worst mistakes."""
     return environment().get_template("evaluation.html.jinja").render(
         metrics=metrics,
+        notes=notes,
         intervals=intervals(predictions),
+        drawn_over=drawn_over(predictions),
         confusion=_confusion(predictions),
         bins=reliability(*decided(predictions)),
         roc=roc(predictions),

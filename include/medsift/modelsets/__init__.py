@@ -33,7 +33,9 @@ __all__ = [
     "ModelSet",
     "assign",
     "current",
+    "digest_in_use",
     "load",
+    "promoted_sets",
     "save",
     "shipped_set",
 ]
@@ -46,6 +48,7 @@ HEAD = "head.safetensors"
 LEARNED = "learned.safetensors"
 HELD_BACK = "held_back.json"
 CLUSTERS = "clusters-"
+OTHERS = "`medsift modelset list` shows the sets there are, `medsift modelset promote DIGEST` puts one into use."
 
 
 @dataclass(frozen=True)
@@ -131,11 +134,11 @@ class ModelSet:
             raise WeightsError(f"The model set {self.name} has no file {name}.")
         path = self.folder / name
         if not path.is_file():
-            raise WeightsError(f"The model set {self.name} is damaged: {path} is missing.")
+            raise WeightsError(f"The model set {self.name} is damaged: {path} is missing.", OTHERS)
         stat = path.stat()
         digest = _digest(path, stat.st_size, stat.st_mtime_ns)
         if digest != self.pins[name]:
-            raise WeightsError.not_pinned(path, digest, self.pins[name])
+            raise WeightsError.not_pinned(path, digest, self.pins[name], OTHERS)
         return path
 
 
@@ -203,21 +206,38 @@ def current(volume: Volume, profile: str) -> ModelSet | None:
 
     Raises `WeightsError` where the named set is missing or its manifest was altered.
     """
-    try:
-        promoted = json.loads((volume.model_sets / "current.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    digest = promoted_sets(volume).get(profile)
+    if digest is None:
         return shipped_set(profile)
-    except ValueError as error:
-        raise WeightsError(f"{volume.model_sets / 'current.json'} is no JSON ({error}).") from None
-    if profile not in promoted:
-        return shipped_set(profile)
-    model_set = load(volume.model_sets / promoted[profile])
-    if model_set.digest != promoted[profile]:
+    model_set = load(volume.model_sets / digest)
+    if model_set.digest != digest:
         raise WeightsError(
-            f"The manifest in {model_set.folder} was altered: its digest is {model_set.digest}, "
-            f"expected is {promoted[profile]}."
+            f"The manifest in {model_set.folder} was altered: its digest is {model_set.digest}, expected is {digest}.",
+            OTHERS,
         )
     return model_set
+
+
+def digest_in_use(volume: Volume, profile: str) -> str:
+    """Digest of the set in use for a profile, whether or not it can be read; empty where there is none."""
+    shipped_one = shipped_set(profile)
+    return promoted_sets(volume).get(profile) or (shipped_one.digest if shipped_one else "")
+
+
+def promoted_sets(volume: Volume) -> dict[str, str]:
+    """Digests of the sets in use that did not ship, by profile; raises `WeightsError` where their file is broken."""
+    path = volume.model_sets / "current.json"
+    try:
+        promoted = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        promoted = None
+    if not isinstance(promoted, dict) or not all(isinstance(digest, str) for digest in promoted.values()):
+        raise WeightsError(
+            f"{path} is not the JSON that names the sets in use.", "Where it is deleted, the sets that ship are in use."
+        )
+    return promoted
 
 
 def assign(vectors: Mapping[str, NDArray[np.float32]], model_set: ModelSet) -> dict[str, NDArray[np.int64]]:

@@ -13,8 +13,8 @@ Floats = NDArray[np.float32]
 class Alignment:
     """`mean` and `deviation` (p,) standardise picture features; `picture_map` (p, d) and `text_map` (t, d) project.
 
-    `scale` is the learnt factor between cosine and log-odds; `power` what features are raised to before, their sign kept
-    (Perronnin et al. 2010); `digest` the SHA-256 of the file it was read from.
+    `scale` is the learnt factor between cosine and log-odds; `power` what features are raised to before, their sign
+    kept (Perronnin et al. 2010); `digest` the SHA-256 of the file it was read from.
     """
 
     mean: Floats

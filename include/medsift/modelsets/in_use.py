@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from medsift.errors import UsageError, WeightsError
-from medsift.modelsets import MANIFEST, ModelSet, load, shipped_set
+from medsift.modelsets import MANIFEST, OTHERS, ModelSet, load, promoted_sets, shipped_set
 from medsift.settings import shipped
 from medsift.volume import Volume, write_atomically
 
@@ -23,13 +23,12 @@ def keep(volume: Volume, built: Path) -> ModelSet:
 
 def promote(volume: Volume, model_set: ModelSet) -> None:
     """Put a kept or shipped set into use for its profile."""
-    current_file = volume.model_sets / "current.json"
-    promoted = json.loads(current_file.read_text(encoding="utf-8")) if current_file.exists() else {}
+    promoted = promoted_sets(volume)
     if _is_shipped(model_set):
         promoted.pop(model_set.profile, None)
     else:
         promoted[model_set.profile] = model_set.digest
-    write_atomically(current_file, json.dumps(promoted).encode())
+    write_atomically(volume.model_sets / "current.json", json.dumps(promoted).encode())
 
 
 def known_sets(volume: Volume) -> list[ModelSet]:
@@ -61,7 +60,7 @@ def before(volume: Volume, model_set: ModelSet) -> ModelSet:
     Raises `UsageError` where there is none, or it is not there any more.
     """
     if model_set.previous:
-        return find(volume, model_set.previous)
+        return _by_digest(volume, model_set)
     first = None if _is_shipped(model_set) else shipped_set(model_set.profile)
     if first is None:
         raise UsageError(f"The model set {model_set.name} is the first of profile {model_set.profile}.")
@@ -71,3 +70,12 @@ def before(volume: Volume, model_set: ModelSet) -> ModelSet:
 def _is_shipped(model_set: ModelSet) -> bool:
     ours = shipped_set(model_set.profile)
     return ours is not None and ours.digest == model_set.digest
+
+
+def _by_digest(volume: Volume, model_set: ModelSet) -> ModelSet:
+    found = [each for each in known_sets(volume) if each.digest == model_set.previous]
+    if not found:
+        raise UsageError(
+            f"The set that {model_set.name} took the place of, {model_set.previous}, is not there any more.", OTHERS
+        )
+    return found[0]

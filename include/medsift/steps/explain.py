@@ -15,7 +15,9 @@ from medsift.modelsets import assign
 from medsift.pictures.batches import by_side
 from medsift.sandbox import Sandbox
 from medsift.settings import Settings
+from medsift.sources.folder import FolderSource, read_head
 from medsift.steps.context import Context
+from medsift.steps.expand import kind_of
 from medsift.steps.networks import loaded_profile
 from medsift.steps.profile import current_model_set, prompt_set, prompted, usable_model_set, verdict_keys
 from medsift.steps.shard import surroundings
@@ -111,6 +113,17 @@ def stored_subject(context: Context, sha256: str) -> Subject:
         raise UsageError(f"No stored picture has the SHA-256 {sha256}.", "`medsift export` lists them all.")
     around = surroundings(context.store.places_of([sha256]), [sha256])[sha256]
     return Subject(context.volume.picture(sha256, stored.extension), sha256, around)
+
+
+def file_subject(path: Path) -> Subject:
+    """A picture file; raises `UsageError` where it is a container of pictures."""
+    kind = kind_of(str(path), read_head(path))
+    if kind not in ("", FolderSource.name):
+        raise UsageError(
+            f"{path} is no picture file ({kind}).",
+            "Name its pictures by the sha256 that `medsift export` tells, or the files that `medsift extract` writes.",
+        )
+    return Subject(path.absolute(), "", BLANK)
 
 
 def explain(context: Context, subject: Subject) -> Explanation:

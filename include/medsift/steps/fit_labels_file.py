@@ -1,57 +1,84 @@
 """`medsift modelset fit --labels F`: the fit of `refit` on a file of labels and the pictures it names."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from medsift.contracts import MEDICAL, Occurrence, Picture, Surroundings
 from medsift.encoders import Floats
 from medsift.errors import NothingDoneError, UsageError
 from medsift.evaluation.manifest import ManifestRow
+from medsift.sources.dicom import STUDY_GROUP
 from medsift.steps import embed
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import absolute
 from medsift.steps.labelled import Labelled, Link, labelled, source_of
 from medsift.steps.local import find_pictures
 from medsift.steps.plan import check_encoders
-from medsift.steps.profile import current_model_set
+from medsift.steps.profile import current_model_set, encoder_digests
 from medsift.steps.refit import fit_and_measure, why_not
 from medsift.steps.tables import read_rows
 from medsift.steps.vectors import Vectors
 from medsift.steps.voting import gather
 
+NamedRow = tuple[str, ManifestRow]  # with the identity of its picture
+
 
 def fit_labels_file(context: Context, rows: Sequence[ManifestRow], root: Path, date: str) -> Summary:
     """Fit on the manifest's pictures, files under `root`, and keep the set; summary and card as of `refit`.
 
-    Pictures of a `source` of the manifest, or else of a folder, are one group. Of a file with several frames the first
-    kept one counts. Raises `UsageError` where the root is no folder, `NothingDoneError` where the labels allow no fit.
+    Pictures of a `source` of the manifest, of a DICOM study, or else of a folder, are one group. Of a file with several
+    frames the first kept one counts. Raises `UsageError` where the root is no folder or a picture has both labels,
+    `NothingDoneError` where the labels allow no fit.
     """
     if not root.is_dir():
         raise UsageError(f"{root} is not a folder.")
     check_encoders(context.settings)
     for shard in find_pictures(context, [str(absolute(root / row.file)) for row in rows]):
         embed.run(context, shard)
-    data, vectors = _labelled(context, rows, root)
+    named = _named(context, rows, root)
+    data, vectors = _labelled(context, named, root)
+    without = _without_picture(rows, named)
     reason = why_not(data, current_model_set(context.settings))
     if reason:
-        raise NothingDoneError(reason)
-    return fit_and_measure(context, data, {name: known.rows for name, known in vectors.items()}, date)
+        raise NothingDoneError(reason + without)
+    summary = fit_and_measure(context, data, {name: known.rows for name, known in vectors.items()}, date)
+    return summary | {"sentence": summary["sentence"] + without}
 
 
-def _labelled(context: Context, rows: Sequence[ManifestRow], root: Path) -> tuple[Labelled, dict[str, Vectors]]:
+def _named(context: Context, rows: Sequence[ManifestRow], root: Path) -> list[NamedRow]:
+    """The rows whose files gave a picture, with its identity; raises `UsageError` where one is called both."""
     identity = _identities(read_rows(context.volume.table(context.run_id, "shard", "occurrences"), Occurrence))
-    pictures = read_rows(context.volume.table(context.run_id, "shard", "pictures"), Picture)
     named = [(identity[name], row) for row in rows if (name := str(absolute(root / row.file))) in identity]
-    lots: dict[str, list[tuple[Sequence[str], Floats]]] = {}
+    first: dict[str, ManifestRow] = {}
+    for sha256, row in named:
+        other = first.setdefault(sha256, row)
+        if other.label != row.label:
+            raise UsageError(
+                f"{other.file} is labelled {other.label} and {row.file} (the same picture) {row.label}.",
+                "Leave one of the two rows.",
+            )
+    return named
+
+
+def _without_picture(rows: Sequence[ManifestRow], named: Sequence[NamedRow]) -> str:
+    """A sentence on files that gave none; empty where all did."""
+    found = {row.file for _, row in named}
+    lacking = [row.file for row in rows if row.file not in found]
+    return f" {len(lacking)} of the {len(rows)} files gave no picture, at first {lacking[0]}." if lacking else ""
+
+
+def _labelled(context: Context, named: Sequence[NamedRow], root: Path) -> tuple[Labelled, dict[str, Vectors]]:
+    pictures = read_rows(context.volume.table(context.run_id, "shard", "pictures"), Picture)
+    lots: dict[str, list[tuple[Sequence[str], Floats]]] = {name: [] for name in encoder_digests(context.settings)}
     around: dict[str, Surroundings] = {}
     for _, evidence, _ in gather(context):
         for name, values in evidence.vectors.items():
-            lots.setdefault(name, []).append((evidence.sha256s, values))
+            lots[name].append((evidence.sha256s, values))
         told = zip(evidence.sha256s, evidence.captions, evidence.tags, strict=True)
         around |= {sha256: Surroundings(sha256, captions, dict(tags)) for sha256, captions, tags in told}
     vectors = {name: Vectors.joined(parts) for name, parts in lots.items()}
     labels = {sha256: row.label == MEDICAL for sha256, row in named}
-    return labelled(labels, vectors, around, [*_links(named, root), *_families(pictures)]), vectors
+    return labelled(labels, vectors, around, [*links_of(named, root, around), *_families(pictures)]), vectors
 
 
 def _identities(occurrences: Iterable[Occurrence]) -> dict[str, str]:
@@ -63,9 +90,16 @@ def _identities(occurrences: Iterable[Occurrence]) -> dict[str, str]:
     return first
 
 
-def _links(named: Iterable[tuple[str, ManifestRow]], root: Path) -> Iterator[Link]:
+def links_of(named: Iterable[NamedRow], root: Path, around: Mapping[str, Surroundings]) -> Iterator[Link]:
+    """What pictures share: the source that is told, the DICOM study; where neither is known, the folder."""
     for sha256, row in named:
-        yield sha256, f"source {row.source}" if row.source else source_of(str(absolute(root / row.file)), "folder")
+        study = around[sha256].tags.get(STUDY_GROUP) if sha256 in around else None
+        if study:
+            yield sha256, f"study {study}"
+        if row.source:
+            yield sha256, f"source {row.source}"
+        elif not study:
+            yield sha256, source_of(str(absolute(root / row.file)), "folder")
 
 
 def _families(pictures: Iterable[Picture]) -> Iterator[Link]:

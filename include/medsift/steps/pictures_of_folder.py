@@ -20,13 +20,14 @@ from medsift.sources.folder import links_out, regular_files
 from medsift.steps.context import Context
 from medsift.steps.expand import absolute, failed_leaf, file_leaf
 from medsift.steps.local import judge_sources
-from medsift.steps.profile import prompted
+from medsift.steps.profile import current_model_set, prompted
 from medsift.steps.resources import peak_memory_mb
 from medsift.steps.result import CLASSIFY_COLUMNS, RunResult
 from medsift.steps.vectors import Vectors
 from medsift.steps.voting import gather
 
 PICTURE_KINDS = ("folder", "dicom")
+TAUGHT = "{} of these pictures taught the model set in use: of pictures never seen figures would be lower."
 LINK = "It is a link out of the folder, which is not followed."
 
 
@@ -47,8 +48,12 @@ def classify_folder(context: Context, folder: Path) -> tuple[list[str], list[dic
     return [*CLASSIFY_COLUMNS, *columns[len(columns) - _votes(columns) :]], rows, result
 
 
-def evaluate_folder(context: Context, rows: Sequence[ManifestRow], root: Path, out: Path) -> dict[str, Any]:
-    """The metrics of the verdicts on a manifest's pictures; writes metrics.json, predictions.csv and report.html.
+def evaluate_folder(
+    context: Context, rows: Sequence[ManifestRow], root: Path, out: Path
+) -> tuple[dict[str, Any], list[str]]:
+    """The metrics of the verdicts on a manifest's pictures, and sentences without which they would be read wrongly.
+
+    Writes metrics.json, predictions.csv and report.html.
 
     A DICOM file whose source the manifest does not say has its study for one, so that intervals are drawn by it. Of a
     file with several frames its first kept one counts. Raises `UsageError` where the root is no folder or `out`
@@ -67,10 +72,18 @@ def evaluate_folder(context: Context, rows: Sequence[ManifestRow], root: Path, o
     metrics = measure(predictions, time.monotonic() - begun, peak_memory_mb())
     shown = [prediction.file for prediction in most_wrong(predictions)]
     thumbnails = {file: context.volume.thumbnail(best[file]["sha256"]).read_bytes() for file in shown}
-    write_results(out, predictions, metrics, thumbnails, _vectors(context, best))
+    notes = _notes(context, best)
+    write_results(out, predictions, metrics, thumbnails, _vectors(context, best), notes)
     if metrics["undecided"] == metrics["n"]:
         raise NothingDoneError(f"Nothing could be done: {rows[0].file}: {best[rows[0].file]['reason']}")
-    return metrics
+    return metrics, notes
+
+
+def _notes(context: Context, best: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    model_set = current_model_set(context.settings)
+    taught = model_set.held_back() if model_set else {}
+    count = sum(row.get("sha256") in taught for row in best.values())
+    return [TAUGHT.format(count)] if count else []
 
 
 def _vectors(context: Context, best: Mapping[str, Mapping[str, Any]]) -> dict[str, NDArray[np.float32]]:

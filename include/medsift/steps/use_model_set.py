@@ -1,7 +1,7 @@
 """Another model set for all runs to come: one that was kept, or the one before."""
 
 from medsift.errors import UsageError
-from medsift.modelsets import ModelSet, current
+from medsift.modelsets import ModelSet, digest_in_use
 from medsift.modelsets.in_use import before, find, known_sets, promote
 from medsift.settings import Settings
 from medsift.steps.context import Summary
@@ -15,7 +15,7 @@ def model_sets(settings: Settings) -> list[tuple[bool, ModelSet]]:
     """All sets there are, and of each whether it is in use for its profile."""
     volume = Volume(settings.volume)
     known = known_sets(volume)
-    used = {each.digest for profile in {each.profile for each in known} if (each := current(volume, profile))}
+    used = {digest_in_use(volume, profile) for profile in {each.profile for each in known}}
     return [(model_set.digest in used, model_set) for model_set in known]
 
 

@@ -23,6 +23,7 @@ INSERT = """
 INSERT INTO labels (sha256, label, kind, labelled_by, labelled_at, is_withdrawn)
 SELECT n.sha256, s.label, s.kind, s.labelled_by, coalesce(s.labelled_at, clock_timestamp()), s.is_withdrawn
 FROM staged_labels s JOIN named_pictures n ON n.name = s.sha256
+ORDER BY s.ctid
 ON CONFLICT (sha256, labelled_at, labelled_by) DO NOTHING
 RETURNING sha256
 """
@@ -32,7 +33,8 @@ COLUMNS = ("sha256", "label", "kind", "labelled_by", "labelled_at", "is_withdraw
 def add_labels(connection: Connection, rows: Iterable[LabelRow]) -> LabelsAdded:
     """Store labels of known pictures; one with the same picture, person and time as a stored one is a repeat.
 
-    `sha256` of a row is the identity of a picture or the digest of its stored file.
+    `sha256` of a row is the identity of a picture or the digest of its stored file. Of rows without a time the later
+    ones count as given later.
     """
     given = [tuple(getattr(row, column) for column in COLUMNS) for row in rows]
     stage(connection, "labels", COLUMNS, given)

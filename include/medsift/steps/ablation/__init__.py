@@ -1,4 +1,4 @@
-"""`medsift ablate`: voters, strategies, cluster counts, encoders and prompt sets compared on the same vectors."""
+"""`medsift ablate`: voters, strategies, cluster counts, encoders, prompt sets, enhancement, on the same pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from medsift.contracts import MEDICAL
+from medsift.encoders import PROFILES
 from medsift.errors import NothingDoneError, UsageError
 from medsift.evaluation.ablation import Ablation
 from medsift.evaluation.manifest import ManifestRow
 from medsift.evaluation.metrics import measure
 from medsift.evaluation.report import most_wrong, write_ablation
-from medsift.prompts import list_prompt_sets
+from medsift.modelsets import Head, current
+from medsift.prompts import usable_prompt_sets
 from medsift.settings import Settings
+from medsift.sources.dicom import STUDY_GROUP
 from medsift.steps.ablation.folds import cross_folds
 from medsift.steps.ablation.judging import Bench, Material
 from medsift.steps.ablation.library import Library, embed_all, words_of
@@ -22,12 +25,16 @@ from medsift.steps.context import Progress
 from medsift.steps.fit_model_set import UNCALIBRATED
 from medsift.steps.plan import check_encoders
 from medsift.steps.profile import current_model_set
+from medsift.volume import Volume
 
 STEP = "judge"
 WORK = "work"  # below the results: pictures and vectors, so that a second call is quick
 AS_THEY_ARE = (
-    "Encoders are as they are: on pictures that an alignment or a network was trained on (the card of the model set "
-    "says which), these figures say nothing of others."
+    "Encoders, and what the model set learnt of kinds, are as they are: on pictures that they were trained on (the "
+    "card of the model set says which), these figures say nothing of others."
+)
+NO_LEARNING = (
+    "The voter `learned` is left out: `medsift modelset fit --labels` fits it and measures it on labels held back."
 )
 COSTS = (
     "Speed is from stored file to vector, memory the most that a process embedding with one of the encoders held, its "
@@ -44,7 +51,7 @@ def ablate(settings: Settings, rows: Sequence[ManifestRow], root: Path, out: Pat
     check_encoders(settings)
     found = _found(settings, rows, root, out, progress)
     files = [(picture.sha256, found.volume.picture(picture.sha256, picture.extension)) for picture in found.pictures]
-    library = embed_all(settings, found.volume, files, list_prompt_sets(settings.prompts_dir), progress)
+    library = embed_all(settings, found.volume, files, usable_prompt_sets(settings.prompts_dir), progress)
     if missing := library.why_not(words_of(settings.profile)):
         reason = next((outcome.reason for outcome in found.outcomes if not outcome.sha256), missing.reason)
         raise NothingDoneError(f"Nothing could be done: {rows[0].file}: {reason}")
@@ -56,7 +63,7 @@ def ablate(settings: Settings, rows: Sequence[ManifestRow], root: Path, out: Pat
         progress(STEP, len(made), len(made) + 1)
     progress(STEP, len(made), len(made))
     folds = len(np.unique(material.folds))
-    ablation = Ablation(len(rows), folds, made, (note, AS_THEY_ARE, COSTS))
+    ablation = Ablation(len(rows), folds, made, (note, AS_THEY_ARE, NO_LEARNING, COSTS))
     _write(out, variations, ablation, found, library)
     return ablation
 
@@ -78,10 +85,12 @@ def _material(settings: Settings, rows: Sequence[ManifestRow], found: Found, lib
         for row, outcome in zip(rows, found.outcomes, strict=True)
         if outcome.sha256 in usable and outcome.sha256
     ]
-    folds, note = cross_folds([sha256 for _, sha256 in with_picture], [row.source for row, _ in with_picture])
+    around = {row.sha256: row for row in found.around}
+    folds, note = cross_folds(
+        [sha256 for _, sha256 in with_picture], [row.source for row, _ in with_picture], _alike(found)
+    )
     first = {sha256: number for number, (_, sha256) in reversed(list(enumerate(with_picture)))}
     sha256s = list(first)
-    around = {row.sha256: row for row in found.around}
     model_set = current_model_set(settings)
     material = Material(
         sha256s,
@@ -91,8 +100,25 @@ def _material(settings: Settings, rows: Sequence[ManifestRow], found: Found, lib
         [around[sha256].tags for sha256 in sha256s],
         {digest: known.vectors.of(sha256s) for digest, known in encoded.items()},
         model_set.calibration if model_set else UNCALIBRATED,
+        _heads(settings),
     )
     return material, note
+
+
+def _alike(found: Found) -> dict[str, list[str]]:
+    """What pictures share by identity: near duplicates, and DICOM studies."""
+    shared = {picture.sha256: [picture.near_duplicate_of or picture.sha256] for picture in found.pictures}
+    for row in found.around:
+        if study := row.tags.get(STUDY_GROUP):
+            shared[row.sha256].append(f"study {study}")
+    return shared
+
+
+def _heads(settings: Settings) -> dict[str, Head]:
+    """What the sets in use learnt of kinds, by digest of the encoder it was learnt for."""
+    in_use = [current(Volume(settings.volume), profile) for profile in PROFILES.names()]
+    heads = [(model_set, head) for model_set in in_use if model_set and (head := model_set.head())]
+    return {model_set.encoder_digests[head.encoder]: head for model_set, head in heads}
 
 
 def _write(out: Path, variations: Variations, ablation: Ablation, found: Found, library: Library) -> None:

@@ -19,7 +19,7 @@ from medsift.errors import MedsiftError
 from medsift.modelsets import current
 from medsift.pictures.batches import pixel_batches
 from medsift.prompts import PromptSet, load_prompts
-from medsift.settings import Settings
+from medsift.settings import Enhancement, Settings
 from medsift.steps.context import Context
 from medsift.steps.embed import are_finite
 from medsift.steps.profile import encoded_prompts, kept_prompts, prompts_file
@@ -35,17 +35,22 @@ Told = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Spec:
-    """Which encoder: that for words or the CNN of a profile, or, where `profile` is empty, the CNN of that `name`."""
+    """Which encoder: that for words or the CNN of a profile, or, where `profile` is empty, the CNN of that `name`.
+
+    `enhance` is what is done to pictures before, None for what the settings say.
+    """
 
     profile: str
     part: Part
     name: str = ""
+    enhance: tuple[Enhancement, ...] | None = None
 
     def load(self, settings: Settings) -> Encoder:
         """The encoder; raises `WeightsError` while its weights are not there."""
         if not self.profile:
             return CNN_ENCODERS.get(self.name)(settings)
-        chosen = settings.model_copy(update={"profile": self.profile})
+        enhance = settings.enhance if self.enhance is None else list(self.enhance)
+        chosen = settings.model_copy(update={"profile": self.profile, "enhance": enhance})
         profile = load_profile(chosen, current(Volume(settings.volume), self.profile))
         return profile.words if self.part == "words" else profile.cnn
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medsift.contracts import Verdict, Vote
-from medsift.modelsets import Calibration, ModelSet
+from medsift.modelsets import Calibration, Head, ModelSet
 from medsift.modelsets.calibrating import fit_calibration
 from medsift.modelsets.clusters import Clusters, Partition, name_clusters, nearest, partition
 from medsift.steps.fit_model_set import LEAST_MEMBERS, LEAST_PICTURES
@@ -19,11 +19,15 @@ from medsift.voters.zero_shot import zero_shot_log_odds
 
 Floats = NDArray[np.float32]
 OfFolds = dict[int, list[Vote]]
+NO_CLUSTERS: Mapping[str, Clusters] = {}
 
 
 @dataclass(frozen=True)
 class Material:
-    """Distinct pictures: identity, label, fold, captions and tags by row; vectors (n, d) by digest of their encoder."""
+    """Distinct pictures: identity, label, fold, captions and tags by row; vectors (n, d) by digest of their encoder.
+
+    `heads` has what model sets learnt of kinds, by digest of the encoder it was learnt for.
+    """
 
     sha256s: Sequence[str]
     is_medical: NDArray[np.bool_]
@@ -32,6 +36,7 @@ class Material:
     tags: Sequence[Mapping[str, str]]
     vectors: Mapping[str, Floats]
     uncalibrated: Calibration  # where the labels of the other folds cannot say
+    heads: Mapping[str, Head] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class FittedSet(ModelSet):
     """A model set that is not on disk."""
 
     fitted: Mapping[str, Clusters] = field(default_factory=dict)
+    learnt: Head | None = None
+
+    def head(self) -> Head | None:
+        """What was learnt of kinds."""
+        return self.learnt
 
     def clusters(self) -> dict[str, Clusters]:
         """Clusters by encoder name."""
@@ -97,7 +107,7 @@ class Bench:
         decided: list[Verdict] = []
         for fold, cast in votes.items():
             others = [vote for other, its in votes.items() if other != fold for vote in its]
-            model_set = self._set(self._calibration(others, fold), {}, ())
+            model_set = self._set(self._calibration(others, fold))
             decided += decide(self._names(self._material.folds == fold), cast, model_set, review_threshold)
         return {verdict.sha256: verdict for verdict in decided}
 
@@ -112,7 +122,8 @@ class Bench:
         )
         is_enough = int((~judged).sum()) >= LEAST_PICTURES
         fitted = {name: self._clusters(setup, name, fold) for name in setup.encoders} if is_enough else {}
-        model_set = self._set(self._material.uncalibrated, fitted, setup.spaces)
+        head = self._material.heads.get(setup.encoders[setup.prompted.encoder])
+        model_set = self._set(self._material.uncalibrated, fitted, setup.spaces, head)
         return cast_votes(evidence, setup.prompted, model_set)
 
     def _clusters(self, setup: Setup, encoder: str, fold: int) -> Clusters:
@@ -133,10 +144,14 @@ class Bench:
         return fit_calibration(tally.log_odds(), list(tally.voters), is_medical)
 
     def _set(
-        self, calibration: Calibration, fitted: Mapping[str, Clusters], spaces: tuple[tuple[str, ...], ...]
+        self,
+        calibration: Calibration,
+        fitted: Mapping[str, Clusters] = NO_CLUSTERS,
+        spaces: tuple[tuple[str, ...], ...] = (),
+        head: Head | None = None,
     ) -> FittedSet:
         digests = dict.fromkeys(fitted, "")
-        return FittedSet("ablation", "", "", Path(), digests, "", spaces, calibration, {}, fitted=fitted)
+        return FittedSet("ablation", "", "", Path(), digests, "", spaces, calibration, {}, fitted=fitted, learnt=head)
 
     def _names(self, chosen: NDArray[np.bool_]) -> list[str]:
         return [self._material.sha256s[row] for row in np.flatnonzero(chosen).tolist()]

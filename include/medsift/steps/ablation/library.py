@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from medsift.encoders import CNN_ENCODERS, PROFILES
 from medsift.errors import MedsiftError, WeightsError
 from medsift.evaluation.ablation import NO_WEIGHTS, Cost
-from medsift.settings import Settings
+from medsift.settings import Enhancement, Settings
 from medsift.steps.ablation.encoding import Encoded, Files, Spec, encode
 from medsift.steps.context import Progress
 from medsift.volume import Volume
+
+ENHANCEMENTS: tuple[tuple[Enhancement, ...], ...] = ((), *((way,) for way in get_args(Enhancement)))
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,11 @@ class Library:
         return Cost(1 / max(sum(seconds.values()), 1e-9), max(measured.peak_mb for measured in used))
 
 
-def all_specs() -> list[Spec]:
-    """Both encoders of every profile, and every CNN encoder."""
+def all_specs(settings: Settings) -> list[Spec]:
+    """Both encoders of every profile, every CNN encoder, and those of the settings' profile with each enhancement."""
     of_profiles = [spec for name in PROFILES.names() for spec in (words_of(name), cnn_of(name))]
-    return of_profiles + [Spec("", "cnn", name) for name in CNN_ENCODERS.names()]
+    others = [Spec("", "cnn", name) for name in CNN_ENCODERS.names()]
+    return of_profiles + others + [spec for way in ENHANCEMENTS for spec in enhanced_by(way, settings.profile)]
 
 
 def words_of(profile: str) -> Spec:
@@ -59,11 +63,16 @@ def cnn_of(profile: str) -> Spec:
     return Spec(profile, "cnn")
 
 
+def enhanced_by(way: tuple[Enhancement, ...], profile: str) -> tuple[Spec, Spec]:
+    """The encoders of a profile, for words and for clusters alone, after pictures were enhanced this way."""
+    return Spec(profile, "words", enhance=way), Spec(profile, "cnn", enhance=way)
+
+
 def embed_all(
     settings: Settings, volume: Volume, files: Files, prompt_sets: Sequence[str], progress: Progress
 ) -> Library:
     """Vectors of every encoder whose weights are here. What keeps one from being used is told, not raised."""
-    towers, missing = _by_tower(settings, all_specs())
+    towers, missing = _by_tower(settings, all_specs(settings))
     at_hand: dict[Spec, Encoded] = {}
     for name, specs in towers:
 

@@ -1,4 +1,4 @@
-"""What is compared: the plain pipelines and ours, voters, strategies, cluster counts, CNN encoders, prompt sets."""
+"""What is compared: plain pipelines and ours, voters, strategies, cluster counts, encoders, prompts, enhancement."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,11 +9,11 @@ from medsift.encoders import CNN_ENCODERS, PROFILES
 from medsift.evaluation.ablation import Row, measured, not_measured
 from medsift.evaluation.manifest import ManifestRow
 from medsift.evaluation.predictions import Prediction
-from medsift.prompts import list_prompt_sets, load_prompts
+from medsift.prompts import list_prompt_sets, load_prompts, why_unusable
 from medsift.settings import Settings
 from medsift.steps.ablation.encoding import Encoded, Spec
 from medsift.steps.ablation.judging import Bench, OfFolds, Setup, alone, joined, of_voter
-from medsift.steps.ablation.library import Library, Missing, cnn_of, words_of
+from medsift.steps.ablation.library import ENHANCEMENTS, Library, Missing, cnn_of, enhanced_by, words_of
 from medsift.steps.ablation.pictures import Outcome
 from medsift.steps.fit_model_set import LEAST_MEMBERS, LEAST_PICTURES
 from medsift.strategies import STRATEGIES
@@ -22,6 +22,7 @@ from medsift.voters import VOTERS, Prompted
 CLUSTER_COUNTS = (2, 8, 16, 32, 64, 128)
 FEWEST = 2  # clusters of the plain pipeline
 PLAIN_VOTE = "majority"
+ABSTAINED = "abstains on every picture"
 TOO_FEW = f"too few pictures: clusters need {LEAST_PICTURES} besides those that are judged"
 
 Answer = tuple[dict[str, Verdict], OfFolds]  # verdicts by identity, and the votes behind them
@@ -47,6 +48,7 @@ class Variations:
         yield from self.cluster_counts()
         yield from self.cnn_encoders()
         yield from self.prompt_sets()
+        yield from self.enhancements()
 
     def comparison(self, profile: str) -> Iterator[Row]:
         """Each encoder as a plain pipeline uses it, their plain vote, and the ensemble."""
@@ -61,7 +63,7 @@ class Variations:
             yield self._row("comparison", name, profile, specs, judged)
 
     def voters(self) -> Iterator[Row]:
-        """Each voter alone; where it abstains it is wrong."""
+        """Each voter alone; where it abstains it is wrong, and where it always does there is nothing to measure."""
         for voter in VOTERS.names():
             specs = self._own if VOTERS.get(voter).uses_clusters else self._own[:1]
             yield self._row("voters", voter, self.settings.profile, specs, partial(self._voter, voter))
@@ -88,10 +90,27 @@ class Variations:
         """Each prompt set: zero-shot alone, and the ensemble, whose clusters it names anew."""
         profile = self.settings.profile
         for name in list_prompt_sets(self.settings.prompts_dir):
+            if reason := why_unusable(self.settings.prompts_dir, name):
+                yield not_measured("prompt sets", name, profile, "", reason.rstrip("."))
+                continue
             alone_with = partial(self._with_prompts, name, self._zero_shot)
             together = partial(self._with_prompts, name, self._ensemble)
             yield self._row("prompt sets", f"{name}, zero-shot alone", profile, self._own[:1], alone_with)
             yield self._row("prompt sets", f"{name}, in the ensemble", profile, self._own, together)
+
+    def enhancements(self) -> Iterator[Row]:
+        """Pictures as they are and enhanced in each way: zero-shot alone, and the ensemble.
+
+        As in a run, what was learnt of kinds is of no use where pictures are enhanced otherwise than it was learnt on.
+        """
+        profile = self.settings.profile
+        for way in ENHANCEMENTS:
+            words, cnn = enhanced_by(way, profile)
+            name = ", ".join(way) or "none"
+            alone_with = partial(self._with_encoders, self._zero_shot, words)
+            together = partial(self._with_encoders, self._ensemble, words, cnn)
+            yield self._row("enhancement", f"{name}, zero-shot alone", profile, (words,), alone_with)
+            yield self._row("enhancement", f"{name}, in the ensemble", profile, (words, cnn), together)
 
     def predictions(self, verdicts: Mapping[str, Verdict], votes: OfFolds) -> list[Prediction]:
         """One prediction a row of the manifest; without a verdict where there is no picture, or nobody voted."""
@@ -119,7 +138,10 @@ class Variations:
             missing = Missing(TOO_FEW)
         if missing:
             return not_measured(group, name, profile, encoders, missing.reason, missing.command)
-        return measured(group, name, profile, encoders, self.predictions(*judged()), self.library.cost(*specs))
+        predictions = self.predictions(*judged())
+        if all(prediction.verdict is None for prediction in predictions):
+            return not_measured(group, name, profile, encoders, ABSTAINED)
+        return measured(group, name, profile, encoders, predictions, self.library.cost(*specs))
 
     def _name_of(self, spec: Spec) -> str:
         known = self.library.at_hand.get(spec)
@@ -164,6 +186,9 @@ class Variations:
 
     def _with_prompts(self, name: str, judged: Callable[[Setup], Answer]) -> Answer:
         return judged(self._setup(*self._own, prompt_set=name))
+
+    def _with_encoders(self, judged: Callable[[Setup], Answer], words: Spec, cnn: Spec | None = None) -> Answer:
+        return judged(self._setup(words, cnn))
 
     def _setup(self, words: Spec, cnn: Spec | None = None, clusters: int = 0, prompt_set: str = "") -> Setup:
         """Clusters of both encoders, where there is a CNN; counts and prompts of the settings unless others are given.
