@@ -27,12 +27,15 @@ class Alignment:
 
     def place(self, features: Floats) -> Floats:
         """Picture features in the common space: (n, p) -> (n, d), not of unit length."""
-        return (raised(features, self.power) - self.mean) / self.deviation @ self.picture_map
+        standard = (raised(features, self.power) - self.mean) / self.deviation
+        placed: Floats = standard @ self.picture_map
+        return placed
 
 
 def raised(features: Floats, power: float) -> Floats:
     """Each value to that power, its sign kept: a few strong channels no longer drown the others."""
-    return np.sign(features) * np.abs(features) ** power
+    values: Floats = np.sign(features) * np.abs(features) ** np.float32(power)
+    return values
 
 
 def read_alignment(path: Path, digest: str) -> Alignment:
