@@ -437,15 +437,6 @@ def test_an_overly_large_picture_does_not_lose_its_neighbours(read: Read) -> Non
     assert "30000 x 30000" in refused.reason
 
 
-def test_a_picture_that_cannot_be_decoded_is_a_row_and_its_neighbour_stays(read: Read) -> None:
-    document = pymupdf.open()
-    broken = image(document, (96, 64), "/Filter/JPXDecode", b"\x00\x00\x00\x0cjP  garbage", packed=False)
-    good = image(document, (96, 64), RGB8, scene().tobytes())
-    names = f"/XObject<</B {broken} 0 R/I {good} 0 R>>"
-    page(document, "q 100 0 0 100 20 20 cm /B Do Q q 192 0 0 128 50 172 cm /I Do Q", names)
-    assert len(pictures(read(document))) == 1
-
-
 def test_a_logo_on_many_pages_costs_its_work_once(read: Read) -> None:
     document = pymupdf.open()
     jpeg = encoded(scene(600, 400), "JPEG")
