@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.dataset import Dataset
+from pydicom.uid import ImplicitVRLittleEndian
 
-from medsift.contracts import Candidate, Leaf, Missed
+from medsift.contracts import Candidate, Missed
 from medsift.errors import EmptySourceError, SandboxError, SourceError
 from medsift.sandbox import Item, Limits, Sandbox
 from medsift.settings import Settings
@@ -21,6 +21,7 @@ from medsift.sources import Tools
 from medsift.sources._dicom.choice import chosen_frames
 from medsift.sources.dicom import DicomSource
 from medsift.sources.http import Door
+from tests.sources.dicom_parts import RAMP, dicom, extracted, pixels
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 
@@ -30,36 +31,6 @@ def tools():
     values = Settings()
     with Sandbox(Limits(timeout_s=30)) as sandbox:
         yield Tools(values, sandbox, Door(values))
-
-
-def extracted(path: Path, tools: Tools) -> list[Candidate | Missed]:
-    return list(DicomSource().extract(Leaf(str(path), "dicom", "", path=str(path)), tools))
-
-
-def pixels(candidate: Candidate) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(candidate.data)))
-
-
-def dicom(folder: Path, stored: np.ndarray, name: str = "made.dcm", **elements: object) -> Path:
-    """A CT of those stored values, uint16 or int16 of shape (rows, columns) or (frames, rows, columns)."""
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, CTImageStorage
-    meta.MediaStorageSOPInstanceUID = "1.2.3"
-    dataset = FileDataset(str(folder / name), {}, file_meta=meta, preamble=bytes(128))
-    dataset.SOPClassUID, dataset.Modality, dataset.PhotometricInterpretation = CTImageStorage, "CT", "MONOCHROME2"
-    dataset.Rows, dataset.Columns = stored.shape[-2:]
-    if stored.ndim == 3:
-        dataset.NumberOfFrames = len(stored)
-    dataset.SamplesPerPixel, dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 1, 16, 16, 15
-    dataset.PixelRepresentation = int(stored.dtype == np.int16)
-    dataset.PixelData = stored.tobytes()
-    for keyword, value in elements.items():
-        setattr(dataset, keyword, value)
-    dataset.save_as(folder / name, enforce_file_format=True)
-    return folder / name
-
-
-RAMP = np.tile(np.arange(0, 4096, 16, dtype=np.uint16), (32, 1))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import io
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,20 @@ def test_a_folder_gives_its_files_of_allowed_endings_sorted(tmp_path):
         "a.jpg", "b.PNG", "sub/c.tif",
     ]  # fmt: skip
     assert len(list(regular_files(tmp_path))) == 4
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.jp2", "a.JPEG", "a.tif", "a.webp", "a.bmp"])
+def test_a_folder_is_searched_for_every_format_that_is_read_on_disk(tmp_path, name):
+    (tmp_path / name).write_bytes(b"whatever")
+    assert list(leaf_files(tmp_path, Settings().allowed_extensions)) == [tmp_path / name]
+
+
+def test_a_tiff_of_a_kind_that_is_not_read_is_not_called_damaged(tmp_path, tools):
+    path, bits = tmp_path / "double.tif", struct.Struct("<HHII")  # the entry of tag 258, BitsPerSample
+    Image.fromarray(np.zeros((32, 32), np.float32)).save(path)
+    path.write_bytes(path.read_bytes().replace(bits.pack(258, 3, 1, 32), bits.pack(258, 3, 1, 64)))
+    (missed,) = extracted(path, tools)
+    assert (missed.state, missed.reason) == ("failed", "It is a TIFF of a kind that is not read, or damaged.")
 
 
 @pytest.mark.parametrize("name", ["IM0001", "1.2.840.113619.2", "scan.ima"])

@@ -388,6 +388,22 @@ def test_tiles_of_one_photograph_are_joined_and_panels_side_by_side_are_not(read
     assert len(pictures(read(_grid(panels)))) == 2
 
 
+@pytest.mark.parametrize("turn", [0, 90])
+def test_tiles_without_a_trace_of_their_neighbours_belong_to_the_picture_that_they_fill(read: Read, turn: int) -> None:
+    drawing = np.full((200, 300, 3), 255, np.uint8)
+    drawing[20:180, 30:34] = drawing[176:180, 30:280] = 0
+    document, content, names = pymupdf.open(), "", ""
+    for number in range(6):
+        row, column = divmod(number, 3)
+        tile = np.ascontiguousarray(drawing[row * 100 : row * 100 + 100, column * 100 : column * 100 + 100])
+        names += f"/I{number} {image(document, (100, 100), RGB8, tile.tobytes())} 0 R"
+        content += f"q 50 0 0 50 {50 + 50 * column} {250 - 50 * row} cm /I{number} Do Q "
+    page(document, content, f"/XObject<<{names}>>")
+    document[0].set_rotation(turn)
+    (found,) = read(document)[1:]
+    assert (pixels(found) == np.rot90(drawing, -turn // 90)).all()
+
+
 def test_a_gradient_is_no_picture(read: Read) -> None:
     document = pymupdf.open()
     function = "<</FunctionType 2/Domain[0 1]/C0[1 0 0]/C1[0 0 1]/N 1>>"
@@ -435,15 +451,6 @@ def test_an_overly_large_picture_does_not_lose_its_neighbours(read: Read) -> Non
     assert np.array_equal(pixels(one), scene())
     assert refused.state == "rejected"
     assert "30000 x 30000" in refused.reason
-
-
-def test_a_picture_that_cannot_be_decoded_is_a_row_and_its_neighbour_stays(read: Read) -> None:
-    document = pymupdf.open()
-    broken = image(document, (96, 64), "/Filter/JPXDecode", b"\x00\x00\x00\x0cjP  garbage", packed=False)
-    good = image(document, (96, 64), RGB8, scene().tobytes())
-    names = f"/XObject<</B {broken} 0 R/I {good} 0 R>>"
-    page(document, "q 100 0 0 100 20 20 cm /B Do Q q 192 0 0 128 50 172 cm /I Do Q", names)
-    assert len(pictures(read(document))) == 1
 
 
 def test_a_logo_on_many_pages_costs_its_work_once(read: Read) -> None:

@@ -14,6 +14,7 @@ from medsift.errors import SourceError
 from medsift.sandbox import Limits, Sandbox
 from medsift.settings import Settings
 from medsift.sources import KINDS, Tools
+from tests.sources.pdf_parts import RGB8, image, page, scene
 
 Found = list[Candidate | Missed | About]
 Read = Callable[[bytes], Found]
@@ -134,3 +135,30 @@ def test_an_empty_page_is_no_damage(read: Read) -> None:
     whole = document.tobytes()
     assert missed(read(whole)) == []
     assert missed(read(whole[: whole.rindex(b"\nxref") + 1])) == []
+
+
+UNREADABLE = {
+    "jpx": "/Filter/JPXDecode",
+    "depth": "/ColorSpace/DeviceRGB/BitsPerComponent 32",
+    "no such depth": "/ColorSpace/DeviceRGB/BitsPerComponent 3",
+    "colour space": "/ColorSpace[/Indexed/DeviceRGB 3 null]/BitsPerComponent 8",
+    "soft mask": f"{RGB8}/SMask<</Width 5>>",
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_picture_that_cannot_be_decoded_is_a_row_and_its_neighbour_stays(
+    read: Read, what: str, is_first: bool
+) -> None:
+    document = pymupdf.open()
+    broken = image(document, (96, 64), UNREADABLE[what], b"\x00\x00\x00\x0cjP  garbage" * 1200, packed=False)
+    good = image(document, (96, 64), RGB8, scene().tobytes())
+    drawn = ["q 100 0 0 100 20 20 cm /B Do Q", "q 192 0 0 128 50 172 cm /I Do Q"]
+    page(document, " ".join(drawn if is_first else drawn[::-1]), f"/XObject<</B {broken} 0 R/I {good} 0 R>>")
+    found = read(document.tobytes())
+    (picture,) = [one for one in found if isinstance(one, Candidate)]
+    assert (np.asarray(Image.open(io.BytesIO(picture.data))) == scene()).all()
+    (lost,) = [one for one in found if isinstance(one, Missed)]
+    assert (lost.state, lost.place.page, lost.is_part) == ("failed", 1, False)
+    assert lost.reason.startswith("It cannot be decoded")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from medsift.errors import PictureError
 from medsift.pictures.decode import DECODER_ERRORS, normalised
@@ -30,6 +30,8 @@ def tiff_pages(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict
     try:
         image = Image.open(arguments["path"], formats=["TIFF"])
         pages = [number for number in range(getattr(image, "n_frames", 1)) if _is_page(image, number)]
+    except UnidentifiedImageError:
+        raise PictureError("It is a TIFF of a kind that is not read, or damaged.") from None
     except DECODER_ERRORS:
         raise PictureError("The TIFF is damaged and cannot be opened.") from None
     yield {"pages": len(pages)}, b""

@@ -14,6 +14,7 @@ from medsift.errors import SandboxError
 from medsift.sandbox import MAX_REASON, Item
 from medsift.sources import Tools, register
 from medsift.sources._dicom.choice import chosen_frames
+from medsift.sources._dicom.heads import begins_like_dicom
 from medsift.sources._dicom.pseudonyms import path_pseudonym, pseudonym
 from medsift.sources._dicom.tags import kept_tags
 
@@ -23,13 +24,6 @@ READER = "medsift.sources._dicom.reader:frames"
 MAX_DEATHS = 3
 STUDY_GROUP = "StudyGroup"  # a keyed hash of the study, the same for all pictures of one
 BURNED_IN = "Its header says that annotations are burnt into its pixels (setting leave_out_burned_in)."
-# How a file without preamble begins: group 2 or 8 in little or big endian, a low element, then a VR or a length.
-BARE_HEADS = (
-    b"\x02\0\0\0UL",
-    b"\x02\0\x10\0UI",
-    *(bytes([8, 0, element, 0]) for element in (0x00, 0x01, 0x05, 0x08, 0x12, 0x16)),
-    *(bytes([0, 8, 0, element]) for element in (0x00, 0x01, 0x05, 0x08, 0x12, 0x16)),
-)
 
 
 @register("dicom")
@@ -40,7 +34,7 @@ class DicomSource:
 
     def recognises(self, source: str, head: bytes) -> bool:
         """By the mark after the preamble; without one, by how a data set begins."""
-        return head[128:132] == b"DICM" or head.startswith(BARE_HEADS)
+        return begins_like_dicom(head)
 
     def extract(self, leaf: Leaf, tools: Tools) -> Iterator[Candidate | Missed | About]:
         """Every frame; a frame over which the child dies costs itself. Raises `SourceError`, `EmptySourceError`."""

@@ -11,6 +11,7 @@ from medsift.contracts import About, Candidate, Leaf, Missed, Place
 from medsift.errors import PictureError, SourceError
 from medsift.sandbox import MAX_REASON, Item
 from medsift.sources import Tools, register
+from medsift.sources._dicom.heads import begins_like_dicom
 
 MAX_FILE_BYTES = 2**30
 HEAD_BYTES = 4096
@@ -145,7 +146,7 @@ def _leads_out(path: Path, root: Path) -> bool:
 
 def _is_dicom(path: Path) -> bool:
     try:
-        return read_head(path)[128:132] == b"DICM"
+        return begins_like_dicom(read_head(path))
     except SourceError:
         return False
 

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from medsift.errors import SourceError
+from medsift.sources._dicom.heads import begins_like_dicom
 
 MAX_MEMBERS = 10_000
 MAX_MEMBER_BYTES = 512 * 2**20
@@ -99,7 +100,7 @@ def _wanted(archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo, endings:
     """A member's bytes, at most one more than `most`; None where it is not to be looked at."""
     with archive.open(info) as file:
         head = file.read(HEAD_BYTES)
-        is_dicom = "dcm" in endings and head[128:132] == b"DICM"
+        is_dicom = "dcm" in endings and begins_like_dicom(head)
         if not is_dicom and PurePosixPath(name).suffix.lower().lstrip(".") not in endings:
             return None
         # To its end, where the checksum is compared, or one byte past what may come.

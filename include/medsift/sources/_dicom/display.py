@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Stored = NDArray[Any]
 Shown = NDArray[np.uint8]
+NUMBERS = ("RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth")
 GROUPS = ("PixelValueTransformationSequence", "FrameVOILUTSequence")  # of enhanced multi-frame objects
 
 
@@ -49,26 +50,48 @@ def _of_frame(dataset: "Dataset", frame: int) -> "Dataset":
 
     result = Dataset()
     result.file_meta = dataset.file_meta
-    names = ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "VOILUTSequence", "WindowCenter", "WindowWidth")
     shared = list(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]
     own = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])[frame : frame + 1]
     groups = [item for group in (*shared, *own) for name in GROUPS for item in group.get(name) or []]
     for source in (dataset, *groups):
-        for name in (*names, "VOILUTFunction"):
-            if source.get(name) not in (None, ""):
+        for name in (*NUMBERS, "ModalityLUTSequence", "VOILUTSequence", "VOILUTFunction"):
+            if _is_said(source, name):
                 result[name] = source[name]
     return result
+
+
+def _is_said(source: "Dataset", name: str) -> bool:
+    """Whether an element is there and, where it should be numbers, is numbers: old headers hold words there, too."""
+    try:
+        value = source.get(name)
+        if name in NUMBERS and value not in (None, ""):
+            np.asarray(value, dtype=float)
+    except (ValueError, TypeError):
+        return False
+    return value not in (None, "")
 
 
 def _grey(values: "Dataset", dataset: "Dataset", stored: Stored) -> Shown:
     from pydicom.pixels.processing import apply_modality_lut
 
     modality = apply_modality_lut(stored, values)
+    if _is_flat(modality) and not _is_flat(stored):  # a slope of 0, or a table that does not reach these values
+        modality = stored
     grey = _by_table(values, modality) if values.get("VOILUTSequence") else _by_window(values, modality)
-    if grey is None or (grey.min() == grey.max() and stored.min() != stored.max()):
+    if grey is None or (_is_flat(grey) and not _is_flat(stored)):
         # No window, or one that was not made for these values and shows nothing.
-        return windowed(modality, modality[stored != dataset.get("PixelPaddingValue")])
+        return windowed(modality, modality[stored != _padding(dataset, stored)])
     return grey
+
+
+def _is_flat(values: Stored) -> bool:
+    return bool(values.min() == values.max())
+
+
+def _padding(dataset: "Dataset", stored: Stored) -> Any:
+    """The value that fills up a frame, which many write without its sign; None where there is none."""
+    value = dataset.get("PixelPaddingValue")
+    return np.array(value).astype(stored.dtype) if isinstance(value, int) else None
 
 
 def _by_table(values: "Dataset", modality: Stored) -> Shown:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from medsift.errors import EmptySourceError, MedsiftError, PictureError, SourceError
 from medsift.pictures.quality import check_pixels
 from medsift.sources._dicom.choice import chosen_frames
+from medsift.sources._dicom.mending import HALVED, mend
 from medsift.sources._dicom.tags import TERMS, kept_tags
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def _frames(dataset: "Dataset", arguments: dict[str, Any]) -> Iterator[tuple[dic
         raise SourceError(error.sentence) from None
     tags = kept_tags({name: dataset.get(name, "") for name in TERMS})
     yield {"frames": total, "tags": tags, "study": _study(dataset)}, b""
+    mend(dataset)
     chosen = [number for number in chosen_frames(total, arguments["most"]) if number > arguments["first"]]
     for number, pixels in zip(chosen, _decoded(dataset, chosen), strict=True):
         header = {"frame": number}
@@ -95,12 +97,14 @@ def _decoded(dataset: "Dataset", chosen: Sequence[int]) -> Iterator["NDArray[Any
     from pydicom.pixels.utils import iter_pixels
 
     done = 0
+    # pydicom 3.0 takes each frame of halved colours after the first from a wrong place, unless asked for it alone.
+    is_packed = dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    at_once = 1 if dataset.PhotometricInterpretation == HALVED and not is_packed else len(chosen)
     while done < len(chosen):
         try:
-            for pixels in iter_pixels(dataset, indices=[number - 1 for number in chosen[done:]]):
+            for pixels in iter_pixels(dataset, indices=[number - 1 for number in chosen[done : done + at_once]]):
                 done += 1
                 yield pixels
-            return
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001  see above

@@ -1,8 +1,11 @@
 """What a damaged PDF lost: MuPDF mends such a file and goes on without a word, so the loss is looked for here."""
 
+from collections.abc import Iterator
+
 from medsift.sources._pdf import Mu
 from medsift.sources._pdf.drawn import Drawn
 
+INTERPRETED_IN_PART = "encountered syntax errors"  # what MuPDF says where it passed over a part of a page
 CUT_SHORT = ("premature end of data", "treating as end of file")  # what MuPDF says of a stream that it reads in part
 BREAKS_OFF = "It cannot be decoded: its data breaks off, for the file is damaged."
 START_OF_SCAN, END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"  # JPEG markers, which coded pixels cannot hold
@@ -22,6 +25,24 @@ def content_fault(document: Mu, page: Mu) -> str:
     if document.is_repaired and any(_is_cut_short(document, xref) for xref in streams):
         return "The page's content breaks off, so pictures of it may be missing."
     return ""
+
+
+def passed_over(document: Mu, number: int) -> Iterator[str]:
+    """Why MuPDF cannot load pictures of a page, one sentence a picture: it passes over them as if they were not there.
+
+    To be asked right after the page was interpreted, while what MuPDF said of it is still known.
+    """
+    import pymupdf
+    from pymupdf import mupdf
+
+    if INTERPRETED_IN_PART not in pymupdf.TOOLS.mupdf_warnings():
+        return
+    pdf = mupdf.pdf_document_from_fz_document(document.this)
+    for xref in dict.fromkeys(entry[0] for entry in document.get_page_images(number - 1)):
+        try:
+            mupdf.pdf_load_image(pdf, mupdf.pdf_new_indirect(pdf, xref, 0))
+        except (mupdf.FzErrorBase, RuntimeError, ValueError) as error:
+            yield f"It cannot be decoded ({error})."
 
 
 def jpeg_breaks_off(drawn: Drawn) -> bool:

@@ -1,6 +1,6 @@
 """Which drawings are pieces of one picture: strips and tiles that touch, layers of a scan, stencils laid on another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from medsift.sources._pdf.drawn import Drawn
 from medsift.sources._pdf.geometry import Box, area, around, is_straight, overlap
@@ -34,7 +34,37 @@ def joined(found: Sequence[Drawn], seam_looks_whole: SeamLooksWhole) -> list[lis
     groups: dict[int, list[Drawn]] = {}
     for index, drawn in enumerate(found):
         groups.setdefault(root(index), []).append(drawn)
-    return sorted((sorted(group, key=lambda drawn: drawn.order) for group in groups.values()), key=lambda g: g[0].order)
+    filled = _filled(groups.values())
+    return sorted((sorted(group, key=lambda drawn: drawn.order) for group in filled), key=lambda g: g[0].order)
+
+
+def _filled(groups: Iterable[list[Drawn]]) -> list[list[Drawn]]:
+    """The groups, those that fill a gap in another one joined to it: a tile that is white or black all over shows at
+    none of its seams that it belongs there."""
+    found = list[list[Drawn]]()
+    wholes = list[tuple[Box, list[Drawn]]]()
+    for box, group in sorted(((box_of(group), group) for group in groups), key=lambda entry: -area(entry[0])):
+        home = next((whole for around_it, whole in wholes if _fills(group, box, whole, around_it)), None)
+        if home is not None:
+            home += group
+            continue
+        found.append(group)
+        if len(group) > 1 and group[0].kind == "image":
+            wholes.append((box, group))
+    return found
+
+
+def _fills(group: Sequence[Drawn], box: Box, whole: Sequence[Drawn], around_it: Box) -> bool:
+    if area(overlap(box, around_it)) < 0.99 * area(box):
+        return False
+    return any(_touch(one, other) for one in group for other in whole)
+
+
+def _touch(one: Drawn, other: Drawn) -> bool:
+    if one.kind != other.kind or not (is_straight(one.matrix) and _same_scale(one, other)):
+        return False
+    across, down = scales(one)
+    return any(_seam(one.visible, other.visible, *way) for way in ((True, down), (False, across)))
 
 
 def _neighbours(found: Sequence[Drawn]) -> list[tuple[int, int]]:

@@ -73,12 +73,11 @@ class Known:
 
 @dataclass
 class Maker:
-    """Makes the pictures of one page. `found` is all that is drawn on it; `has_bombs`: it cannot be rendered."""
+    """Makes the pictures of one page. `found` is all that is drawn on it."""
 
     view: PageView
     known: Known
     found: Sequence[Drawn]
-    has_bombs: bool
     words: Words
 
     def made(self, group: Sequence[Drawn]) -> Iterator[Taken | Refused]:
@@ -110,15 +109,15 @@ class Maker:
 
     def _stream_as_shown(self, drawn: Drawn) -> Taken | None:
         """A JPEG stream that, decoded as any viewer would, is what the page shows: no need to draw it by itself."""
-        stream = None if self.has_bombs or _cropped(drawn) else jpeg.stream_of(drawn)
-        if stream is None:
+        stream = None if _cropped(drawn) else jpeg.stream_of(drawn)
+        if stream is None or not self.view.is_whole():
             return None
         if not jpeg.is_shown(stream, drawn, self.view.cut(drawn.visible)[0]):
             return None
         return Taken(drawn.visible, stream, is_rebuilt=False, parts=[drawn])
 
     def _is_as_rendered(self, drawn: Drawn) -> bool:
-        if self.has_bombs:
+        if not self.view.is_whole():
             return True
         import numpy as np
 
@@ -161,8 +160,8 @@ class Maker:
 
     def _from_page(self, group: Sequence[Drawn]) -> Taken | Refused:
         box = box_of(group)
-        if self.has_bombs:
-            return Refused(box, "failed", "It cannot be shown: a picture too large to be decoded lies on its page.")
+        if not self.view.is_whole():
+            return Refused(box, "failed", "It cannot be shown: a picture that cannot be decoded lies on its page.")
         across, down = (max(scale) for scale in zip(*map(scales, group), strict=True))
         pixels = rendered(self.view.display_list, box, *render_size(box, across, down))
         return Taken(box, as_png(pixels), is_rebuilt=True, parts=group)

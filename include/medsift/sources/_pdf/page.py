@@ -6,7 +6,7 @@ from medsift.sources._pdf import Mu
 from medsift.sources._pdf.damage import BREAKS_OFF, jpeg_breaks_off
 from medsift.sources._pdf.drawn import Drawn, drawn_pictures
 from medsift.sources._pdf.geometry import Box, area
-from medsift.sources._pdf.joining import SeamLooksWhole, box_of, joined
+from medsift.sources._pdf.joining import box_of, joined
 from medsift.sources._pdf.making import Known, Maker, Refused, Taken
 from medsift.sources._pdf.opening import mupdf_errors
 from medsift.sources._pdf.pixels import scales
@@ -34,13 +34,13 @@ def pictures_of(
         yield Refused(drawn.visible if area(drawn.visible) else drawn.full, "rejected", reason)
     good = [drawn for drawn in found if drawn.pixels <= max_pixels]
     yield from _told([drawn for drawn in good if not area(drawn.visible)], "outside the visible page")
-    view = PageView(display_list, box)
-    maker = Maker(view, known, good, bool(bombs), words)
+    view = PageView(display_list, box, can_be_drawn=not bombs)
+    maker = Maker(view, known, good, words)
     trifles: list[Drawn] = []
     shown = [drawn for drawn in good if area(drawn.visible)]
     broken = [drawn for drawn in shown if is_repaired and jpeg_breaks_off(drawn)]
     yield from (Refused(drawn.visible, "failed", BREAKS_OFF) for drawn in broken)
-    for group in joined([drawn for drawn in shown if drawn not in broken], _seams(view, bombs)):
+    for group in joined([drawn for drawn in shown if drawn not in broken], view.seam_looks_whole):
         if _is_trifle(group):
             trifles += group
         else:
@@ -54,10 +54,6 @@ def _kept_going(maker: Maker, group: Sequence[Drawn]) -> Iterator[Taken | Refuse
         yield from maker.made(group)
     except mupdf_errors() as error:
         yield Refused(box_of(group), "failed", f"It cannot be decoded ({error}).")
-
-
-def _seams(view: PageView, bombs: Sequence[Drawn]) -> SeamLooksWhole:
-    return (lambda _seam, _is_level: False) if bombs else view.seam_looks_whole
 
 
 def _without_masks(found: Sequence[Drawn]) -> list[Drawn]:

@@ -53,14 +53,19 @@ def by_itself(drawn: Drawn, box: Box, width: int, height: int) -> "Pixels":
 
 def rendered(display_list: Mu, box: Box, width: int, height: int) -> "Pixels":
     """`box` of the page with everything on it, as `width` x `height` pixels."""
+    return rendered_if_whole(display_list, box, width, height)[0]
+
+
+def rendered_if_whole(display_list: Mu, box: Box, width: int, height: int) -> "tuple[Pixels, bool]":
+    """The same, and whether everything is on it: MuPDF draws nothing behind a picture that it cannot decode."""
     from pymupdf import mupdf
 
     pixmap, device = _canvas(width, height)
     matrix = mupdf.FzMatrix(*_into((1, 0, 0, 1, 0, 0), box, width, height))
-    scissor = mupdf.FzRect(*box)
-    mupdf.fz_run_display_list(display_list, device, matrix, mupdf.fz_transform_rect(scissor, matrix), mupdf.FzCookie())
+    scissor, cookie = mupdf.FzRect(*box), mupdf.FzCookie()
+    mupdf.fz_run_display_list(display_list, device, matrix, mupdf.fz_transform_rect(scissor, matrix), cookie)
     mupdf.fz_close_device(device)
-    return _array(pixmap)
+    return _array(pixmap), cookie.m_internal.errors == 0
 
 
 def render_size(box: Box, across: float, down: float) -> tuple[int, int]:

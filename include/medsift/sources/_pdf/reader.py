@@ -12,7 +12,7 @@ from typing import Any
 
 from medsift.errors import EmptySourceError, SourceError
 from medsift.sources._pdf import Mu
-from medsift.sources._pdf.damage import content_fault
+from medsift.sources._pdf.damage import content_fault, passed_over
 from medsift.sources._pdf.facts import PageObjects
 from medsift.sources._pdf.making import Known, Refused, Taken
 from medsift.sources._pdf.opening import mupdf_errors, opened, page_count, stray_pictures
@@ -68,7 +68,8 @@ def _page(document: Mu, number: int, max_pixels: int, known: Known) -> Iterator[
     page = document.load_page(number - 1)
     if fault := content_fault(document, page):
         yield _broken(number, fault)
-    display_list = page.get_displaylist()
+    display_list, lost = _interpreted(document, page, number)
+    yield from (_answer(Refused(None, "failed", reason), number, None, None) for reason in lost)
     box = tuple(display_list.rect)
     hears_text = any(font[2] == "Type3" for font in document.get_page_fonts(number - 1))
     words, objects = Words(display_list), PageObjects(document, number)
@@ -82,6 +83,15 @@ def _page(document: Mu, number: int, max_pixels: int, known: Known) -> Iterator[
         known=known,
     ):
         yield _answer(made, number, words, objects)
+
+
+def _interpreted(document: Mu, page: Mu, number: int) -> tuple[Mu, list[str]]:
+    """The page's display list, and why pictures are missing from it."""
+    import pymupdf
+
+    pymupdf.TOOLS.reset_mupdf_warnings()
+    display_list = page.get_displaylist()
+    return display_list, list(passed_over(document, number))
 
 
 def _strays(document: Mu, count: int, max_pixels: int) -> Iterator[Answer]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from medsift.sources._pdf import Mu
 from medsift.sources._pdf.geometry import Box
-from medsift.sources._pdf.pixels import render_size, rendered
+from medsift.sources._pdf.pixels import render_size, rendered_if_whole
 
 if TYPE_CHECKING:
     from medsift.sources._pdf.pixels import Pixels
@@ -13,19 +13,30 @@ PAGE_VIEW_SIDE = 1100
 
 
 class PageView:
-    """The page as rendered, made at the first question and small; `whole` pictures are checked against it."""
+    """The page as rendered, made at the first question and small.
 
-    def __init__(self, display_list: Mu, box: Box) -> None:
+    `can_be_drawn`: no picture on it is too large for that.
+    """
+
+    def __init__(self, display_list: Mu, box: Box, *, can_be_drawn: bool = True) -> None:
         self.display_list = display_list
         self.box = box
         self.scale = min(3.0, PAGE_VIEW_SIDE / max(box[2] - box[0], box[3] - box[1], 1.0))
         self._pixels: Pixels | None = None
+        self._is_whole = can_be_drawn
+
+    def is_whole(self) -> bool:
+        """Whether everything on the page can be drawn: otherwise it is no arbiter."""
+        if self._is_whole:
+            self.pixels()
+        return self._is_whole
 
     def pixels(self) -> "Pixels":
         """The whole page."""
         if self._pixels is None:
             width, height = render_size(self.box, self.scale, self.scale)
-            self._pixels = rendered(self.display_list, self.box, width, height)
+            self._pixels, is_whole = rendered_if_whole(self.display_list, self.box, width, height)
+            self._is_whole = self._is_whole and is_whole
         return self._pixels
 
     def cut(self, box: Box) -> "tuple[Pixels, Box]":
@@ -43,6 +54,8 @@ class PageView:
         """Whether what the page shows goes on across a line between two pictures."""
         import numpy as np
 
+        if not self.is_whole():
+            return False
         across = seam if is_level else (seam[1], seam[0], seam[3], seam[2])
         pixels = self.pixels() if is_level else self.pixels().transpose(1, 0, 2)
         offset = self.box if is_level else (self.box[1], self.box[0], self.box[3], self.box[2])

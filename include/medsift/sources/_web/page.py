@@ -22,8 +22,18 @@ LARGE_ATTRIBUTES = (
     "data-hi-res-src",
 )  # fmt: skip
 LAZY_SETS = ("data-srcset", "data-lazy-srcset")
-LAZY_ATTRIBUTES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-original-src", "data-image")
-PREVIEWS = {"og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src"}
+LAZY_ATTRIBUTES = (
+    "data-src", "data-original", "data-lazy-src", "data-lazy", "data-original-src", "data-image", "data-lazyload",
+    "data-echo", "data-ll-src", "data-cfsrc", "data-ezsrc", "data-opt-src", "data-actualsrc", "data-flickity-lazyload",
+)  # fmt: skip
+PLACEHOLDER = re.compile(
+    r"|data:.*|about:.*|(?:.*/)?[\w-]*(?:blank|spacer|placeholder|transparent|pixel|load(?:ing|er)|spinner|lazy|gr[ae]y|"
+    r"clear|empty|1x1)[-_]?\d*\.(?:gif|png|svg|jpe?g|webp)(?:[?#].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+BACKGROUNDS = ("background", "data-bg", "data-background", "data-background-image")
+PICTURE_TAGS = ("img", "amp-img", "amp-anim")
+PREVIEWS = {"og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src", "image"}
 READABLE_TYPES = {"", "image/jpeg", "image/jpg", "image/png", "image/webp", "image/tiff", "image/gif"}
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif")
 PICTURE_FILE = re.compile(r"(?!data:)[^\s{}<>]+\.(?:jpe?g|png|tiff?|webp|gif)(?:[?#]\S*)?", re.IGNORECASE)
@@ -67,17 +77,25 @@ def _distinct(references: Iterator[tuple[list[str], Tag]]) -> list[tuple[list[st
 def _references(soup: BeautifulSoup, base: str) -> Iterator[tuple[list[str], Tag]]:
     """Addresses (best first) and tag of every picture; previews for other sites come last."""
     for tag in soup.find_all(True):
-        if tag.name == "img":
+        if tag.name in PICTURE_TAGS:
             yield _joined(base, _wrapping_link(tag, base) + _addresses_of_img(tag)), tag
         elif tag.name == "a" and tag.find("img") is None and _leads_to_picture(base, _value(tag, "href")):
             yield _joined(base, [_value(tag, "href")]), tag
-        style = _value(tag, "style")
-        if "background" in style:
-            for parts in CSS_URL.findall(style):
-                yield _joined(base, [re.sub(r"\\(.)", r"\1", "".join(parts))]), tag
+        for address in _backgrounds(tag):
+            yield _joined(base, [address]), tag
     for tag in soup.find_all("meta"):
-        if (_value(tag, "property") or _value(tag, "name")).lower() in PREVIEWS:
+        if (_value(tag, "property") or _value(tag, "name") or _value(tag, "itemprop")).lower() in PREVIEWS:
             yield _joined(base, [_value(tag, "content")]), tag
+
+
+def _backgrounds(tag: Tag) -> Iterator[str]:
+    """Addresses of backgrounds: in its style, or where scripts and pages of old have them."""
+    style = _value(tag, "style")
+    for text in (style if "background" in style else "", *(_value(tag, name) for name in BACKGROUNDS)):
+        if PICTURE_FILE.fullmatch(text.strip()):
+            yield text
+        for parts in CSS_URL.findall(text):
+            yield re.sub(r"\\(.)", r"\1", "".join(parts))
 
 
 def _addresses_of_img(img: Tag) -> list[str]:
@@ -90,9 +108,10 @@ def _addresses_of_img(img: Tag) -> list[str]:
     lazy = [value for name in LAZY_ATTRIBUTES if _is_like_address(value := _value(img, name))]
     large = [value for name in LARGE_ATTRIBUTES if _is_like_address(value := _value(img, name))]
     best = largest(sets)
-    if not lazy and not best and _value(img, "src")[:5].lower() in ("", "data:"):
+    if not lazy and not best and PLACEHOLDER.fullmatch(_value(img, "src").strip()):
         # Every script for lazy pictures names its attribute otherwise.
-        lazy = [value for name in img.attrs if name != "alt" and PICTURE_FILE.fullmatch(value := _value(img, name))]
+        others = [name for name in img.attrs if name not in ("alt", "src")]
+        lazy = [value for name in others if PICTURE_FILE.fullmatch(value := _value(img, name))]
     is_lazy = bool(lazy or any(_value(img, name) for name in LAZY_SETS))
     return [*large[:1], *([best] if best else []), *lazy[:1], *([] if is_lazy else [_value(img, "src")])]
 
@@ -104,7 +123,15 @@ def _wrapping_link(img: Tag, base: str) -> list[str]:
 
 
 def _leads_to_picture(base: str, target: str) -> bool:
-    return any(urlsplit(address).path.lower().endswith(PICTURE_ENDINGS) for address in _joined(base, [target]))
+    return any(_path_of(address).endswith(PICTURE_ENDINGS) for address in _joined(base, [target]))
+
+
+def _path_of(address: str) -> str:
+    """Its path in lower case; empty where it is no address."""
+    try:
+        return urlsplit(address).path.lower()
+    except ValueError:
+        return ""
 
 
 def _is_like_address(value: str) -> bool:
@@ -127,12 +154,12 @@ def _absolute(base: str, target: str) -> str:
         return ""
     if target[:5].lower() == "data:":
         return "" if target[5:20].lower().startswith("image/svg") else "data:" + target[5:]
+    target = re.sub(r"^[^?#]*", lambda found: found[0].replace("\\", "/"), target)  # as browsers do
     try:
         address = urldefrag(urljoin(base, target)).url
-        is_drawing = urlsplit(address).path.lower().endswith((".svg", ".svgz"))
     except ValueError:
         return target[:MAX_ADDRESS]  # the door says what is wrong with it
-    return "" if is_drawing or len(address) > MAX_ADDRESS else address
+    return "" if _path_of(address).endswith((".svg", ".svgz")) or len(address) > MAX_ADDRESS else address
 
 
 def _base(soup: BeautifulSoup, url: str) -> str:
