@@ -34,7 +34,7 @@ class Alignment:
 
 def raised(features: Floats, power: float) -> Floats:
     """Each value to that power, its sign kept: a few strong channels no longer drown the others."""
-    values: Floats = np.sign(features) * np.abs(features) ** np.float32(power)
+    values: Floats = np.copysign(np.abs(features) ** np.float32(power), features).astype(np.float32, copy=False)
     return values
 
 
