@@ -28,8 +28,7 @@ class Alignment:
     def place(self, features: Floats) -> Floats:
         """Picture features in the common space: (n, p) -> (n, d), not of unit length."""
         standard = (raised(features, self.power) - self.mean) / self.deviation
-        placed: Floats = standard @ self.picture_map
-        return placed
+        return np.asarray(standard @ self.picture_map, np.float32)
 
 
 def raised(features: Floats, power: float) -> Floats:
