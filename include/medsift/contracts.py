@@ -182,7 +182,8 @@ class Vector:
 class Vote:
     """What one voter says of one picture: P(medical), or None where it abstains.
 
-    `kind` fits its own answer, `kind_otherwise` is the best one should the verdict be the other way.
+    `kind` fits its own answer, `kind_otherwise` is the best one should the verdict be the other way. `is_strange`: it
+    lies far from everything that the voter knows.
     """
 
     sha256: str
@@ -192,6 +193,7 @@ class Vote:
     cluster: int | None = None
     reason: str = ""
     kind_otherwise: str | None = None
+    is_strange: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import os
 import pickle
 import re
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,16 @@ import pytest
 from medsift.errors import WeightsError
 from medsift.modelsets import Alignment, Calibration, Head, assign, current, load, save, shipped_set
 from medsift.modelsets.alignment import read_alignment, write_alignment
-from medsift.modelsets.clusters import MANY, Clusters, fit_clusters, nearest, read_clusters, teach, write_clusters
+from medsift.modelsets.clusters import (
+    MANY,
+    Clusters,
+    fit_clusters,
+    nearest,
+    read_clusters,
+    strangeness,
+    teach,
+    write_clusters,
+)
 from medsift.modelsets.heads import read_head, write_head
 from medsift.prompts import load_prompts
 from medsift.settings import shipped
@@ -168,6 +178,32 @@ def test_an_alignment_of_before_takes_features_as_they_are(tmp_path):
     assert read_alignment(tmp_path / "old", "").place(features).tolist() == features.tolist()
 
 
+def test_a_cluster_reaches_as_far_as_nearly_all_its_pictures_lie_and_at_least_as_far_as_most_clusters():
+    generator = np.random.default_rng(2)
+    spread = np.repeat([0.01, 0.1, 0.2], 200)[:, None]
+    heaps = np.repeat(5 * np.eye(3), 200, axis=0) + spread * generator.normal(size=(600, 3))
+    clusters = fit_clusters(heaps.astype(np.float32), np.ones(600, np.float32), 3)
+    tight, usual, wide = clusters.reach[nearest((5 * np.eye(3)).astype(np.float32), clusters)]
+    assert tight == usual == pytest.approx(0.34, abs=0.05)
+    assert wide == pytest.approx(2 * usual, rel=0.2)
+
+
+def test_clusters_of_few_pictures_call_nothing_strange():
+    vectors = np.random.default_rng(3).normal(size=(60, 4)).astype(np.float32)
+    clusters = fit_clusters(vectors, np.ones(60, np.float32), 20)
+    far = 100 * np.ones((1, 4), np.float32)
+    assert strangeness(far, clusters, nearest(far, clusters)).tolist() == [0.0]
+
+
+def test_clusters_of_before_call_nothing_strange(tmp_path):
+    import joblib
+
+    fitted = fit_clusters(three_heaps(), np.full(60, 0.9, np.float32), 3)
+    joblib.dump({name: kept for name, kept in asdict(fitted).items() if name != "reach"}, tmp_path / "c.joblib")
+    again = read_clusters(tmp_path / "c.joblib", hashlib.sha256((tmp_path / "c.joblib").read_bytes()).hexdigest())
+    assert np.isinf(again.reach).all()
+
+
 def test_head_survives_the_file(tmp_path):
     head = Head("words", ("ct", "plot"), np.array([True, False]), np.eye(2, dtype=np.float32), np.ones(2, np.float32))
     write_head(tmp_path / "head.safetensors", head)
@@ -223,7 +259,7 @@ def test_clusters_of_nothing_are_an_error():
 def test_labels_name_the_clusters_whose_members_have_them_and_no_other():
     before = Clusters(
         np.eye(3, dtype=np.float32), np.array([0.9, 0.2, 0.7], np.float32), np.array([1.0, 0.9, 0.8], np.float32),
-        np.array([50, 50, 50]),
+        np.array([50, 50, 50]), np.ones(3, np.float32),
     )  # fmt: skip
     vectors = np.repeat(np.eye(3, dtype=np.float32), [20, 1, 0], axis=0)
     after = teach(before, vectors, np.array([False] * 20 + [True]))

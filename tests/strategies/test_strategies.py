@@ -55,6 +55,14 @@ def test_a_voter_that_was_never_calibrated_counts_where_it_is_alone():
     assert verdict.probability == pytest.approx(0.9)
 
 
+def test_a_sure_verdict_on_a_picture_unlike_anything_known_goes_to_review():
+    for name in STRATEGIES.names():
+        votes = [Vote("a", "zero_shot", 0.99), Vote("a", "clusters", 0.98, is_strange=True)]
+        verdict = decide(name, votes, calibrated({"zero_shot": 0.5, "clusters": 0.5}))
+        assert (verdict.verdict, verdict.needs_review) == ("medical", True)
+        assert "unlike anything known" in verdict.review_reason
+
+
 def test_a_picture_nobody_could_judge_goes_to_review_at_even_odds():
     for name in STRATEGIES.names():
         for votes in ([], votes_on("a", zero_shot=None, clusters=None)):

@@ -22,13 +22,14 @@ def evidence_of(**vectors):
     return Evidence([f"p{number}" for number in range(count)], arrays, [""] * count, [{}] * count)
 
 
-def clusters_of(centres, probability, purity=None):
+def clusters_of(centres, probability, purity=None, reach=np.inf):
     count = len(centres)
     return Clusters(
         np.array(centres, np.float32),
         np.array(probability, np.float32),
         np.array(purity or [1.0] * count, np.float32),
         np.full(count, 10),
+        np.full(count, reach, np.float32),
     )
 
 
@@ -87,6 +88,15 @@ def test_a_mixed_cluster_abstains_and_says_so(tmp_path):
     mixed, pure = ClusterVoter().vote(evidence_of(words=[[1, 0], [0, 1]]), PROMPTED, model_set)
     assert (mixed.probability, mixed.reason) == (None, "cluster 0 is mixed")
     assert pure.probability == pytest.approx(0.2)
+
+
+def test_a_picture_far_beyond_what_its_cluster_reaches_is_strange_whether_the_cluster_is_mixed_or_not(tmp_path):
+    fitted = clusters_of([[1, 0], [0, 1]], [0.9, 0.6], [1.0, 0.6], reach=0.5)
+    model_set = model_set_with(tmp_path, (("words",),), words=fitted)
+    evidence = evidence_of(words=[[1, 0.5], [1, -0.7], [0.2, 1], [-0.9, 1]])
+    votes = ClusterVoter().vote(evidence, PROMPTED, model_set)
+    assert [vote.is_strange for vote in votes] == [False, True, False, True]
+    assert "1.4 times as far out" in votes[1].reason
 
 
 def test_no_cluster_is_certain():

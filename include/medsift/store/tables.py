@@ -298,6 +298,7 @@ class Vote(Base):
     cluster: Mapped[int | None]
     reason: Mapped[str] = mapped_column(server_default="")
     kind_otherwise: Mapped[str | None]
+    is_strange: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class LabelGiven(Base):

@@ -30,13 +30,15 @@ Kinds = tuple[str | None, str | None]  # if it is medical, if it is not
 class Tally:
     """Votes as a table: `probabilities[i, j]` is voter `voters[j]` on picture `sha256s[i]`, NaN where it abstains.
 
-    `kinds[i]` holds the best kind of picture i if it is medical, and if it is not.
+    `kinds[i]` holds the best kind of picture i if it is medical, and if it is not; `strange` the pictures that a voter
+    knows nothing like.
     """
 
     sha256s: Sequence[str]
     voters: Sequence[str]
     probabilities: Doubles
     kinds: Sequence[Kinds]
+    strange: frozenset[str]
 
     @classmethod
     def of(cls, sha256s: Sequence[str], votes: Sequence[Vote]) -> Self:
@@ -52,7 +54,8 @@ class Tally:
                 probabilities[number, column[vote.voter]] = vote.probability
                 if vote.kind is not None:
                     naming[number].append(vote)
-        return cls(sha256s, voters, probabilities, [_best_kinds(votes) for votes in naming])
+        strange = frozenset(vote.sha256 for vote in votes if vote.is_strange)
+        return cls(sha256s, voters, probabilities, [_best_kinds(votes) for votes in naming], strange)
 
     def log_odds(self) -> Doubles:
         """Log-odds of every vote, NaN where a voter abstains: (pictures, voters)."""
@@ -101,6 +104,8 @@ class Tally:
             return f"Voters disagree: {highest} says {cast[highest]:.2f} medical, {lowest} {cast[lowest]:.2f}."
         if confidence < review_threshold:
             return f"Confidence {confidence:.2f} is below {review_threshold:.2f}."
+        if self.sha256s[number] in self.strange:
+            return "It is unlike anything known: far from the pictures of its cluster."
         return ""
 
 
