@@ -157,7 +157,9 @@ def test_operating_points_are_read_back_and_give_a_threshold(tmp_path):
     assert load(tmp_path).calibration == saved.calibration == Calibration({"zero_shot": 1.0}, 1.5, points)
     assert (saved.threshold, saved.at_recall(0.99).threshold, saved.at_recall(0.9).threshold) == (0.5, 0.125, 0.61)
     assert saved.at_recall(0.99).digest == saved.digest
-    with pytest.raises(SettingError, match=r"medical_recall = 0.95: allowed is one of 0.9, 0.99, or no value: .* no other"):
+    with pytest.raises(
+        SettingError, match=r"medical_recall = 0.95: allowed is one of 0.9, 0.99, or no value: .* no other"
+    ):
         saved.at_recall(0.95)
 
 
