@@ -90,7 +90,7 @@ def published(store: Store, volume: Volume, rows: dict[str, dict[str, str]]) -> 
         pictures.append(Picture(sha256, 240, 180, "png", stored, len(data), f"{number:016x}", None))
         voted = {name: float(p) for name, p in voters(row).items()}
         votes += [Vote(sha256, name, p, cluster=0 if name == "clusters" else None) for name, p in voted.items()]
-        is_medical = float(row["probability"]) >= 0.5
+        is_medical = row["verdict"] == "medical"
         agreement = float(np.mean([(p >= 0.5) == is_medical for p in voted.values()]))
         verdicts.append(verdict(sha256, row, agreement))
     store.publish_pictures("predicted", pictures, [], votes, verdicts, MODEL_SET, PROMPTS)

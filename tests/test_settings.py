@@ -28,6 +28,9 @@ def test_option_beats_environment_beats_file_beats_default(tmp_path: Path) -> No
         ("min_image_size", "pfd=9", "of the kinds web, pdf, folder, dicom"),
         ("min_image_size", "web=-5", "of the kinds web"),
         ("review_threshold", "much", "a number from 0.5 to 1.0"),
+        ("medical_recall", "1", "a number above 0.5 and below 1"),
+        ("medical_recall", "0.5", "a number above 0.5 and below 1"),
+        ("medical_recall", "all", "a number above 0.5 and below 1"),
         ("timezone", "Mars/Olympus", "Europe/Berlin"),
         ("timezone", "Europe", "Europe/Berlin"),
         ("timezone", "../etc/passwd", "Europe/Berlin"),
@@ -46,6 +49,12 @@ def test_wrong_value_is_one_sentence_with_name_value_and_what_is_allowed(name: s
     assert allowed in sentence
     assert "\n" not in sentence
     assert caught.value.exit_status == 2
+
+
+def test_a_recall_that_stands_in_the_environment_may_be_taken_back_by_an_option() -> None:
+    environment = {"MEDSIFT_MEDICAL_RECALL": "0.99"}
+    assert Settings.load({}, environment).medical_recall == 0.99
+    assert Settings.load({"medical_recall": ""}, environment).medical_recall is None
 
 
 def test_options_reach_another_process_by_its_environment() -> None:

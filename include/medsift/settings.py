@@ -83,6 +83,13 @@ class Settings(BaseModel):
     review_threshold: float = Field(
         0.8, ge=0.5, le=1.0, description="A verdict less confident than this goes to review."
     )
+    medical_recall: float | None = Field(
+        None,
+        gt=0.5,
+        lt=1,
+        description="Share of medical pictures to be found: the threshold follows from the model set, of whose recalls "
+        "it must be one (`medsift modelset show`); none calls medical from a probability of 0.5.",
+    )
     cluster_count: int = Field(64, ge=2, le=4096, description="Clusters of K-Means when a model set is fitted.")
 
     refit_promotion: Literal["auto", "ask"] = Field(
@@ -164,6 +171,11 @@ class Settings(BaseModel):
         description="Address told of a failed run (JSON by POST); empty means none.",
         json_schema_extra={"secret": True},
     )
+
+    @field_validator("medical_recall", mode="before")
+    @classmethod
+    def _none_from_text(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("source_roots", "allowed_hosts", "allowed_extensions", "enhance", mode="before")
     @classmethod
@@ -360,7 +372,7 @@ def as_text(value: object) -> str:
 def _range(name: str) -> str:
     """What a number may be, from the bounds of its field; empty for settings that are no numbers."""
     field = Settings.model_fields[name]
-    if field.annotation not in (int, float) or name == "image_size":
+    if field.annotation not in (int, float, float | None) or name == "image_size":
         return ""
     bounds = {
         kind: getattr(bound, kind)
@@ -369,7 +381,7 @@ def _range(name: str) -> str:
         if hasattr(bound, kind)
     }
     low = f"from {bounds['ge']}" if "ge" in bounds else f"above {bounds['gt']}" if "gt" in bounds else ""
-    high = f"to {bounds['le']}" if "le" in bounds else ""
+    high = f"to {bounds['le']}" if "le" in bounds else f"and below {bounds['lt']}" if "lt" in bounds else ""
     return " ".join(part for part in ("a whole number" if field.annotation is int else "a number", low, high) if part)
 
 

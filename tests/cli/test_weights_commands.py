@@ -57,7 +57,13 @@ def test_an_imported_cnn_is_listed_and_an_altered_one_is_found(tmp_path: Path) -
         (["profile", "list"], 0, "* lite"),
         (["profile", "use", "lite"], 0, "is set in"),
         (["modelset", "show"], 0, "lite-1"),
+        (["modelset", "show"], 0, "(setting medical_recall)"),
         (["modelset", "show", "--profile", "clip"], 0, "has no model set"),
+        (
+            ["classify", ".", "--csv", "-", "--set", "medical_recall=0.6"],
+            2,
+            "Setting medical_recall = 0.6: allowed is ",
+        ),
         (["modelset", "fit", "nowhere"], 2, "nowhere is not a folder."),
         (["modelset", "fit"], 2, "Name a FOLDER of pictures, or --labels FILE."),
         (["modelset", "list"], 0, "lite-1"),

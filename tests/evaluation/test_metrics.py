@@ -12,10 +12,12 @@ from medsift.evaluation.calibration import calibration_error, reliability
 from medsift.evaluation.intervals import source_interval
 from medsift.evaluation.metrics import accuracy_at, intervals, measure
 from medsift.evaluation.predictions import Prediction, predictions_csv
+from medsift.modelsets.operating_points import OperatingPoint
 
 KEYS = [
     "n", "undecided", "balanced_accuracy", "accuracy", "precision", "recall", "f1", "auc", "ece", "review_rate",
     "accuracy_at_85", "kind_macro_f1", "peak_mb", "by_kind", "by_source", "voters", "seconds", "pictures_per_second",
+    "operating_points",
 ]  # fmt: skip
 
 
@@ -71,6 +73,26 @@ def test_a_small_case_has_exactly_the_figures_worked_out_by_hand():
         "n": 0, "abstained": 5, "accuracy": None, "balanced_accuracy": None, "auc": None,
     }  # fmt: skip
     assert got["pictures_per_second"] == 2.5
+    assert got["operating_points"] == []
+
+
+def test_thresholds_of_the_model_set_are_counted_on_these_pictures_beside_even_odds():
+    points = [OperatingPoint(0.9, 0.3, 0.91, 0.9, 0.1), OperatingPoint(0.99, 0.15, 0.99, 0.8, 0.2)]
+    even, less, more = measure(FIVE, 1.0, 1.0, points)["operating_points"]
+    assert even == {
+        "asked": None, "threshold": 0.5, "recall": pytest.approx(1 / 3, abs=1e-6), "precision": 1.0, "false_alarms": 0.0
+    }  # fmt: skip
+    assert (less["asked"], less["threshold"], less["precision"], less["false_alarms"]) == (0.9, 0.3, 1.0, 0.0)
+    assert less["recall"] == pytest.approx(2 / 3, abs=1e-6)  # without a verdict a medical picture is missed
+    assert more["recall"] == less["recall"]
+    assert (more["precision"], more["false_alarms"]) == (pytest.approx(2 / 3, abs=1e-6), 0.5)
+
+
+def test_pictures_of_one_side_have_no_share_of_the_other():
+    (_, point) = measure([decided("medical", 0.4)], 1.0, 1.0, [OperatingPoint(0.9, 0.6, 0.9, 0.9, 0.1)])[
+        "operating_points"
+    ]
+    assert (point["recall"], point["precision"], point["false_alarms"]) == (0.0, None, None)
 
 
 @pytest.mark.parametrize("label", ["medical", "non-medical"])

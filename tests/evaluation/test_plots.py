@@ -49,6 +49,12 @@ def test_every_verdict_is_in_one_bar_of_the_histogram():
     assert (bars[0].low, bars[-1].high) == (0.5, 1.0)
 
 
+def test_the_histogram_begins_at_0_where_an_operating_point_called_the_less_likely_side():
+    bold = Prediction("b", "medical", verdict="medical", probability=0.2, confidence=0.2)
+    bars = histogram([*some(), bold])
+    assert (bars[0].low, bars[2].low, bars[2].n, sum(bar.n for bar in bars)) == (0.0, pytest.approx(0.2), 1, 41)
+
+
 def test_coverage_ends_at_the_accuracy_of_all():
     predictions = some()
     accuracy = np.mean([p.is_right for p in predictions])

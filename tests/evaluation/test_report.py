@@ -11,6 +11,7 @@ from medsift.evaluation.metrics import measure
 from medsift.evaluation.predictions import Prediction
 from medsift.evaluation.report import most_wrong, write_results
 from medsift.evaluation.run_report import contact_sheet_html, review_first, run_report_html, verdicts_by_source
+from medsift.modelsets.operating_points import OperatingPoint
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>\u202e{{ 7 * 7 }}"
 
@@ -99,6 +100,24 @@ def test_results_are_three_files_that_agree(tmp_path):
     page = assert_harmless((tmp_path / "new/report.html").read_text())
     assert page.tags.count("img") == 1
     assert "svg" in page.tags
+
+
+def test_the_report_says_what_a_recall_costs_where_the_model_set_knows_it(tmp_path):
+    points = [OperatingPoint(0.95, 0.123456, 0.95, 0.8, 0.1)]
+    bold = Prediction("bold.png", "medical", verdict="medical", probability=0.15, confidence=0.15)
+    write_results(tmp_path, [*PREDICTIONS, bold], measure([*PREDICTIONS, bold], 1.0, 50.0, points))
+    words = assert_harmless((tmp_path / "report.html").read_text()).words
+    at = words.index("0.95")
+    assert [word for word in words[at:] if word.strip()][:5] == [
+        "0.95",
+        "0.123456",
+        "100.0\xa0%",
+        "60.0\xa0%",
+        "100.0\xa0%",
+    ]
+    assert words.count("What a recall costs") == 1
+    write_results(tmp_path, PREDICTIONS, measure(PREDICTIONS, 1.0, 50.0))
+    assert "What a recall costs" not in (tmp_path / "report.html").read_text()
 
 
 def test_the_most_confident_mistakes_come_first_and_the_undecided_are_apart():

@@ -1,10 +1,14 @@
 """Weights and temperature from votes whose labels are known."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from medsift.modelsets import Calibration
-from medsift.modelsets.calibrating import effective_weights, fit_calibration
+from medsift.modelsets.calibrating import combine, effective_weights, fit_calibration
+from medsift.modelsets.operating_points import RECALLS, OperatingPoint, operating_points
 
 PRIOR = Calibration({"a": 0.75, "b": 0.25, "dicom": 0.8}, 0.8)
 
@@ -87,3 +91,50 @@ def test_a_voter_that_the_prior_does_not_know_starts_without_weight():
 def _with_names(votes):
     odds, is_medical = votes
     return odds, ["a", "b"], is_medical
+
+
+def test_what_a_recall_costs_is_told_of_the_pictures_that_were_fitted_on():
+    odds, is_medical = labelled_votes(4_000)
+    calibration = fit_calibration(odds, ["a", "b"], is_medical)
+    assert [point.asked for point in calibration.points] == list(RECALLS)
+    probability = combine(odds, ["a", "b"], calibration)
+    for point in calibration.points:
+        is_called = probability >= point.threshold
+        assert point.asked <= point.recall < point.asked + 1e-3
+        assert point.recall == pytest.approx(is_called[is_medical].mean(), abs=1e-6)
+        assert point.precision == pytest.approx(is_medical[is_called].mean(), abs=1e-6)
+        assert point.false_alarms == pytest.approx(is_called[~is_medical].mean(), abs=1e-6)
+
+
+def test_more_recall_is_a_lower_threshold_and_more_false_alarms():
+    points = fit_calibration(*_with_names(labelled_votes(4_000))).points
+    for less, more in pairwise(points):
+        assert less.threshold > more.threshold
+        assert less.false_alarms <= more.false_alarms
+
+
+def test_a_recall_lower_than_that_at_even_odds_has_a_threshold_above_it():
+    odds = np.concatenate([np.linspace(1, 5, 50), np.linspace(-5, -1, 50)])[:, None]
+    points = fit_calibration(odds, ["a"], np.arange(100) < 50).points
+    assert points[0].threshold > 0.5
+    assert points[0].recall == 0.9
+
+
+@pytest.mark.parametrize(("medical", "told"), [(9, []), (10, [0.9]), (19, [0.9]), (20, [0.9, 0.95])])
+def test_too_few_medical_pictures_tell_no_high_recall_from_all(medical, told):
+    probability = np.linspace(0.1, 0.9, medical + 30)
+    is_medical = np.arange(medical + 30) >= 30
+    assert [point.asked for point in operating_points(probability, is_medical)] == told
+
+
+def test_a_threshold_reaches_its_recall_where_probabilities_are_tied_or_unrounded():
+    probability = np.array([1 / 3] * 10 + [2 / 3] * 10 + [0.1] * 20)
+    (point, *_) = operating_points(probability, np.arange(40) < 20)
+    assert (point.asked, point.recall, point.precision, point.false_alarms) == (0.9, 1.0, 1.0, 0.0)
+    assert point.threshold <= 1 / 3
+
+
+def test_where_no_label_could_be_weighed_the_prior_counts_without_its_points():
+    priced = replace(PRIOR, points=(OperatingPoint(0.9, 0.4, 0.9, 0.8, 0.1),))
+    calibration = fit_calibration(np.full((2, 1), np.nan), ["new"], np.array([True, False]), priced)
+    assert calibration == PRIOR

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medsift.errors import WeightsError
+from medsift.errors import SettingError, WeightsError
 from medsift.modelsets import Alignment, Calibration, Head, assign, current, load, save, shipped_set
 from medsift.modelsets.alignment import read_alignment, write_alignment
 from medsift.modelsets.clusters import (
@@ -24,6 +24,7 @@ from medsift.modelsets.clusters import (
     write_clusters,
 )
 from medsift.modelsets.heads import read_head, write_head
+from medsift.modelsets.operating_points import OperatingPoint
 from medsift.prompts import load_prompts
 from medsift.settings import shipped
 from medsift.volume import Volume
@@ -152,6 +153,32 @@ def test_a_saved_set_is_read_back_as_it_was(tmp_path):
     assert np.array_equal(again.alignment().picture_map, pictures)
     assert again.calibration == Calibration({"zero_shot": 1.0}, 1.5)
     assert len(set(assign({"one": three_heaps(), "unknown": three_heaps()}, again)["one"])) == 3
+
+
+def empty_set(folder, calibration):
+    return save(
+        folder, name="n", profile="lite", encoders={}, prompt_set="p", spaces=(), calibration=calibration
+    )  # fmt: skip
+
+
+def test_operating_points_are_read_back_and_give_a_threshold(tmp_path):
+    points = (OperatingPoint(0.9, 0.61, 0.9, 0.97, 0.02), OperatingPoint(0.99, 0.125, 0.99, None, 0.3))
+    saved = empty_set(tmp_path, Calibration({"zero_shot": 1.0}, 1.5, points))
+    assert load(tmp_path).calibration == saved.calibration == Calibration({"zero_shot": 1.0}, 1.5, points)
+    assert (saved.threshold, saved.at_recall(0.99).threshold, saved.at_recall(0.9).threshold) == (0.5, 0.125, 0.61)
+    assert saved.at_recall(0.99).digest == saved.digest
+    with pytest.raises(
+        SettingError, match=r"medical_recall = 0.95: allowed is one of 0.9, 0.99, or no value: .* no other"
+    ):
+        saved.at_recall(0.95)
+
+
+def test_a_set_without_operating_points_is_kept_as_before_there_were_any_and_refuses_every_recall(tmp_path):
+    saved = empty_set(tmp_path, Calibration({"zero_shot": 1.0}, 1.5))
+    stored = json.loads((tmp_path / "modelset.json").read_text())["calibration"]
+    assert stored == {"weights": {"zero_shot": 1.0}, "temperature": 1.5}
+    with pytest.raises(SettingError, match=r"medical_recall = 0.99: allowed is no value: the model set n .* no recall"):
+        saved.at_recall(0.99)
 
 
 def test_alignment_survives_the_file(tmp_path):

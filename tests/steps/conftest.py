@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medsift.modelsets import MANIFEST, ModelSet, save, shipped_set
+from medsift.modelsets.in_use import keep, promote
+from medsift.modelsets.operating_points import OperatingPoint
 from medsift.settings import Settings
 from medsift.steps import Trigger, new_run_id, plan_run, run_step
 from medsift.volume import Volume
@@ -120,3 +124,23 @@ def drawn_source(folder: Path, number: int, count: int) -> dict[str, str]:
 def draw_source() -> Callable[[Path, int, int], dict[str, str]]:
     """Draws a source of pictures that no model set has seen the like of: folder, number of its look, pictures."""
     return drawn_source
+
+
+@pytest.fixture
+def use_points() -> Callable[..., ModelSet]:
+    """Puts the shipped set into use with other operating points: settings, then the points."""
+
+    def use(settings: Settings, *points: OperatingPoint) -> ModelSet:
+        ours, volume = shipped_set("lite"), Volume(settings.volume)
+        assert ours is not None
+        volume.model_sets.mkdir(parents=True, exist_ok=True)
+        built = shutil.copytree(ours.folder, volume.model_sets / ".built", ignore=shutil.ignore_patterns(MANIFEST))
+        save(
+            built, name="priced", profile="lite", encoders=ours.encoder_digests, prompt_set=ours.prompt_set,
+            spaces=ours.spaces, calibration=replace(ours.calibration, points=points), previous=ours.digest,
+        )  # fmt: skip
+        model_set = keep(volume, built)
+        promote(volume, model_set)
+        return model_set
+
+    return use

@@ -48,7 +48,7 @@ def test_the_judge_is_another_one_once_verdicts_may_be_others(settings: Settings
         return judge_of(own, profile, profile.towers[0]).key
 
     assert key() == key(batch_size=7)
-    assert len({key(), key(strategy="majority"), key(image_size=256)}) == 3
+    assert len({key(), key(strategy="majority"), key(medical_recall=0.9), key(image_size=256)}) == 4
 
 
 @pytest.mark.long

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -157,3 +158,35 @@ def test_a_voter_without_weight_makes_no_disagreement():
 )
 def test_zero_shot_decides_where_voters_disagree(votes, expected):
     assert decide("zero_shot_decides", votes_on("a", **votes)).probability == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("probability", "verdict"), [(0.04, "non-medical"), (0.05, "medical"), (0.3, "medical")])
+def test_medical_is_what_reaches_the_threshold_and_the_confidence_is_that_of_the_called_side(probability, verdict):
+    model_set = replace(calibrated({"zero_shot": 1.0}), threshold=0.05)
+    vote = [Vote("a", "zero_shot", probability, "photo", kind_otherwise="xray")]
+    decided = decide("weighted_log_odds", vote, model_set)
+    assert decided.verdict == verdict
+    assert decided.probability == pytest.approx(probability)
+    assert decided.confidence == pytest.approx(probability if verdict == "medical" else 1 - probability)
+    assert decided.kind == ("xray" if verdict == "medical" else "photo")
+    assert decided.needs_review == (verdict == "medical")
+
+
+def test_a_threshold_above_even_odds_calls_medical_less_often():
+    model_set = replace(calibrated({"zero_shot": 1.0}), threshold=0.7)
+    decided = decide("weighted_log_odds", votes_on("a", zero_shot=0.69), model_set)
+    assert (decided.verdict, decided.needs_review) == ("non-medical", True)
+    assert decided.confidence == pytest.approx(0.31)
+
+
+def test_a_picture_nobody_could_judge_goes_to_review_at_every_threshold():
+    for threshold, verdict in ((0.05, "medical"), (0.7, "non-medical")):
+        decided = decide("weighted_log_odds", [], replace(calibrated({}), threshold=threshold))
+        assert (decided.verdict, decided.confidence, decided.needs_review) == (verdict, 0.5, True)
+
+
+def test_voters_agree_by_what_they_say_at_even_odds_whatever_the_threshold():
+    model_set = replace(calibrated({"zero_shot": 0.5, "clusters": 0.5}), threshold=0.05)
+    decided = decide("weighted_log_odds", votes_on("a", zero_shot=0.2, clusters=0.1), model_set)
+    assert (decided.verdict, decided.agreement) == ("medical", 0.0)
+    assert decided.review_reason == "Confidence 0.14 is below 0.80."

@@ -25,7 +25,7 @@ Examples:
 @click.option("--folders", type=click.Path(path_type=Path, file_okay=False), help="Pictures by label, manifest.csv.")
 @click.option("--label", type=click.Choice(["medical", "non-medical"]), help="Only these.")
 @click.option("--kind", help="Only this modality or type.")
-@click.option("--min-confidence", type=click.FloatRange(0.5, 1.0), help="Only verdicts at least so sure.")
+@click.option("--min-confidence", type=click.FloatRange(0.0, 1.0), help="Only verdicts at least so sure.")
 @click.option("--review/--no-review", "needs_review", default=None, help="Only those that (do not) need review.")
 @click.option("--source", help="Only pictures of this source.")
 @click.option("--run", help="Only pictures of this run.")

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from medsift.cli._database import store_if_up, with_database
+from medsift.cli._operating_points import operating_points_text
 from medsift.cli._options import set_option, settings_options
 from medsift.cli._progress import StepProgress
 from medsift.errors import UsageError
@@ -42,12 +43,13 @@ def command() -> None:
 @command.command("show", epilog="\b\nExamples:\n  medsift modelset show\n  medsift modelset show --profile clip\n")
 @settings_options
 def show_command(settings: Settings) -> None:
-    """Show the card of the model set in use."""
+    """Show the card of the model set in use, and what each recall that may be asked for costs."""
     model_set = current_model_set(settings)
     if model_set is None:
         click.echo(f"Profile {settings.profile} has no model set; `medsift modelset fit FOLDER` makes one.")
     else:
         click.echo(f"{model_set.name} {model_set.digest}\n\n{model_set.card.read_text(encoding='utf-8')}")
+        click.echo(operating_points_text(model_set.calibration.points))
 
 
 @command.command("list", epilog="\b\nExamples:\n  medsift modelset list\n")

@@ -5,6 +5,7 @@ Figures that the pictures do not define (AUC of one class) are None.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from math import isnan
 from typing import Any
 
@@ -15,13 +16,19 @@ from medsift.contracts import MEDICAL
 from medsift.evaluation.calibration import Flags, Floats, calibration_error
 from medsift.evaluation.intervals import source_interval
 from medsift.evaluation.predictions import Prediction, voter_names
+from medsift.modelsets.operating_points import EVEN, OperatingPoint, measured_point
 
 UNDECIDED = "undecided"
 INTERVALS = ("accuracy", "balanced_accuracy", "ece")  # figures that have one
 
 
-def measure(predictions: Sequence[Prediction], seconds: float, peak_mb: float) -> dict[str, Any]:
-    """All figures of a manifest; `seconds` and `peak_mb` are of the run that gave the verdicts."""
+def measure(
+    predictions: Sequence[Prediction], seconds: float, peak_mb: float, points: Sequence[OperatingPoint] = ()
+) -> dict[str, Any]:
+    """All figures of a manifest; `seconds` and `peak_mb` are of the run that gave the verdicts.
+
+    `points` are the operating points of the model set: what their thresholds give on these pictures.
+    """
     return {
         "n": len(predictions),
         "undecided": sum(prediction.verdict is None for prediction in predictions),
@@ -37,6 +44,7 @@ def measure(predictions: Sequence[Prediction], seconds: float, peak_mb: float) -
         "voters": {voter: _of_voter(voter, predictions) for voter in voter_names(predictions)},
         "seconds": seconds,
         "pictures_per_second": len(predictions) / seconds if seconds > 0 else None,
+        "operating_points": _operating_points(predictions, points),
     }
 
 
@@ -128,6 +136,16 @@ def rank(prediction: Prediction) -> float:
     if prediction.probability is None:
         return -1.0 if prediction.label == MEDICAL else 2.0
     return prediction.probability
+
+
+def _operating_points(
+    predictions: Sequence[Prediction], points: Sequence[OperatingPoint]
+) -> list[dict[str, float | None]]:
+    """First 0.5, from which medical is called where no recall is asked for; none where the set has no points."""
+    ranks = np.array([rank(prediction) for prediction in predictions], dtype=np.float64)
+    is_medical = np.array([prediction.label == MEDICAL for prediction in predictions], dtype=bool)
+    thresholds = [(None, EVEN), *((point.asked, point.threshold) for point in points)] if points else []
+    return [asdict(measured_point(asked, threshold, ranks, is_medical)) for asked, threshold in thresholds]
 
 
 def _area(is_medical: Sequence[bool], ranks: Sequence[float]) -> float | None:

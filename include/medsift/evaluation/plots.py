@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from medsift.contracts import MEDICAL
 from medsift.evaluation.metrics import decided, rank, right
 from medsift.evaluation.predictions import Prediction
+from medsift.modelsets.operating_points import EVEN
 
 MOST_POINTS = 200  # of a line
-BARS = 10  # of the histogram, from confidence 0.5 to 1
+BARS = 10  # of the histogram
 MOST_MAPPED = 800  # t-SNE of so many takes some four seconds of one core
 LEAST_MAPPED = 30  # fewer distinct vectors are shown by their principal components
 COMPONENTS = 50
@@ -77,10 +78,16 @@ def coverage(predictions: Sequence[Prediction]) -> Points:
     return _thinned(kept / len(kept), np.clip(accuracy * 2 - 1, 0, 1))
 
 
+def least_shown(predictions: Sequence[Prediction]) -> float:
+    """Where axes of confidence begin: 0.5, or 0 where an operating point called a side that is the less likely one."""
+    confidences, _ = decided(predictions)
+    return 0.0 if (confidences < EVEN).any() else EVEN
+
+
 def histogram(predictions: Sequence[Prediction]) -> list[Bar]:
-    """Verdicts by confidence, from 0.5 to 1."""
+    """Verdicts by confidence, up to 1."""
     confidences, is_right = decided(predictions)
-    edges = np.linspace(0.5, 1.0, BARS + 1)
+    edges = np.linspace(least_shown(predictions), 1.0, BARS + 1)
     bar_of = np.clip(np.digitize(confidences, edges) - 1, 0, BARS - 1)
     counts = np.bincount(bar_of, minlength=BARS)
     hits = np.bincount(bar_of, weights=is_right, minlength=BARS).astype(int)

@@ -15,7 +15,7 @@ from medsift.evaluation.ablation import Ablation
 from medsift.evaluation.calibration import reliability
 from medsift.evaluation.html import environment
 from medsift.evaluation.metrics import UNDECIDED, decided, drawn_over, intervals
-from medsift.evaluation.plots import coverage, histogram, roc, vector_map
+from medsift.evaluation.plots import coverage, histogram, least_shown, roc, vector_map
 from medsift.evaluation.predictions import Prediction, predictions_csv
 from medsift.volume import write_atomically
 
@@ -100,6 +100,7 @@ def evaluation_html(
         drawn_over=drawn_over(predictions),
         confusion=_confusion(predictions),
         bins=reliability(*decided(predictions)),
+        least_shown=least_shown(predictions),
         roc=roc(predictions),
         coverage=coverage(predictions),
         bars=histogram(predictions),

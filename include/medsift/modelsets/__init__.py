@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medsift.errors import WeightsError
+from medsift.errors import SettingError, WeightsError
 from medsift.modelsets.alignment import Alignment, read_alignment
+from medsift.modelsets.calibration import Calibration
 from medsift.modelsets.clusters import Clusters, nearest, read_clusters
 from medsift.modelsets.heads import Head, read_head
 from medsift.modelsets.learned import Learned, read_learned
+from medsift.modelsets.operating_points import EVEN
 from medsift.settings import shipped
 from medsift.volume import Volume, sha256_of_file, write_atomically
 
@@ -52,14 +54,6 @@ OTHERS = "`medsift modelset list` shows the sets there are, `medsift modelset pr
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """How votes become a probability: a weight for each voter's log-odds, one temperature over their sum."""
-
-    weights: Mapping[str, float]
-    temperature: float
-
-
-@dataclass(frozen=True)
 class HeldBack:
     """A labelled picture that a set was fitted on: its label, and what was said of it while its group was held back."""
 
@@ -73,6 +67,7 @@ class ModelSet:
 
     `encoder_digests` and `prompt_set` (a digest) say with what it was fitted; `pins` has the SHA-256 of each file.
     `previous` is the digest of the set that it was fitted to take the place of, empty where there was none.
+    `threshold` is no part of what is stored: medical is what has at least that P(medical).
     """
 
     name: str
@@ -85,6 +80,7 @@ class ModelSet:
     calibration: Calibration
     pins: Mapping[str, str]
     previous: str = ""
+    threshold: float = EVEN
 
     @property
     def card(self) -> Path:
@@ -128,6 +124,20 @@ class ModelSet:
         same = {name: digest for name, digest in self.encoder_digests.items() if encoder_digests.get(name) == digest}
         return replace(self, encoder_digests=same)
 
+    def at_recall(self, recall: float) -> "ModelSet":
+        """The set at the operating point of that recall; raises `SettingError` where it has none such."""
+        for point in self.calibration.points:
+            if point.asked == recall:
+                return replace(self, threshold=point.threshold)
+        listed = ", ".join(str(point.asked) for point in self.calibration.points)
+        known = f"one of {listed}, or no value" if listed else "no value"
+        lacks = (
+            "no other recall" if listed else "no recall, as it was fitted without labels, on few or by an older version"
+        )
+        raise SettingError(
+            "medical_recall", recall, f"{known}: the model set {self.name} {self.digest[:8]} knows the price of {lacks}"
+        )
+
     def file(self, name: str) -> Path:
         """Path of a file of the set after its digest was verified; raises `WeightsError` with both digests."""
         if name not in self.pins:
@@ -159,7 +169,7 @@ def load(folder: Path) -> ModelSet:
             stored["encoders"],
             stored["prompt_set"],
             tuple(tuple(space) for space in stored["spaces"]),
-            Calibration(stored["calibration"]["weights"], stored["calibration"]["temperature"]),
+            Calibration.of_stored(stored["calibration"]),
             stored["files"],
             stored.get("previous", ""),
         )
@@ -186,7 +196,7 @@ def save(
         "encoders": dict(encoders),
         "prompt_set": prompt_set,
         "spaces": [list(space) for space in spaces],
-        "calibration": {"weights": dict(calibration.weights), "temperature": calibration.temperature},
+        "calibration": calibration.stored(),
         "files": {path.name: sha256_of_file(path) for path in files},
     }
     if previous:

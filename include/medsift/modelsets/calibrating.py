@@ -1,11 +1,13 @@
 """Weights of the voters and one temperature, from votes on pictures that their models never saw."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medsift.modelsets import Calibration
+from medsift.modelsets.operating_points import EVEN, operating_points
 
 Doubles = NDArray[np.float64]
 TAKEN_AT_THEIR_WORD = ("dicom",)  # the training pictures are JPEGs: none has a tag
@@ -24,7 +26,7 @@ def fit_calibration(
     labels apart, the temperature is so high that every probability is near 0.5. With a `prior` weights are drawn
     towards it, as if it had been seen on `PRIOR_LABELS` labels more (a Gaussian prior, so few labels move little), and
     a voter that never voted counts as it did there. Raises `ValueError` where the labels are of one class: they say
-    nothing of how far to trust a vote.
+    nothing of how far to trust a vote. What recalls cost is told of these same pictures.
     """
     from scipy.optimize import minimize
     from scipy.special import expit
@@ -37,7 +39,7 @@ def fit_calibration(
     before = effective_weights(prior) if prior else {}
     unfitted = {voter: weight for voter, weight in before.items() if voter not in fitted_voters}
     if not fitted_voters:
-        return prior or Calibration(taken_at_their_word({}, 1.0), 1.0)
+        return prior.without_points() if prior else Calibration(taken_at_their_word({}, 1.0), 1.0)
     sign = np.where(is_medical, 1.0, -1.0)
     centre = np.array([before.get(voter, 0.0) for voter in fitted_voters])
     # The curvature of the log loss at an even chance is a quarter of the squared log-odds.
@@ -58,7 +60,35 @@ def fit_calibration(
     weights = {voter: round(float(weight) / total, 6) for voter, weight in zip(fitted_voters, fitted, strict=True)}
     weights |= {voter: round(weight / total, 6) for voter, weight in unfitted.items()}
     temperature = max(round(1 / total, 6), LEAST_TEMPERATURE)
-    return Calibration(taken_at_their_word(weights, temperature), temperature)
+    calibration = Calibration(taken_at_their_word(weights, temperature), temperature)
+    probability = np.nan_to_num(combine(log_odds, voters, calibration), nan=EVEN)
+    return replace(calibration, points=operating_points(probability, is_medical))
+
+
+def combine(log_odds: Doubles, voters: Sequence[str], calibration: Calibration) -> Doubles:
+    """P(medical) of each picture from log-odds (pictures, voters), NaN where all abstained: (pictures,).
+
+    A voter that the calibration does not know has no weight until a model set is fitted with it: counted at a
+    guess, it would spoil what a confidence means. Only where nobody else votes, those there are count alike.
+    """
+    weights = weights_of(voters, calibration)
+    has_voted = ~np.isnan(log_odds)
+    summed = np.where(has_voted, log_odds, 0.0) @ weights / calibration.temperature
+    counted = np.maximum(has_voted.sum(axis=1), 1)
+    plain = np.where(has_voted.any(axis=1), np.nansum(log_odds, axis=1) / counted, np.nan)
+    probability: Doubles = 1 / (1 + np.exp(-np.where(is_known(log_odds, weights), summed, plain)))
+    return probability
+
+
+def is_known(log_odds: Doubles, weights: Doubles) -> NDArray[np.bool_]:
+    """Pictures on which a voter with weight has voted: (pictures,)."""
+    known: NDArray[np.bool_] = np.any(~np.isnan(log_odds) & (weights > 0), axis=1)
+    return known
+
+
+def weights_of(voters: Sequence[str], calibration: Calibration) -> Doubles:
+    """The weight of each voter, 0 of those that the calibration does not know: (voters,)."""
+    return np.array([calibration.weights.get(voter, 0.0) for voter in voters], dtype=np.float64)
 
 
 def effective_weights(calibration: Calibration) -> dict[str, float]:

@@ -29,9 +29,11 @@ __all__ = [
 def plan_run(settings: Settings, run_id: str, sources: list[str], trigger: Trigger) -> Summary:
     """Step `plan` as a task: resolves sources, writes the run's settings, names its batches."""
     from medsift.steps import plan
+    from medsift.steps.operating_point import check_operating_point
 
     begun = time.monotonic()
     plan.check_encoders(settings)
+    check_operating_point(settings)
     with Context.opened(settings, run_id) as context:
         return _timed(plan.run(context, sources, trigger), begun)
 

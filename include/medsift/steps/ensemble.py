@@ -5,6 +5,7 @@ from collections import Counter
 
 from medsift.contracts import Verdict, Vote
 from medsift.steps.context import Context, Summary
+from medsift.steps.operating_point import at_operating_point
 from medsift.steps.portions import pictures_of, portions_of, rows_of
 from medsift.steps.resources import log_rate
 from medsift.steps.run_model_set import model_set_of_run
@@ -17,7 +18,8 @@ STEP = "ensemble"
 
 def run(context: Context) -> Summary:
     """Decide for every picture of the run; leaves `<portion>.verdicts`."""
-    decide, model_set = STRATEGIES.get(context.settings.strategy), model_set_of_run(context)
+    decide = STRATEGIES.get(context.settings.strategy)
+    model_set = at_operating_point(context.settings, model_set_of_run(context))
     portions = portions_of(context)
     labels: Counter[str] = Counter()
     kinds: Counter[str] = Counter()

@@ -19,6 +19,7 @@ from medsift.sources.folder import FolderSource, read_head
 from medsift.steps.context import Context
 from medsift.steps.expand import kind_of
 from medsift.steps.networks import loaded_profile
+from medsift.steps.operating_point import at_operating_point, check_operating_point
 from medsift.steps.profile import current_model_set, prompt_set, prompted, usable_model_set, verdict_keys
 from medsift.steps.shard import surroundings
 from medsift.store import Neighbour, Store
@@ -129,6 +130,7 @@ def file_subject(path: Path) -> Subject:
 def explain(context: Context, subject: Subject) -> Explanation:
     """Everything at once; takes some seconds. Raises `PictureError` or `SourceError` where it cannot be decoded."""
     settings = context.settings
+    check_operating_point(settings)
     profile = loaded_profile(settings)
     arguments = {"path": str(subject.path), "max_pixels": settings.max_pixels}
     views = {"views": [asdict(view) for view in profile.views]}
@@ -179,7 +181,8 @@ def _votes(context: Context, subject: Subject, vectors: Mapping[str, Floats]) ->
 def _decide(context: Context, votes: Sequence[Vote]) -> list[Verdict]:
     rows = list(dict.fromkeys(vote.sha256 for vote in votes))
     decide = STRATEGIES.get(context.settings.strategy)
-    return decide(rows, votes, current_model_set(context.settings), context.settings.review_threshold)
+    model_set = at_operating_point(context.settings, current_model_set(context.settings))
+    return decide(rows, votes, model_set, context.settings.review_threshold)
 
 
 def _log_odds(verdicts: Sequence[Verdict]) -> NDArray[np.float64]:

@@ -57,7 +57,7 @@ class Basis:
     @property
     def calibration(self) -> Calibration:
         """The weights that labels move away from."""
-        return self.model_set.calibration if self.model_set else UNCALIBRATED
+        return self.model_set.calibration.without_points() if self.model_set else UNCALIBRATED
 
 
 def basis_of(settings: Settings, vectors: Mapping[str, Floats]) -> Basis:

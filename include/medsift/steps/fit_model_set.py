@@ -70,7 +70,7 @@ def fit_model_set(context: Context, folder: Path) -> ModelSet:
             encoders=encoder_digests(settings),
             prompt_set=prompt_set(settings).digest,
             spaces=spaces_of(current_profile(settings)),
-            calibration=previous.calibration if previous else UNCALIBRATED,
+            calibration=previous.calibration.without_points() if previous else UNCALIBRATED,
             previous=previous.digest if previous else "",
         )
         model_set = keep(Volume(settings.volume), built)

@@ -61,8 +61,10 @@ def sort_sources(context: Context, sources: list[str]) -> RunResult:
 def judge_sources(context: Context, sources: list[str]) -> RunResult:
     """The steps from plan to ensemble: for who wants verdicts and neither rows in a database nor a run's pages."""
     from medsift.steps import cluster, embed, ensemble, plan, score
+    from medsift.steps.operating_point import check_operating_point
 
     plan.check_encoders(context.settings)
+    check_operating_point(context.settings)
     for shard in find_pictures(context, sources):
         embed.run(context, shard)
     cluster.run(context)

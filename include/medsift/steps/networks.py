@@ -4,9 +4,12 @@ import logging
 
 from medsift.contracts import Verdict
 from medsift.encoders import Floats, Judge, Profile, Tower
+from medsift.errors import SettingError
+from medsift.modelsets import ModelSet
 from medsift.settings import Settings
 from medsift.steps.first_use import use_first
 from medsift.steps.journal import digest_of
+from medsift.steps.operating_point import at_operating_point
 from medsift.steps.profile import current_model_set, current_profile, prompted, usable_model_set, verdict_keys
 from medsift.strategies import STRATEGIES
 from medsift.voters import VOTERS, Evidence, cast_votes
@@ -39,7 +42,7 @@ def judge_of(settings: Settings, profile: Profile, tower: Tower) -> Judge:
     model set the prompts alone decide, and nothing does of a tower without words, which then changes no verdict.
     """
     encoders = [encoder.digest for encoder in profile.encoders]
-    key = digest_of(verdict_keys(settings), encoders, settings.strategy, VOTERS.names())
+    key = digest_of(verdict_keys(settings), encoders, settings.strategy, settings.medical_recall, VOTERS.names())
     return Judge(key, lambda features: [each.verdict for each in verdicts_of(settings, profile, tower, features)])
 
 
@@ -55,4 +58,13 @@ def verdicts_of(settings: Settings, profile: Profile, tower: Tower, features: Fl
     prompts, model_set = prompted(settings), usable_model_set(settings)
     votes = cast_votes(evidence, prompts, model_set)
     decide = STRATEGIES.get(settings.strategy)
-    return decide(names, votes, current_model_set(settings), settings.review_threshold)
+    return decide(names, votes, _deciding_set(settings), settings.review_threshold)
+
+
+def _deciding_set(settings: Settings) -> ModelSet | None:
+    """Whoever embeds to fit a set may ask for a recall that only that set will know: no run judges by this one."""
+    model_set = current_model_set(settings)
+    try:
+        return at_operating_point(settings, model_set)
+    except SettingError:
+        return model_set

@@ -20,6 +20,7 @@ from medsift.sources.folder import links_out, regular_files
 from medsift.steps.context import Context
 from medsift.steps.expand import absolute, failed_leaf, file_leaf
 from medsift.steps.local import judge_sources
+from medsift.steps.operating_point import known_points
 from medsift.steps.profile import current_model_set, prompted
 from medsift.steps.resources import peak_memory_mb
 from medsift.steps.result import CLASSIFY_COLUMNS, RunResult
@@ -69,7 +70,8 @@ def evaluate_folder(
     predictions = [
         _prediction(row, best[row.file], row.source or groups.get(leaves[row.file].source, "")) for row in rows
     ]
-    metrics = measure(predictions, time.monotonic() - begun, peak_memory_mb())
+    points = known_points(context.settings)
+    metrics = measure(predictions, time.monotonic() - begun, peak_memory_mb(), points)
     shown = [prediction.file for prediction in most_wrong(predictions)]
     thumbnails = {file: context.volume.thumbnail(best[file]["sha256"]).read_bytes() for file in shown}
     notes = _notes(context, best)

@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medsift.encoders import Floats
-from medsift.errors import StoreError
+from medsift.errors import SettingError, StoreError
 from medsift.evaluation.calibration import calibration_error
 from medsift.modelsets import CARD, HELD_BACK, METRICS, HeldBack, ModelSet
 from medsift.modelsets.in_use import keep
+from medsift.settings import Settings
 from medsift.steps.context import Context, Summary
 from medsift.steps.fit_labelled import Basis, Fitter, basis_of, fitter, judge
 from medsift.steps.labelled import Labelled, labelled_in_store
 from medsift.steps.mirror import record_of_set
+from medsift.steps.operating_point import at_operating_point
 from medsift.steps.profile import current_model_set, encoder_digests, usable_model_set
 from medsift.steps.refit_card import card_of
 from medsift.steps.vectors import Vectors
@@ -104,9 +106,20 @@ def fit_and_measure(context: Context, data: Labelled, vectors: Mapping[str, Floa
         model_set = keep(Volume(settings.volume), built.folder)
     if context.store is not None:
         context.store.register_model_set(record_of_set(model_set))
-    sentence = sentence_of(model_set, told)
+    sentence, lacking = sentence_of(model_set, told), why_not_in_runs(settings, model_set)
+    if lacking:
+        sentence, told["is_not_worse"] = f"{sentence} It stays out of use. {lacking}", False
     log.info("%s", sentence)
     return {"sentence": sentence, "model_set": model_set.digest, **told}
+
+
+def why_not_in_runs(settings: Settings, model_set: ModelSet) -> str:
+    """A sentence where runs would be refused with this set: it does not know the recall that is asked for."""
+    try:
+        at_operating_point(settings, model_set)
+    except SettingError as error:
+        return str(error)
+    return ""
 
 
 def held_back_by_fold(context: Context, fits: Fitter, data: Labelled) -> Doubles:

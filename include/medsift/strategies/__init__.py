@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from medsift.contracts import MEDICAL, NON_MEDICAL, Verdict, Vote
 from medsift.modelsets import ModelSet
+from medsift.modelsets.operating_points import EVEN
 from medsift.registry import Registry
 
 Doubles = NDArray[np.float64]
@@ -63,22 +64,26 @@ class Tally:
         odds: Doubles = np.log(kept / (1 - kept))
         return odds
 
-    def verdicts(self, probability: Doubles, review_threshold: float, heard: Flags | None = None) -> list[Verdict]:
-        """Verdicts for P(medical) (n,); NaN stands for 0.5, where nobody voted. 0.5 counts as medical, for review.
+    def verdicts(
+        self, probability: Doubles, review_threshold: float, heard: Flags | None = None, threshold: float = EVEN
+    ) -> list[Verdict]:
+        """Verdicts for P(medical) (n,), medical from `threshold` on; NaN stands for 0.5, where nobody voted.
 
         `heard` (pictures, voters): whose votes count for agreement and disagreement, all that were cast by default.
         """
         counted = ~np.isnan(self.probabilities) if heard is None else heard
         return [
-            self._verdict(number, 0.5 if np.isnan(p) else float(p), review_threshold, counted[number])
+            self._verdict(number, EVEN if np.isnan(p) else float(p), review_threshold, counted[number], threshold)
             for number, p in enumerate(probability)
         ]
 
-    def _verdict(self, number: int, probability: float, review_threshold: float, counted: Flags) -> Verdict:
-        is_medical = probability >= 0.5
+    def _verdict(
+        self, number: int, probability: float, review_threshold: float, counted: Flags, threshold: float
+    ) -> Verdict:
+        is_medical = probability >= threshold
         cast = self.probabilities[number][counted]
         on_its_side = cast >= 0.5 if is_medical else cast < 0.5
-        confidence = max(probability, 1 - probability)
+        confidence = probability if is_medical else 1 - probability
         reason = self._review_reason(number, confidence, review_threshold, counted)
         return Verdict(
             self.sha256s[number],
