@@ -43,7 +43,7 @@ def test_labels_of_a_file_fit_a_set_that_knows_how_good_it_is(plain_settings, ro
     model_set = current_model_set(plain_settings)
     assert model_set.digest in told
     assert model_set.learned().labels == 72
-    assert roll_back(plain_settings, None).digest == shipped_set("lite").digest
+    assert roll_back(plain_settings, None).model_set.digest == shipped_set("lite").digest
 
 
 def test_labels_that_allow_no_fit_are_a_sentence_and_leave_nothing(plain_settings, rows, tmp_path):

@@ -107,9 +107,12 @@ def promote_command(digest: str, settings: Settings) -> None:
 @command.command("rollback", epilog="\b\nExamples:\n  medsift modelset rollback\n")
 @set_option
 def rollback_command(settings: Settings) -> None:
-    """Put the set into use again that the present one took the place of; the first one is the one that ships."""
+    """Put the set into use again that was in use before the present one, each time one further back."""
     with store_if_up(settings) as store:
-        model_set = roll_back(settings, store)
+        way = roll_back(settings, store)
+    for sentence in way.sentences:
+        click.echo(sentence)
+    model_set = way.model_set
     click.echo(f"Model set {model_set.name} {model_set.digest} is in use again for profile {model_set.profile}.")
 
 
