@@ -16,7 +16,7 @@ from medsift.steps.context import Context
 from medsift.steps.fit_labels_file import fit_labels_file
 from medsift.steps.fit_model_set import fit_model_set
 from medsift.steps.profile import current_model_set
-from medsift.steps.use_model_set import model_sets, promote_fitted, promote_model_set, roll_back
+from medsift.steps.use_model_set import fitted_unmeasured, model_sets, promote_fitted, promote_model_set, roll_back
 
 EPILOG = """\b
 Examples:
@@ -65,16 +65,16 @@ def list_command(settings: Settings) -> None:
 def fit_command(folder: Path | None, labels: Path | None, settings: Settings) -> None:
     """Fit a model set for the profile's encoders.
 
-    Without --labels: clusters of the pictures in FOLDER, named by prompts and put into use. With --labels: clusters,
-    weights of voters, temperature and the voter `learned` from the labels; files lie under FOLDER, or where the CSV
-    does. It is put into use only if, on labels held back, it is not worse than the set in use.
+    Without --labels: clusters of the pictures in FOLDER, named by prompts. The set is put into use at once, unmeasured
+    and without the voter `learned`; `medsift modelset rollback` undoes it. With --labels: clusters, weights of voters,
+    temperature and the voter `learned` from the labels; files lie under FOLDER, or where the CSV does. It is put into
+    use only if, on labels held back, it is not worse than the set in use.
     """
     if labels is None and folder is None:
         raise UsageError("Name a FOLDER of pictures, or --labels FILE.")
     with StepProgress() as progress, local_context(settings, [f"fit {folder} {labels}"], progress=progress) as context:
         if labels is None:
-            model_set = fit_model_set(context, Path(folder or ""))
-            told = f"Model set {model_set.name} {model_set.digest} is in use: {model_set.folder}"
+            told = fitted_unmeasured(settings, fit_model_set(context, Path(folder or "")))
         else:
             summary = fit_labels_file(context, read_manifest(labels), folder or labels.absolute().parent, _today())
             told = f"{summary['sentence']}\n{promote_fitted(settings, summary, None)}"

@@ -1,7 +1,7 @@
 """Another model set for all runs to come: one that was kept, or the one in use before."""
 
 from medsift.errors import UsageError, WeightsError
-from medsift.modelsets import ModelSet, digest_in_use, in_use
+from medsift.modelsets import LEARNED, ModelSet, digest_in_use, in_use
 from medsift.modelsets.in_use import find, known_sets, promote
 from medsift.settings import Settings
 from medsift.steps.context import Summary
@@ -49,6 +49,19 @@ def rolls_back_to(settings: Settings) -> ModelSet | None:
         return in_use.way_back(Volume(settings.volume), settings.profile).model_set
     except (UsageError, WeightsError):
         return None
+
+
+def fitted_unmeasured(settings: Settings, model_set: ModelSet) -> str:
+    """What is to be said of a set that was fitted without labels and is in use: what it replaced, and the way back."""
+    told = f"Model set {model_set.name} {model_set.digest} is in use, its accuracy not measured: {model_set.folder}"
+    replaced = rolls_back_to(settings)
+    if replaced is None:
+        return told
+    lost = ", whose voter `learned` it does not have" if LEARNED in replaced.pins else ""
+    return (
+        f"{told}\nIt takes the place of {replaced.name} {replaced.digest}{lost}; "
+        "`medsift modelset rollback` puts that one into use again."
+    )
 
 
 def _use(settings: Settings, model_set: ModelSet, store: Store | None) -> ModelSet:
