@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from medsift.evaluation.calibration import calibration_error, reliability
 from medsift.evaluation.intervals import source_interval
-from medsift.evaluation.metrics import accuracy_at, intervals, measure
+from medsift.evaluation.metrics import accuracy_at, intervals, measure, one_sided
 from medsift.evaluation.predictions import Prediction, predictions_csv
 from medsift.modelsets.operating_points import OperatingPoint
 
@@ -218,3 +218,9 @@ def test_predictions_csv_has_the_columns_scripts_rely_on():
     assert (rows[0]["verdict"], float(rows[0]["probability"]), rows[0]["vote_cluster"]) == ("medical", 0.9, "")
     assert rows[1]["needs_review"] == "true"
     assert (rows[4]["state"], rows[4]["verdict"], rows[4]["probability"]) == ("failed", "", "")
+
+
+def test_what_the_balanced_accuracy_of_one_label_is_is_said_and_of_two_nothing():
+    (said,) = one_sided([decided("non-medical", 0.1), decided("non-medical", 0.7)])
+    assert said == "Only non-medical pictures are labelled: balanced accuracy is the recall of non-medical."
+    assert one_sided(FIVE) == one_sided([]) == []

@@ -7,7 +7,8 @@ import pytest
 
 from medsift.errors import UsageError, WeightsError
 from medsift.modelsets import CARD, MANIFEST, Calibration, current, digest_in_use, save, shipped_set
-from medsift.modelsets.in_use import before, find, keep, known_sets, promote
+from medsift.modelsets.current_file import EARLIER_KEPT
+from medsift.modelsets.in_use import before, find, keep, known_sets, promote, roll_back, way_back
 from medsift.volume import Volume
 
 
@@ -39,17 +40,70 @@ def test_a_kept_set_is_not_in_use_until_it_is_promoted(volume):
     assert current(volume, "lite") == model_set
 
 
-def test_rolling_back_leads_to_the_set_before_and_at_last_to_the_shipped_one(volume):
+def test_rolling_back_leads_through_what_was_in_use_and_at_last_to_the_shipped_one(volume):
     shipped = shipped_set("lite")
     first = kept(volume, 2.0, previous=shipped.digest)
-    second = kept(volume, 3.0, previous=first.digest)
-    promote(volume, second)
-    assert before(volume, second) == first
-    promote(volume, before(volume, first))
-    assert current(volume, "lite") == shipped
+    second = kept(volume, 3.0, previous=shipped.digest)  # fitted to replace what was not in use any more
+    for each in (first, second, first):
+        promote(volume, each)
+    for expected in (second, first, shipped):
+        assert way_back(volume, "lite").model_set == expected
+        assert roll_back(volume, "lite").model_set == expected == current(volume, "lite")
     assert json.loads((volume.model_sets / "current.json").read_text()) == {}
     with pytest.raises(UsageError, match="is the first"):
-        before(volume, shipped)
+        roll_back(volume, "lite")
+
+
+def test_from_the_shipped_set_promoted_by_hand_it_goes_back_to_the_one_in_use_before(volume):
+    ours = kept(volume, 2.0)
+    promote(volume, ours)
+    promote(volume, shipped_set("lite"))
+    assert roll_back(volume, "lite").model_set == ours
+    assert roll_back(volume, "lite").model_set == shipped_set("lite")
+
+
+def test_a_set_promoted_twice_was_put_into_use_once(volume):
+    ours = kept(volume, 2.0)
+    promote(volume, ours)
+    promote(volume, ours)
+    assert roll_back(volume, "lite").model_set == shipped_set("lite")
+
+
+def test_rolling_back_passes_over_sets_that_are_gone_or_altered_and_says_so(volume):
+    first, gone, altered, last = (kept(volume, temperature) for temperature in (2.0, 3.0, 4.0, 5.0))
+    for each in (first, gone, altered, last):
+        promote(volume, each)
+    shutil.rmtree(gone.folder)
+    manifest = altered.folder / MANIFEST
+    manifest.write_text(manifest.read_text().replace("4.0", "4.5"))
+    way = roll_back(volume, "lite")
+    assert way.model_set == first
+    assert way.sentences == [
+        f"Model set {each.digest}, in use before, is gone or was altered: passed over." for each in (altered, gone)
+    ]
+
+
+def test_a_set_in_use_that_is_damaged_can_be_rolled_back(volume):
+    damaged = kept(volume, 2.0)
+    promote(volume, damaged)
+    shutil.rmtree(damaged.folder)
+    assert roll_back(volume, "lite").model_set == shipped_set("lite")
+
+
+def test_a_file_of_sets_in_use_without_a_history_is_read_and_leads_to_what_the_set_was_fitted_to_replace(volume):
+    first = kept(volume, 2.0)
+    second = kept(volume, 3.0, previous=first.digest)
+    (volume.model_sets / "current.json").write_text(json.dumps({"lite": second.digest}))
+    third = kept(volume, 4.0, previous=first.digest)
+    promote(volume, third)
+    assert [roll_back(volume, "lite").model_set for _ in range(3)] == [second, first, shipped_set("lite")]
+
+
+def test_the_history_is_short(volume):
+    sets = [kept(volume, float(number)) for number in (2, 3)]
+    for number in range(100):
+        promote(volume, sets[number % 2])
+    assert len(json.loads((volume.model_sets / "current.json").read_text())["earlier"]["lite"]) == EARLIER_KEPT
 
 
 def test_a_set_that_names_none_before_it_came_after_the_shipped_one(volume):
@@ -97,10 +151,16 @@ def test_beside_an_altered_set_in_use_the_others_are_listed_and_can_be_promoted(
     assert current(volume, "lite") == other
 
 
-@pytest.mark.parametrize("content", ["{bad", "[]", '{"lite": 3}', '"lite"'])
+@pytest.mark.parametrize(
+    "content", ["{bad", "[]", '{"lite": 3}', '"lite"', '{"earlier": []}', '{"earlier": {"lite": [1]}}']
+)
 def test_a_broken_file_of_sets_in_use_is_a_sentence_wherever_it_is_read(volume, content):
     model_set = kept(volume, 2.0)
     (volume.model_sets / "current.json").write_text(content)
-    for read in (lambda: current(volume, "lite"), lambda: promote(volume, model_set)):
+    for read in (
+        lambda: current(volume, "lite"),
+        lambda: promote(volume, model_set),
+        lambda: roll_back(volume, "lite"),
+    ):
         with pytest.raises(WeightsError, match=r"current\.json .* Where it is deleted, the sets that ship are in use"):
             read()

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from medsift.modelsets.in_use import known_sets
+from medsift.modelsets import CARD, Calibration, save
+from medsift.modelsets.in_use import keep, known_sets
 from tests.review.made import Made, identity
 
 pytestmark = pytest.mark.postgres
@@ -39,6 +40,31 @@ def test_an_administrator_puts_a_set_into_use_in_the_database_too(bench):
     assert root.post(f"/api/v1/models/{shipped.digest[:12]}/promote").json()["digest"] == shipped.digest
     assert bench.store.current_model_set() is not None
     assert root.post("/api/v1/models/abcdef/promote").status_code == 422
+
+
+def kept_set(bench, temperature):
+    """A set on the volume that is not in use."""
+    built = bench.volume.model_sets / ".built"
+    built.mkdir(parents=True)
+    (built / CARD).write_text(f"temperature {temperature}")
+    save(
+        built, name="t", profile="lite", encoders={}, prompt_set="", spaces=(), calibration=Calibration({}, temperature)
+    )
+    return keep(bench.volume, built).digest
+
+
+def test_roll_back_leads_to_what_was_in_use_before_and_the_page_says_to_which(bench):
+    shipped = known_sets(bench.volume)[0].digest
+    first, second = kept_set(bench, 2.0), kept_set(bench, 3.0)
+    root = bench.client("root:ADMINISTER")
+    for digest in (first, second):
+        root.post(f"/api/v1/models/{digest}/promote")
+    leads_to = {each["digest"]: each["rolls_back_to"] for each in root.get("/api/v1/models").json()}
+    assert leads_to == {shipped: "", first: "", second: first}
+    assert f"Roll back to {first[:12]}" in root.get("/metrics").text
+    for expected in (first, shipped):
+        assert root.post("/api/v1/models/rollback").json()["digest"] == expected
+    assert "Roll back" not in root.get("/metrics").text
 
 
 def test_all_of_it_never_imports_torch(database, tmp_path):

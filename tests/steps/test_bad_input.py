@@ -65,6 +65,10 @@ def test_one_class_has_no_auc_and_all_other_figures(settings, folder, tmp_path, 
     metrics = evaluated(settings, folder, tmp_path, [f"{number:02d}.png,{label}" for number in range(4)])
     assert metrics["auc"] is None
     assert metrics["balanced_accuracy"] == metrics["accuracy"]
+    assert (
+        f"Only {label} pictures are labelled: balanced accuracy is the recall of {label}."
+        in (tmp_path / "out" / "report.html").read_text()
+    )
 
 
 def test_a_single_picture_is_evaluated(settings, folder, tmp_path):

@@ -12,10 +12,11 @@ from medsift.modelsets import shipped_set
 from medsift.sources.dicom import STUDY_GROUP
 from medsift.steps import local_context
 from medsift.steps.fit_labels_file import fit_labels_file, links_of
+from medsift.steps.fit_model_set import fit_model_set
 from medsift.steps.labelled import group_numbers
 from medsift.steps.pictures_of_folder import evaluate_folder
 from medsift.steps.profile import current_model_set
-from medsift.steps.use_model_set import promote_fitted, promote_model_set, roll_back
+from medsift.steps.use_model_set import fitted_unmeasured, promote_fitted, promote_model_set, roll_back
 
 
 def fitted(settings, rows, root):
@@ -43,7 +44,19 @@ def test_labels_of_a_file_fit_a_set_that_knows_how_good_it_is(plain_settings, ro
     model_set = current_model_set(plain_settings)
     assert model_set.digest in told
     assert model_set.learned().labels == 72
-    assert roll_back(plain_settings, None).digest == shipped_set("lite").digest
+    assert roll_back(plain_settings, None).model_set.digest == shipped_set("lite").digest
+
+
+def test_a_fit_without_labels_says_what_it_replaces_and_what_is_lost(plain_settings, rows, tmp_path):
+    taught = promote_model_set(plain_settings, fitted(plain_settings, rows, tmp_path)["model_set"], None)
+    with local_context(plain_settings, ["fit"]) as context:
+        model_set = fit_model_set(context, tmp_path / "all")
+    said = fitted_unmeasured(plain_settings, model_set)
+    assert f"{model_set.digest} is in use, its accuracy not measured" in said
+    assert f"takes the place of {taught.name} {taught.digest}, whose voter `learned` it does not have;" in said
+    assert "`medsift modelset rollback`" in said
+    assert "`learned`: not carried over" in model_set.card.read_text()
+    assert roll_back(plain_settings, None).model_set == taught
 
 
 def test_labels_that_allow_no_fit_are_a_sentence_and_leave_nothing(plain_settings, rows, tmp_path):

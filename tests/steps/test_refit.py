@@ -16,7 +16,8 @@ from medsift.settings import Settings
 from medsift.steps import refit
 from medsift.steps.context import Context, Summary
 from medsift.steps.profile import current_profile
-from medsift.steps.refit import is_not_worse
+from medsift.steps.refit import figures_of, is_not_worse
+from medsift.steps.refit_card import card_of
 from medsift.steps.use_model_set import promote_fitted, promote_model_set, roll_back
 from medsift.store import EncodedVectors, LabelRow, RunRecord, Store
 from medsift.volume import Volume
@@ -168,7 +169,7 @@ def test_a_refit_on_refitted_labels_builds_on_what_no_label_has_touched(load, st
     second = do_refit(load())
     again = current(Volume(load().volume), "lite")
     promote_model_set(load(), second["model_set"], store)
-    alone = roll_back(load(), store)
+    alone = roll_back(load(), store).model_set
     assert alone == again
     roll_back(load(), store)
     from_shipped = do_refit(load())
@@ -220,6 +221,19 @@ def test_what_a_set_said_of_its_own_labels_while_they_were_held_back_is_what_cou
     assert {type(row) for row in known.values()} == {HeldBack}
     right = np.mean([(row.probability >= 0.5) == row.is_medical for row in known.values()])
     assert 0.5 < right <= 1
+
+
+def test_a_calibration_error_that_is_not_defined_is_none_and_not_the_best_there_is():
+    figures = {"balanced_accuracy": 0.9, "log_loss": 0.3}
+    told = {"new": figures | {"ece": None}, "current": figures | {"ece": 0.0}, "labels": 0, "medical": 0, "groups": 0}
+    told |= {"folds": 0, "pictures": 0, "is_learning": False, "date": DATE, "previous": ""}
+    assert "| calibration error (ECE) | not defined | 0.0000 |" in card_of("lite", told)
+
+
+def test_figures_of_probabilities_that_say_what_is_have_a_calibration_error_of_0():
+    is_medical = np.array([True, False])
+    assert figures_of(np.array([1.0, 0.0]), is_medical)["ece"] == 0.0
+    assert figures_of(np.array([0.8, 0.2]), is_medical)["ece"] == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(

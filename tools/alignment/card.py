@@ -45,6 +45,10 @@ Calibration that ships: {calibration}. It is fitted on the votes of all folds (b
 picture has a tag, so that the voter counts with the odds it states); the figures above use for each fold the
 calibration of the others.
 
+What a recall that is asked for (setting `medical_recall`) costs, on the votes that the calibration was fitted on:
+
+{points}
+
 ## Data
 
 {data_n} pictures of {data_sources} sources, at most 288 px long, re-compressed as JPEG, and drawn ones of kinds that
@@ -100,6 +104,13 @@ def write_card(
         kinds=_table(["kind", "sources", "n", "right", "kind F1"], [_kind(*item) for item in folds["by_kind"].items()]),
         apart="\n".join(_apart(*item) for item in apart.items()),
         calibration=_calibration(calibration),
+        points=_table(
+            ["recall", "medical from P", "precision", "others called medical"],
+            [
+                [str(point.asked), f"{point.threshold:.3f}", f"{point.precision:.3f}", f"{point.false_alarms:.3f}"]
+                for point in calibration.points
+            ],
+        ),
         data_n=len(rows),
         data_sources=rows["source"].nunique(),
         licences=_table(

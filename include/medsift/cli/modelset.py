@@ -17,7 +17,7 @@ from medsift.steps.context import Context
 from medsift.steps.fit_labels_file import fit_labels_file
 from medsift.steps.fit_model_set import fit_model_set
 from medsift.steps.profile import current_model_set
-from medsift.steps.use_model_set import model_sets, promote_fitted, promote_model_set, roll_back
+from medsift.steps.use_model_set import fitted_unmeasured, model_sets, promote_fitted, promote_model_set, roll_back
 
 EPILOG = """\b
 Examples:
@@ -67,16 +67,16 @@ def list_command(settings: Settings) -> None:
 def fit_command(folder: Path | None, labels: Path | None, settings: Settings) -> None:
     """Fit a model set for the profile's encoders.
 
-    Without --labels: clusters of the pictures in FOLDER, named by prompts and put into use. With --labels: clusters,
-    weights of voters, temperature and the voter `learned` from the labels; files lie under FOLDER, or where the CSV
-    does. It is put into use only if, on labels held back, it is not worse than the set in use.
+    Without --labels: clusters of the pictures in FOLDER, named by prompts. The set is put into use at once, unmeasured
+    and without the voter `learned`; `medsift modelset rollback` undoes it. With --labels: clusters, weights of voters,
+    temperature and the voter `learned` from the labels; files lie under FOLDER, or where the CSV does. It is put into
+    use only if, on labels held back, it is not worse than the set in use.
     """
     if labels is None and folder is None:
         raise UsageError("Name a FOLDER of pictures, or --labels FILE.")
     with StepProgress() as progress, local_context(settings, [f"fit {folder} {labels}"], progress=progress) as context:
         if labels is None:
-            model_set = fit_model_set(context, Path(folder or ""))
-            told = f"Model set {model_set.name} {model_set.digest} is in use: {model_set.folder}"
+            told = fitted_unmeasured(settings, fit_model_set(context, Path(folder or "")))
         else:
             summary = fit_labels_file(context, read_manifest(labels), folder or labels.absolute().parent, _today())
             told = f"{summary['sentence']}\n{promote_fitted(settings, summary, None)}"
@@ -109,9 +109,12 @@ def promote_command(digest: str, settings: Settings) -> None:
 @command.command("rollback", epilog="\b\nExamples:\n  medsift modelset rollback\n")
 @set_option
 def rollback_command(settings: Settings) -> None:
-    """Put the set into use again that the present one took the place of; the first one is the one that ships."""
+    """Put the set into use again that was in use before the present one, each time one further back."""
     with store_if_up(settings) as store:
-        model_set = roll_back(settings, store)
+        way = roll_back(settings, store)
+    for sentence in way.sentences:
+        click.echo(sentence)
+    model_set = way.model_set
     click.echo(f"Model set {model_set.name} {model_set.digest} is in use again for profile {model_set.profile}.")
 
 

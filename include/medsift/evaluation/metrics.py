@@ -79,6 +79,15 @@ def drawn_over(predictions: Sequence[Prediction]) -> str:
     return f"{len(named) + without} sources{rest}"
 
 
+def one_sided(predictions: Sequence[Prediction]) -> list[str]:
+    """A sentence where all pictures have one label: its recall is what stands for the balanced accuracy."""
+    labels = {prediction.label for prediction in predictions}
+    if len(labels) != 1:
+        return []
+    (label,) = labels
+    return [f"Only {label} pictures are labelled: balanced accuracy is the recall of {label}."]
+
+
 def right(predictions: Sequence[Prediction]) -> Flags:
     """For each picture whether its verdict is its label."""
     return np.array([prediction.is_right for prediction in predictions], dtype=bool)

@@ -14,7 +14,7 @@ from medsift.errors import UsageError
 from medsift.evaluation.ablation import Ablation
 from medsift.evaluation.calibration import reliability
 from medsift.evaluation.html import environment
-from medsift.evaluation.metrics import UNDECIDED, decided, drawn_over, intervals
+from medsift.evaluation.metrics import UNDECIDED, decided, drawn_over, intervals, one_sided
 from medsift.evaluation.plots import coverage, histogram, least_shown, roc, vector_map
 from medsift.evaluation.predictions import Prediction, predictions_csv
 from medsift.volume import write_atomically
@@ -66,7 +66,9 @@ def write_ablation(
         {
             "ablation.json": _json(ablation.as_json()),
             "ablation.csv": ablation.as_csv(),
-            "report.html": evaluation_html(predictions, metrics, thumbnails, vectors, ablation=ablation),
+            "report.html": evaluation_html(
+                predictions, metrics, thumbnails, vectors, ablation=ablation, notes=one_sided(predictions)
+            ),
         },
     )
 

@@ -19,6 +19,7 @@ from medsift.errors import SettingError, WeightsError
 from medsift.modelsets.alignment import Alignment, read_alignment
 from medsift.modelsets.calibration import Calibration
 from medsift.modelsets.clusters import Clusters, nearest, read_clusters
+from medsift.modelsets.current_file import read_in_use
 from medsift.modelsets.heads import Head, read_head
 from medsift.modelsets.learned import Learned, read_learned
 from medsift.modelsets.operating_points import EVEN
@@ -37,7 +38,6 @@ __all__ = [
     "current",
     "digest_in_use",
     "load",
-    "promoted_sets",
     "save",
     "shipped_set",
 ]
@@ -216,7 +216,7 @@ def current(volume: Volume, profile: str) -> ModelSet | None:
 
     Raises `WeightsError` where the named set is missing or its manifest was altered.
     """
-    digest = promoted_sets(volume).get(profile)
+    digest = read_in_use(volume).promoted.get(profile)
     if digest is None:
         return shipped_set(profile)
     model_set = load(volume.model_sets / digest)
@@ -231,23 +231,7 @@ def current(volume: Volume, profile: str) -> ModelSet | None:
 def digest_in_use(volume: Volume, profile: str) -> str:
     """Digest of the set in use for a profile, whether or not it can be read; empty where there is none."""
     shipped_one = shipped_set(profile)
-    return promoted_sets(volume).get(profile) or (shipped_one.digest if shipped_one else "")
-
-
-def promoted_sets(volume: Volume) -> dict[str, str]:
-    """Digests of the sets in use that did not ship, by profile; raises `WeightsError` where their file is broken."""
-    path = volume.model_sets / "current.json"
-    try:
-        promoted = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError:
-        promoted = None
-    if not isinstance(promoted, dict) or not all(isinstance(digest, str) for digest in promoted.values()):
-        raise WeightsError(
-            f"{path} is not the JSON that names the sets in use.", "Where it is deleted, the sets that ship are in use."
-        )
-    return promoted
+    return read_in_use(volume).promoted.get(profile) or (shipped_one.digest if shipped_one else "")
 
 
 def assign(vectors: Mapping[str, NDArray[np.float32]], model_set: ModelSet) -> dict[str, NDArray[np.int64]]:

@@ -1,13 +1,15 @@
 """Which sets there are and which one is in use: kept, promoted, rolled back. No set is ever changed."""
 
-import json
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from medsift.errors import UsageError, WeightsError
-from medsift.modelsets import MANIFEST, OTHERS, ModelSet, load, promoted_sets, shipped_set
+from medsift.modelsets import MANIFEST, OTHERS, ModelSet, current, digest_in_use, load, shipped_set
+from medsift.modelsets.current_file import SHIPPED, read_in_use, write_in_use
 from medsift.settings import shipped
-from medsift.volume import Volume, write_atomically
+from medsift.volume import Volume
 
 log = logging.getLogger(__name__)
 LEAST_LETTERS = 6  # of a digest, to name a set by
@@ -22,13 +24,56 @@ def keep(volume: Volume, built: Path) -> ModelSet:
 
 
 def promote(volume: Volume, model_set: ModelSet) -> None:
-    """Put a kept or shipped set into use for its profile."""
-    promoted = promoted_sets(volume)
-    if _is_shipped(model_set):
-        promoted.pop(model_set.profile, None)
-    else:
-        promoted[model_set.profile] = model_set.digest
-    write_atomically(volume.model_sets / "current.json", json.dumps(promoted).encode())
+    """Put a kept or shipped set into use for its profile; the one before it is what `roll_back` leads to."""
+    used, profile, digest = read_in_use(volume), model_set.profile, _written(model_set)
+    if digest == used.now(profile):
+        return
+    had_one = bool(digest_in_use(volume, profile))
+    before_it = [*used.earlier.get(profile, []), *([used.now(profile)] if had_one else [])]
+    write_in_use(volume, used.with_set(profile, digest, before_it))
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """The set in use before, the history from there on, and digests of sets that are passed over: they are gone."""
+
+    model_set: ModelSet
+    earlier: Sequence[str] = ()
+    gone: Sequence[str] = ()
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is to be said of those that are passed over."""
+        return [f"Model set {digest}, in use before, is gone or was altered: passed over." for digest in self.gone]
+
+
+def roll_back(volume: Volume, profile: str) -> WayBack:
+    """Put the set into use again that was in use before the profile's present one, each time one further back.
+
+    Raises `UsageError` where there was none.
+    """
+    way = way_back(volume, profile)
+    write_in_use(volume, read_in_use(volume).with_set(profile, _written(way.model_set), way.earlier))
+    return way
+
+
+def way_back(volume: Volume, profile: str) -> WayBack:
+    """Where `roll_back` leads; raises as it does.
+
+    Where the history does not reach back so far, to the set that the present one was fitted to take the place of.
+    """
+    earlier, gone = list(read_in_use(volume).earlier.get(profile, [])), []
+    while earlier:
+        digest = earlier.pop()
+        found = shipped_set(profile) if digest == SHIPPED else _intact(volume, digest)
+        if found is None:
+            gone.append(digest)
+        elif found.digest != digest_in_use(volume, profile):
+            return WayBack(found, earlier, gone)
+    present = current(volume, profile)
+    if present is None:
+        raise UsageError(f"Profile {profile} has no model set.")
+    return WayBack(before(volume, present), (), gone)
 
 
 def known_sets(volume: Volume) -> list[ModelSet]:
@@ -55,7 +100,7 @@ def find(volume: Volume, digest: str) -> ModelSet:
 
 
 def before(volume: Volume, model_set: ModelSet) -> ModelSet:
-    """The set that this one took the place of, or the shipped one where it names none.
+    """The set that this one was fitted to take the place of, or the shipped one where it names none.
 
     Raises `UsageError` where there is none, or it is not there any more.
     """
@@ -65,6 +110,19 @@ def before(volume: Volume, model_set: ModelSet) -> ModelSet:
     if first is None:
         raise UsageError(f"The model set {model_set.name} is the first of profile {model_set.profile}.")
     return first
+
+
+def _intact(volume: Volume, digest: str) -> ModelSet | None:
+    try:
+        found = load(volume.model_sets / digest)
+    except WeightsError:
+        return None
+    return found if found.digest == digest else None
+
+
+def _written(model_set: ModelSet) -> str:
+    """How `current.json` names it."""
+    return SHIPPED if _is_shipped(model_set) else model_set.digest
 
 
 def _is_shipped(model_set: ModelSet) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from medsift.encoders import Floats, Profile
 from medsift.errors import UsageError
-from medsift.modelsets import ALIGNMENT, CARD, HEAD, Calibration, ModelSet, clusters_file, save
+from medsift.modelsets import ALIGNMENT, CARD, HEAD, LEARNED, Calibration, ModelSet, clusters_file, save
 from medsift.modelsets.clusters import fit_clusters, write_clusters
 from medsift.modelsets.in_use import keep, promote
 from medsift.settings import Settings
@@ -108,10 +108,13 @@ def spaces_of(profile: Profile) -> tuple[tuple[str, ...], ...]:
 
 def _card(settings: Settings, pictures: int, previous: ModelSet | None) -> str:
     calibration = f"carried over from the set {previous.digest}" if previous else "none: no labels were there"
+    had_learned = previous is not None and LEARNED in previous.pins
+    learned = "not carried over from that set" if had_learned else "silent: no labels were there"
     return (
         f"# Model set of profile {settings.profile}, fitted on a folder\n\n"
         f"K-Means clusters of {pictures} unlabelled pictures, named by the prompts of set {settings.prompt_set}.\n\n"
         f"- Weights of voters and temperature: {calibration}.\n"
+        f"- Voter `learned`: {learned}.\n"
         "- Accuracy: not measured. Measure it with:\n"
         f"  `medsift evaluate --profile {settings.profile} --manifest M.csv --root DIR --out DIR`\n"
         "- Not a medical device.\n"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from medsift.contracts import Leaf
 from medsift.errors import NothingDoneError, UsageError
 from medsift.evaluation.manifest import ManifestRow
-from medsift.evaluation.metrics import measure
+from medsift.evaluation.metrics import measure, one_sided
 from medsift.evaluation.predictions import Prediction
 from medsift.evaluation.report import most_wrong, write_results
 from medsift.sources.dicom import STUDY_GROUP
@@ -74,7 +74,7 @@ def evaluate_folder(
     metrics = measure(predictions, time.monotonic() - begun, peak_memory_mb(), points)
     shown = [prediction.file for prediction in most_wrong(predictions)]
     thumbnails = {file: context.volume.thumbnail(best[file]["sha256"]).read_bytes() for file in shown}
-    notes = _notes(context, best)
+    notes = [*one_sided(predictions), *_notes(context, best)]
     write_results(out, predictions, metrics, thumbnails, _vectors(context, best), notes)
     if metrics["undecided"] == metrics["n"]:
         raise NothingDoneError(f"Nothing could be done: {rows[0].file}: {best[rows[0].file]['reason']}")

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,14 @@ LEAST_OF_EACH = 10  # labels of each side below which nothing can be measured
 MOST_VECTORS = 50_000  # stored pictures that centres are fitted on, some 6 kB each
 ROUNDING = 1e-9
 Doubles = NDArray[np.float64]
+
+
+class Figures(TypedDict):
+    """Of P(medical) on labelled pictures; log loss in nats, `ece` None where it is not defined."""
+
+    balanced_accuracy: float
+    log_loss: float
+    ece: float | None
 
 
 def run(context: Context, date: str) -> Summary:
@@ -144,8 +152,8 @@ def held_back_by_set(context: Context, model_set: ModelSet | None, data: Labelle
     return np.array([known[v.sha256].probability if v.sha256 in known else v.probability for v in verdicts], np.float64)
 
 
-def figures_of(probability: Doubles, is_medical: NDArray[np.bool_]) -> dict[str, float]:
-    """Balanced accuracy, log loss (nats) and ECE of P(medical) (n,)."""
+def figures_of(probability: Doubles, is_medical: NDArray[np.bool_]) -> Figures:
+    """The figures of P(medical) (n,)."""
     from sklearn.metrics import balanced_accuracy_score, log_loss
 
     said = probability >= 0.5
@@ -153,11 +161,11 @@ def figures_of(probability: Doubles, is_medical: NDArray[np.bool_]) -> dict[str,
     return {
         "balanced_accuracy": float(balanced_accuracy_score(is_medical, said)),
         "log_loss": float(log_loss(is_medical, np.clip(probability, SMALLEST, 1 - SMALLEST), labels=[False, True])),
-        "ece": float(error or 0.0),
+        "ece": error,
     }
 
 
-def is_not_worse(new: Mapping[str, float], current: Mapping[str, float]) -> bool:
+def is_not_worse(new: Figures, current: Figures) -> bool:
     """Neither less often right nor, by the log loss, further from the truth. ECE is too noisy on few labels."""
     is_as_right = new["balanced_accuracy"] >= current["balanced_accuracy"] - ROUNDING
     return is_as_right and new["log_loss"] <= current["log_loss"] + ROUNDING
@@ -176,7 +184,7 @@ def sentence_of(model_set: ModelSet, told: Mapping[str, Any]) -> str:
     )
 
 
-def _told(data: Labelled, basis: Basis, fits: Fitter, figures: dict[str, dict[str, float]]) -> dict[str, Any]:
+def _told(data: Labelled, basis: Basis, fits: Fitter, figures: dict[str, Figures]) -> dict[str, Any]:
     return {
         "labels": len(data),
         "medical": int(data.is_medical.sum()),

@@ -9,7 +9,7 @@ FIGURES = {"balanced_accuracy": "balanced accuracy", "log_loss": "log loss", "ec
 def card_of(profile: str, told: Mapping[str, Any]) -> str:
     """The card as Markdown, of what `refit` tells."""
     new, current = told["new"], told["current"]
-    rows = [f"| {name} | {new[key]:.4f} | {current[key]:.4f} |" for key, name in FIGURES.items()]
+    rows = [f"| {name} | {_shown(new[key])} | {_shown(current[key])} |" for key, name in FIGURES.items()]
     pictures = f"those of {told['pictures']} stored pictures" if told["pictures"] else "those of the set built upon"
     learned = "fitted" if told["is_learning"] else "silent: too few labels"
     return "\n".join(
@@ -35,3 +35,7 @@ def card_of(profile: str, told: Mapping[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _shown(figure: float | None) -> str:
+    return "not defined" if figure is None else f"{figure:.4f}"

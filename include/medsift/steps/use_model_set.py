@@ -1,12 +1,11 @@
-"""Another model set for all runs to come: one that was kept, or the one before."""
+"""Another model set for all runs to come: one that was kept, or the one in use before."""
 
-from medsift.errors import UsageError
-from medsift.modelsets import ModelSet, digest_in_use
-from medsift.modelsets.in_use import before, find, known_sets, promote
+from medsift.errors import UsageError, WeightsError
+from medsift.modelsets import LEARNED, ModelSet, digest_in_use, in_use
+from medsift.modelsets.in_use import find, known_sets, promote
 from medsift.settings import Settings
 from medsift.steps.context import Summary
 from medsift.steps.mirror import mirror_model_set
-from medsift.steps.profile import current_model_set
 from medsift.store import Store
 from medsift.volume import Volume
 
@@ -33,15 +32,36 @@ def promote_fitted(settings: Settings, summary: Summary, store: Store | None) ->
     return f"`medsift modelset promote {digest}` puts it into use." if digest else "Nothing was changed."
 
 
-def roll_back(settings: Settings, store: Store | None) -> ModelSet:
-    """Put the set that the profile's present one took the place of into use; raises `UsageError` for the first one.
+def roll_back(settings: Settings, store: Store | None) -> in_use.WayBack:
+    """Put the set into use again that was in use before the profile's present one; raises `UsageError` for the first.
 
     Verdicts of both stay in the database: those of the former are shown again at once.
     """
-    model_set = current_model_set(settings)
-    if model_set is None:
-        raise UsageError(f"Profile {settings.profile} has no model set.")
-    return _use(settings, before(Volume(settings.volume), model_set), store)
+    way = in_use.roll_back(Volume(settings.volume), settings.profile)
+    if store is not None:
+        mirror_model_set(settings, store)
+    return way
+
+
+def rolls_back_to(settings: Settings) -> ModelSet | None:
+    """The set that `roll_back` would put into use; None where there is none."""
+    try:
+        return in_use.way_back(Volume(settings.volume), settings.profile).model_set
+    except (UsageError, WeightsError):
+        return None
+
+
+def fitted_unmeasured(settings: Settings, model_set: ModelSet) -> str:
+    """What is to be said of a set that was fitted without labels and is in use: what it replaced, and the way back."""
+    told = f"Model set {model_set.name} {model_set.digest} is in use, its accuracy not measured: {model_set.folder}"
+    replaced = rolls_back_to(settings)
+    if replaced is None:
+        return told
+    lost = ", whose voter `learned` it does not have" if LEARNED in replaced.pins else ""
+    return (
+        f"{told}\nIt takes the place of {replaced.name} {replaced.digest}{lost}; "
+        "`medsift modelset rollback` puts that one into use again."
+    )
 
 
 def _use(settings: Settings, model_set: ModelSet, store: Store | None) -> ModelSet:
