@@ -14,7 +14,7 @@ from medsift.errors import SourceError
 from medsift.sandbox import Limits, Sandbox
 from medsift.settings import Settings
 from medsift.sources import KINDS, Tools
-from tests.sources.pdf_parts import RGB8, image, page, scene
+from tests.sources.pdf_parts import RGB8, grid, image, page, scene
 
 Found = list[Candidate | Missed | About]
 Read = Callable[[bytes], Found]
@@ -161,4 +161,38 @@ def test_a_picture_that_cannot_be_decoded_is_a_row_and_its_neighbour_stays(
     assert (np.asarray(Image.open(io.BytesIO(picture.data))) == scene()).all()
     (lost,) = [one for one in found if isinstance(one, Missed)]
     assert (lost.state, lost.place.page, lost.is_part) == ("failed", 1, False)
+    assert lost.reason.startswith("It cannot be decoded")
+
+
+NOT_SHOWN = {"too large": ((30000, 30000), RGB8), "undecodable": ((96, 64), UNREADABLE["no such depth"])}
+
+
+def with_strips(document: pymupdf.Document, size: tuple[int, int], extra: str, content: str) -> bytes:
+    """The page of a document with one more picture /B of that dictionary, whose bytes are no picture."""
+    broken = image(document, size, extra, b"\x00\x00\x00\x0cjP  garbage" * 1200, packed=False)
+    document.xref_set_key(document[0].xref, "Resources/XObject/B", f"{broken} 0 R")
+    xref = document[0].get_contents()[0]
+    document.update_stream(xref, content.encode() + document.xref_stream(xref))
+    return document.tobytes()
+
+
+@pytest.mark.parametrize("why", NOT_SHOWN)
+def test_strips_on_the_page_of_a_picture_that_cannot_be_shown_are_joined(read: Read, why: str) -> None:
+    array = scene(200, 160)
+    strips = [(array[y : y + 16], (50.0, 100 + y / 2, 150.0, 100 + y / 2 + 8)) for y in range(0, 160, 16)]
+    found = read(with_strips(grid(strips), *NOT_SHOWN[why], "q 100 0 0 100 180 20 cm /B Do Q "))
+    (one,), (lost,) = pictures(found), missed(found)
+    assert one.place.box == pytest.approx((50, 100, 150, 180), abs=0.1)
+    assert (np.asarray(Image.open(io.BytesIO(one.data))) == array).all()
+    assert lost.place.box == pytest.approx((180, 280, 280, 380), abs=0.1)
+
+
+def test_a_strip_that_cannot_be_decoded_costs_none_of_the_others(read: Read) -> None:
+    array = scene(200, 48)
+    strips = [(array[y : y + 16], (50.0, 100 + y / 2, 150.0, 100 + y / 2 + 8)) for y in (0, 32)]
+    found = read(with_strips(grid(strips), (200, 16), UNREADABLE["no such depth"], "q 100 0 0 8 50 284 cm /B Do Q "))
+    boxes = [one.place.box for one in pictures(found)]
+    assert [round(box[1]) for box in boxes if box] == [100, 116]
+    (lost,) = missed(found)
+    assert lost.place.box == pytest.approx((50, 108, 150, 116), abs=0.1)
     assert lost.reason.startswith("It cannot be decoded")

@@ -9,7 +9,7 @@ from medsift.sources._pdf import jpeg
 from medsift.sources._pdf.drawn import Drawn
 from medsift.sources._pdf.geometry import Box, area, is_straight, overlap
 from medsift.sources._pdf.joining import box_of
-from medsift.sources._pdf.pixels import as_png, by_itself, native, render_size, rendered, scales
+from medsift.sources._pdf.pixels import as_png, by_itself, native, render_size, rendered, scales, together
 from medsift.sources._pdf.view import PageView
 from medsift.sources._pdf.words import Words
 
@@ -160,10 +160,14 @@ class Maker:
 
     def _from_page(self, group: Sequence[Drawn]) -> Taken | Refused:
         box = box_of(group)
-        if not self.view.is_whole():
-            return Refused(box, "failed", "It cannot be shown: a picture that cannot be decoded lies on its page.")
         across, down = (max(scale) for scale in zip(*map(scales, group), strict=True))
-        pixels = rendered(self.view.display_list, box, *render_size(box, across, down))
+        size = render_size(box, across, down)
+        if self.view.is_whole():
+            pixels = rendered(self.view.display_list, box, *size)
+        elif all(drawn.kind != "clip" and drawn.in_mask is None for drawn in group):
+            pixels = together(group, box, *size)
+        else:
+            return Refused(box, "failed", "It cannot be shown: a picture that cannot be decoded lies on its page.")
         return Taken(box, as_png(pixels), is_rebuilt=True, parts=group)
 
 

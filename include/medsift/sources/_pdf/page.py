@@ -49,11 +49,15 @@ def pictures_of(
 
 
 def _kept_going(maker: Maker, group: Sequence[Drawn]) -> Iterator[Taken | Refused]:
-    """What the maker makes; what MuPDF cannot decode is refused, and the page goes on."""
+    """What the maker makes, piece by piece where one cannot be decoded: that one is refused, and the page goes on."""
     try:
         yield from maker.made(group)
     except mupdf_errors() as error:
-        yield Refused(box_of(group), "failed", f"It cannot be decoded ({error}).")
+        if len(group) == 1:
+            yield Refused(box_of(group), "failed", f"It cannot be decoded ({error}).")
+            return
+        for drawn in group:
+            yield from _kept_going(maker, [drawn])
 
 
 def _without_masks(found: Sequence[Drawn]) -> list[Drawn]:
