@@ -1,6 +1,7 @@
 """PDF files that lost bytes: what is gone is told, and what is whole is not doubted."""
 
 import io
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -162,6 +163,59 @@ def test_a_picture_that_cannot_be_decoded_is_a_row_and_its_neighbour_stays(
     (lost,) = [one for one in found if isinstance(one, Missed)]
     assert (lost.state, lost.place.page, lost.is_part) == ("failed", 1, False)
     assert lost.reason.startswith("It cannot be decoded")
+
+
+def two_pictures(extra: str, size: tuple[int, int], first: bytes) -> bytes:
+    """A sound file of two pages, on each a picture of that dictionary and these stored bytes, and a good one."""
+    document = pymupdf.open()
+    one = image(document, size, extra, first, packed=False)
+    good = image(document, (96, 64), RGB8, scene().tobytes())
+    drawn = "q 96 0 0 64 20 20 cm /B Do Q q 192 0 0 128 50 172 cm /I Do Q"
+    for _ in range(2):
+        page(document, drawn, f"/XObject<</B {one} 0 R/I {good} 0 R>>")
+    return document.tobytes()
+
+
+RAW = scene(400, 300).tobytes()
+BROKEN_OFF = {
+    "half a JPEG": (f"{RGB8}/Filter/DCTDecode", jpeg(1)[: len(jpeg(1)) // 2]),
+    "no JPEG at all": (f"{RGB8}/Filter/DCTDecode", b"no JPEG" * 99),
+    "half of raw data": (RGB8, RAW[: len(RAW) // 2]),
+    "half of packed data": (f"{RGB8}/Filter/FlateDecode", zlib.compress(RAW)[: len(zlib.compress(RAW)) // 2]),
+    "packed half": (f"{RGB8}/Filter/FlateDecode", zlib.compress(RAW[: len(RAW) // 2])),
+    "no fax": ("/ColorSpace/DeviceGray/BitsPerComponent 1/Filter/JBIG2Decode", b"no fax" * 99),
+    "nothing that is packed": (f"{RGB8}/Filter/FlateDecode", b"not packed" * 99),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_OFF)
+def test_a_picture_whose_data_breaks_off_is_failed_in_a_sound_file_too(read: Read, what: str) -> None:
+    extra, data = BROKEN_OFF[what]
+    found = read(two_pictures(extra, (400, 300), data))
+    assert [one.place.page for one in pictures(found)] == [1, 2]
+    assert all((np.asarray(Image.open(io.BytesIO(one.data))) == scene()).all() for one in pictures(found))
+    assert [(lost.place.page, lost.state, lost.is_part) for lost in missed(found)] == [
+        (1, "failed", False),
+        (2, "failed", False),
+    ]
+    assert all("breaks off" in lost.reason for lost in missed(found))
+    assert missed(found)[0].place.box == pytest.approx((20, 316, 116, 380), abs=0.1)
+
+
+NEARLY_WHOLE = {
+    "a JPEG without its end marker": (f"{RGB8}/Filter/DCTDecode", jpeg(1)[:-2]),
+    "raw data that lack their last rows": (RGB8, RAW[: len(RAW) * 99 // 100]),
+    "packed data without their checksum": (f"{RGB8}/Filter/FlateDecode", zlib.compress(RAW)[:-4]),
+    "more data than it takes": (RGB8, RAW + b"more"),
+}
+
+
+@pytest.mark.parametrize("what", NEARLY_WHOLE)
+def test_a_picture_that_lacks_next_to_nothing_is_kept(read: Read, what: str) -> None:
+    extra, data = NEARLY_WHOLE[what]
+    found = read(two_pictures(extra, (400, 300), data))
+    assert len(pictures(found)) == 4
+    assert missed(found) == []
 
 
 NOT_SHOWN = {"too large": ((30000, 30000), RGB8), "undecodable": ((96, 64), UNREADABLE["no such depth"])}

@@ -50,11 +50,13 @@ class Refused:
 class Known:
     """Pictures already made and checked in this file, so that a logo on each page costs its work once.
 
-    The drawing is kept with its result: while MuPDF's picture lives, its address names no other.
+    The drawing is kept with its result: while MuPDF's picture lives, its address names no other. `has_padded`: MuPDF
+    filled up a picture whose data breaks off; it says so once, though it may draw it on more pages.
     """
 
     entries: OrderedDict[tuple[object, ...], tuple[Drawn, Taken]] = field(default_factory=OrderedDict)
     size: int = 0
+    has_padded: bool = False
 
     def get(self, key: tuple[object, ...]) -> Taken | None:
         """What was made of it before."""
@@ -79,6 +81,10 @@ class Maker:
     known: Known
     found: Sequence[Drawn]
     words: Words
+
+    def knows(self, drawn: Drawn) -> bool:
+        """Whether it is a picture that was made on an earlier page."""
+        return drawn.is_plain and _key(drawn) in self.known.entries
 
     def made(self, group: Sequence[Drawn]) -> Iterator[Taken | Refused]:
         """The picture that the group makes; one refused line for each member that cannot be seen."""

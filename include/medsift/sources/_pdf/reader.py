@@ -77,7 +77,6 @@ def _page(document: Mu, number: int, max_pixels: int, known: Known) -> Iterator[
         display_list.this,
         box,
         hears_text=hears_text,
-        is_repaired=document.is_repaired,
         words=words,
         max_pixels=max_pixels,
         known=known,
