@@ -92,11 +92,20 @@ def test_a_page_whose_content_is_gone_is_told_and_the_pages_before_it_are_read(r
     assert "content" in lost.reason
 
 
-def test_a_pdf_cut_in_half_without_one_readable_page_is_failed(read: Read) -> None:
+def test_a_pdf_cut_short_without_one_readable_page_or_whole_picture_is_failed(read: Read) -> None:
     whole = two_pages().tobytes()
-    for share in (30, 50):
+    for share in (30, 40):
         with pytest.raises(SourceError, match="The PDF is damaged: "):
             read(whole[: len(whole) * share // 100])
+
+
+def test_a_whole_picture_of_a_pdf_without_readable_pages_is_taken(read: Read) -> None:
+    whole = two_pages().tobytes()
+    found = read(whole[: len(whole) // 2])
+    (one,) = pictures(found)
+    pixels = np.asarray(Image.open(io.BytesIO(one.data)), np.int16)
+    assert np.abs(pixels - np.asarray(Image.open(io.BytesIO(jpeg(0))), np.int16)).mean() < 3
+    assert [lost.is_part for lost in missed(found)] == [True, True, True]
 
 
 def test_a_page_whose_content_breaks_off_is_told(read: Read) -> None:

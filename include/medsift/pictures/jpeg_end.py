@@ -21,10 +21,12 @@ def with_end(data: bytes) -> bytes:
     if not data.startswith(START) or has_end(data):
         return data
     stem = data.rstrip(b"\xff")  # half a marker
-    return stem + END if _has_all_rows(stem) else data
+    return stem + END if has_all_rows(stem) else data
 
 
-def _has_all_rows(stem: bytes) -> bool:
+def has_all_rows(data: bytes) -> bool:
+    """Whether a JPEG, with an end marker or without, holds as many rows as its header says."""
+    stem = data[: data.rfind(END)] if has_end(data) else data
     try:
         one, other = (_digest(stem + tail) for tail in TAILS)
     except ERRORS:
