@@ -75,7 +75,7 @@ def _rows_had(image: Mu, compressed: Mu) -> int:
     """Rows that the data of a picture give, at most as many as it has; none where it cannot be read."""
     from pymupdf import mupdf
 
-    row = (image.w * image.n * image.bpc + 7) // 8
+    row = int(image.w * image.n * image.bpc + 7) // 8
     try:
         stream = mupdf.FzStream(mupdf.ll_fz_open_compressed_buffer(compressed))
         return int(mupdf.fz_skip(stream, row * image.h)) // row
