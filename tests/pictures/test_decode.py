@@ -64,6 +64,23 @@ def test_a_truncated_jpeg_fails_and_says_so(cut, options):
     assert caught.value.state == "failed"
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize("end", [b"", b"\xff"])
+@pytest.mark.parametrize("size", [(300, 200), (17, 9)])
+def test_a_jpeg_that_lacks_only_its_end_marker_is_read_whole(options, end, size):
+    data = encoded(noise(*size), "JPEG", **options)
+    assert data.endswith(b"\xff\xd9")
+    assert decode(data[:-2] + end, MAX_PIXELS).tobytes() == decode(data, MAX_PIXELS).tobytes()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+def test_a_jpeg_whose_last_bytes_are_missing_fails(options):
+    data = encoded(noise(), "JPEG", **options)
+    for missing in (6, 20, 300):
+        with pytest.raises(PictureError, match="truncated"):
+            decode(data[:-missing], MAX_PIXELS)
+
+
 @pytest.mark.parametrize("format_name", ["PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000"])
 def test_half_a_file_of_any_format_fails(format_name):
     data = encoded(noise(), format_name)

@@ -30,6 +30,15 @@ def test_a_picture_as_found_keeps_its_bytes_and_their_digest(workers, saved):
     assert len(result.perceptual_hash) == 16
 
 
+def test_a_jpeg_without_its_end_marker_is_known_by_its_bytes_and_stored_with_one(workers, saved, tmp_path):
+    whole = saved("a.jpg").read_bytes()
+    path = tmp_path / "endless.jpg"
+    path.write_bytes(whole[:-2])
+    (result,) = prepared(workers, path)
+    assert (result.state, result.stored) == ("kept", whole)
+    assert result.sha256 == hashlib.sha256(whole[:-2]).hexdigest()
+
+
 def test_a_rebuilt_picture_is_known_by_its_pixels(workers, saved):
     one, other = saved("a.png", compress_level=0), saved("b.png", Image.open(saved("a.png")), compress_level=9)
     results = prepared(workers, one, other, is_rebuilt=True)

@@ -63,6 +63,18 @@ def with_image(size: tuple[int, int], extra: str, data: bytes, *, packed: bool =
     return document
 
 
+def grid(pieces: list[tuple[np.ndarray, tuple[float, float, float, float]]]) -> pymupdf.Document:
+    """Pictures at boxes (x0, y0, x1, y1) of the displayed page."""
+    document = pymupdf.open()
+    content, names = "", ""
+    for index, (array, (x0, y0, x1, y1)) in enumerate(pieces):
+        xref = image(document, (array.shape[1], array.shape[0]), RGB8, np.ascontiguousarray(array).tobytes())
+        content += f"q {x1 - x0} 0 0 {y1 - y0} {x0} {400 - y1} cm /I{index} Do Q "
+        names += f"/I{index} {xref} 0 R"
+    page(document, content, f"/XObject<<{names}>>")
+    return document
+
+
 def as_rendered(document: pymupdf.Document, number: int, box: tuple[float, ...]) -> np.ndarray:
     """That part of the page as PyMuPDF shows it."""
     pixmap = document[number].get_pixmap(matrix=pymupdf.Matrix(2, 2), clip=pymupdf.Rect(box), alpha=False)

@@ -28,6 +28,7 @@ from tests.sources.pdf_parts import (
     as_rendered,
     difference,
     encoded,
+    grid,
     image,
     page,
     scene,
@@ -350,22 +351,10 @@ def test_pictures_in_type_3_glyphs_are_found(read: Read) -> None:
     assert one.place.box == pytest.approx((50, 136, 146, 200), abs=0.2)
 
 
-def _grid(pieces: list[tuple[np.ndarray, tuple[float, float, float, float]]]) -> pymupdf.Document:
-    """Pictures at boxes (x0, y0, x1, y1) of the displayed page."""
-    document = pymupdf.open()
-    content, names = "", ""
-    for index, (array, (x0, y0, x1, y1)) in enumerate(pieces):
-        xref = image(document, (array.shape[1], array.shape[0]), RGB8, np.ascontiguousarray(array).tobytes())
-        content += f"q {x1 - x0} 0 0 {y1 - y0} {x0} {400 - y1} cm /I{index} Do Q "
-        names += f"/I{index} {xref} 0 R"
-    page(document, content, f"/XObject<<{names}>>")
-    return document
-
-
 def test_strips_of_one_figure_are_joined(read: Read) -> None:
     array = scene(200, 160)
     strips = [(array[y : y + 16], (50.0, 100 + y / 2, 150.0, 100 + y / 2 + 8)) for y in range(0, 160, 16)]
-    (one,) = pictures(read(_grid(strips)))
+    (one,) = pictures(read(grid(strips)))
     assert len(one.place.tags["xref"].split()) == MAX_PARTS
     assert "pixel_size" not in one.place.tags
     assert one.place.box == pytest.approx((50, 100, 150, 180), abs=0.1)
@@ -381,11 +370,11 @@ def test_tiles_of_one_photograph_are_joined_and_panels_side_by_side_are_not(read
         for r in (0, 64)
         for c in (0, 64)
     ]
-    (whole,) = pictures(read(_grid(tiles)))
+    (whole,) = pictures(read(grid(tiles)))
     assert difference(pixels(whole), photo) < 3
     framed = [np.pad(scene(56, 56, seed), ((4, 4), (4, 4), (0, 0)), constant_values=255) for seed in (1, 2)]
     panels = [(framed[0], (50.0, 100.0, 114.0, 164.0)), (framed[1], (114.0, 100.0, 178.0, 164.0))]
-    assert len(pictures(read(_grid(panels)))) == 2
+    assert len(pictures(read(grid(panels)))) == 2
 
 
 @pytest.mark.parametrize("turn", [0, 90])

@@ -106,7 +106,21 @@ def test_a_page_gives_pictures_in_reading_order_and_its_title(site, extract):
         ('<img src="a.png"><img src="./a.png#again"><img src="/page/a.png">', "a", "a"),
         ('<div style="color: red; background-image: url( &quot;a.png&quot; )"></div>', "a", "a"),
         ("<div style=\"background: #fff url('a.png') no-repeat, url(b.png)\"></div>", "ab", "ab"),
-        ('<svg><image href="a.png"/></svg><img src="b.png"><img src="logo.svg">', "ab", "b"),
+        ('<svg><image href="a.png"/></svg><img src="b.png"><img src="logo.svg">', "ab", "ba"),
+        ('<svg><g><image xlink:href="a.png"/></g></svg><img src="a.png">', "a", "a"),
+        ('<video poster="a.png"><source src="film.mp4"></video><img src="b.png">', "ab", "ba"),
+        ('<form><input type="IMAGE" src="a.png"><input type="text" src="c.png"></form><img src="b.png">', "abc", "ba"),
+        ('<link rel="image_src" href="a.png"><body><img src="b.png">', "ab", "ba"),
+        ('<script type="application/ld+json">[{"image":["a.png",{"url":"c.png"}]}]</script><img src="b.png">',
+         "abc", "bac"),
+        ('<script type="application/ld+json">{"image": {"contentUrl": "a.png"}, "x":</script><img src="b.png">',
+         "ab", "b"),
+        ('<script type="application/ld+json">' + "[" * 100000 + '</script><img src="b.png">', "b", "b"),
+        ('<img src="b.png"><link rel="image_src" href="b.png"><video poster="b.png"></video>', "b", "b"),
+        ('<img src="a.png" data-src="b.png">', "a", "a"),
+        ('<img src="a.png" data-srcset="b.png 2x">', "a", "a"),
+        ('<img src="javascript:void(0)"><img src="cid:part1"><img src="about:blank"><img src=" "><img src="#top">',
+         "", ""),
         ('<meta property="og:image" content="/page/a.png"><body><img src="b.png">', "ab", "ba"),
         ('<meta name="twitter:image" content="a.png"><body><img src="a.png">', "a", "a"),
         ('<base href="/page/"><base href="/no/"><img src="a.png">', "a", "a"),
@@ -144,6 +158,62 @@ def test_the_placeholder_of_a_lazy_picture_never_stands_for_it(site, extract):
     assert found == []
     assert [(entry.place.url, entry.state) for entry in missed] == [(site.url("/film.png"), "failed")]
     assert "404" in missed[0].reason
+
+
+@pytest.mark.parametrize(
+    "html",
+    ['<img src="JavaScript:x">', '<img src="cid:1@x">', '<img src="about:blank">', '<img src="">', "<img src=#a>"],
+)
+def test_what_is_no_address_of_a_picture_is_passed_over(site, extract, html):
+    found, missed, _ = extract(site.page(html))
+    assert (found, missed, site.paths) == ([], [], ["/"])
+
+
+def refreshing(target, pause="0"):
+    return f'<html><meta http-equiv="Refresh" content="{pause}; URL={target}"><img src="/old.png"></html>'
+
+
+@pytest.mark.parametrize("form", ["0;url=/next", "0; URL='/next'", "0,/next", ".0 ; url = next", "00 /next"])
+def test_a_page_that_sends_its_visitor_on_at_once_is_followed(site, extract, form):
+    site.page(f'<html><head><meta http-equiv=refresh content="{form}"></head><img src="/old.png">')
+    site.page('<title>Next</title><img src="a.png">', "/next")
+    site.pictures("/a.png", "/old.png")
+    found, missed, about = extract(site.url())
+    assert [candidate.place.url for candidate in found] == [site.url("/a.png")]
+    assert (missed, about.title, about.etag) == ([], "Next", "")
+
+
+@pytest.mark.parametrize(
+    "html", [refreshing("/next", "5"), refreshing("javascript:x"), refreshing("/"), refreshing("")]
+)
+def test_a_page_that_stays_or_waits_is_read(site, extract, html):
+    site.pictures("/old.png")
+    assert len(extract(site.page(html))[0]) == 1
+    assert site.paths == ["/", "/old.png"]
+
+
+def test_pages_that_send_on_count_among_the_redirects(site, extract):
+    for number in range(9):
+        site.page(refreshing(f"/{number + 1}"), f"/{number}")
+    site.serve("/", status=302, Location="/0")
+    with pytest.raises(SourceError, match="more than 5 redirects"):
+        extract(site.url("/"))
+    assert site.paths == ["/", "/0", "/1", "/2", "/3", "/4"]
+
+
+def test_a_page_does_not_send_on_to_a_private_server(site, private_site, extract):
+    for target in (private_site.url("/"), "http://169.254.169.254/", "file:///etc/passwd"):
+        with pytest.raises(SourceError):
+            extract(site.page(refreshing(target)))
+
+
+def test_a_page_behind_one_that_sends_on_is_unchanged_only_where_it_is_itself(site, extract):
+    site.serve("/", refreshing("/next").encode(), content_type="text/html", ETag='"1"')
+    site.page("<html>one", "/next")
+    digest = extract(site.url())[2].digest
+    assert extract(site.url(), digest=digest)[2].is_unchanged
+    site.page("<html>two", "/next")
+    assert not extract(site.url(), digest=digest)[2].is_unchanged
 
 
 def test_caption_and_nearby_words_come_with_the_picture(site, extract):

@@ -52,7 +52,7 @@ PAGES = {
                     "/uploads/ward.jpg", "/uploads/caf%C3%A9%20plan.png"]),
     "journal": (JOURNAL, ["/articles/77/bin/s-0001.jpg", "/articles/77/bin/s-0002-large.jpg",
                           "/articles/77/bin/e-01.gif", "/articles/77/bin/e-02.gif", "/articles/77/bin/supplement.tif"]),
-    "wiki": (WIKI, ["/thumb/P/Pneumo.jpg/440px-Pneumo.jpg", "/thumb/L/Lung.png/250px-Lung.png"]),
+    "wiki": (WIKI, ["/thumb/P/Pneumo.jpg/440px-Pneumo.jpg", "/thumb/L/Lung.png/250px-Lung.png", "/x.png"]),
     "news": (NEWS, ["/i/top-1600.webp", "/i/scan.png?v=2", "/i/crop,w_900/a.jpg", "/track.gif", "/i/top-1200.jpg"]),
 }  # fmt: skip
 

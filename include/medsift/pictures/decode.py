@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from medsift.errors import PictureError
+from medsift.pictures.jpeg_end import with_end
 from medsift.pictures.quality import check_pixels
 
 EXTENSIONS = {
@@ -45,7 +46,9 @@ def open_picture(data: bytes, max_pixels: int) -> Image.Image:
     with _decoder_errors(max_pixels):
         image = Image.open(BytesIO(data), formats=FORMATS)
     check_pixels(*image.size, max_pixels)
-    return image
+    with _decoder_errors(max_pixels):
+        whole = with_end(data)
+        return image if whole is data else Image.open(BytesIO(whole), formats=FORMATS)
 
 
 def normalised(image: Image.Image) -> Image.Image:

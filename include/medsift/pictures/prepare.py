@@ -9,6 +9,7 @@ from PIL import Image
 from medsift.pictures.decode import EXTENSIONS, normalised, open_picture, orientation
 from medsift.pictures.digests import identity_of_bytes, identity_of_pixels, perceptual_hash
 from medsift.pictures.frames import png
+from medsift.pictures.jpeg_end import with_end
 from medsift.pictures.metadata import without_metadata
 from medsift.pictures.quality import check_content, check_size
 from medsift.pictures.thumbnails import SIDE, reduced, reduced_copy, thumbnail
@@ -36,7 +37,7 @@ def prepare(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[st
     if stored:
         extension = "jpg"
     elif not arguments["is_rebuilt"]:
-        stored, extension = _anonymous(data, opened, arguments["max_pixels"])
+        stored, extension = _anonymous(with_end(data), opened, arguments["max_pixels"])
     facts = {
         "sha256": identity_of_pixels(opened) if arguments["is_rebuilt"] else identity_of_bytes(data),
         "width": width,

@@ -8,7 +8,7 @@ import logging
 import re
 import time
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -52,7 +52,7 @@ UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 
 @dataclass(frozen=True)
 class Fetched:
-    """An answer. `url` is the address after redirects; with `is_unchanged` (status 304) there is no data."""
+    """An answer. `url` is the address after so many `redirects`; with `is_unchanged` (status 304) there is no data."""
 
     url: str
     status: int
@@ -61,6 +61,7 @@ class Fetched:
     etag: str
     last_modified: str
     is_unchanged: bool
+    redirects: int = 0
 
 
 class _Again(Exception):  # noqa: N818  not an error yet: the fetch may be tried once more
@@ -84,8 +85,12 @@ class Door:
         self._guard = Guard(settings.allowed_hosts)
         self._adapter = CheckedAdapter(self._guard)
 
-    def get(self, url: str, *, etag: str = "", last_modified: str = "", accept: str | None = None) -> Fetched:
+    def get(
+        self, url: str, *, etag: str = "", last_modified: str = "", accept: str | None = None, redirects: int = 0
+    ) -> Fetched:
         """What lies at `url`; `etag` and `last_modified` of an earlier answer make the question conditional.
+
+        `redirects`: how many of those allowed led here already.
 
         Raises `TemporaryError` where a later try may succeed, else `SourceError`; both name address and reason.
         """
@@ -94,14 +99,14 @@ class Door:
         with Deadline(self._timeout_s * WHOLE_FETCH_TIMEOUTS) as deadline:
             self._guard.deadline = deadline
             try:
-                return self._patiently(url, headers, deadline)
+                return self._patiently(url, headers, deadline, redirects)
             finally:
                 self._guard.deadline = None
 
-    def _patiently(self, url: str, headers: dict[str, str], deadline: Deadline) -> Fetched:
+    def _patiently(self, url: str, headers: dict[str, str], deadline: Deadline, redirects: int = 0) -> Fetched:
         for attempt in range(TRIES):
             try:
-                return self._follow(url, headers, deadline)
+                return self._follow(url, headers, deadline, redirects)
             except _Again as again:
                 pause_s = min(0.5 * 2**attempt, self._timeout_s) if again.pause_s is None else again.pause_s
                 is_last = attempt == TRIES - 1 or deadline.is_over or not again.is_worth_it
@@ -111,8 +116,8 @@ class Door:
                 time.sleep(pause_s)
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _follow(self, url: str, headers: dict[str, str], deadline: Deadline) -> Fetched:
-        for _ in range(MAX_REDIRECTS + 1):
+    def _follow(self, url: str, headers: dict[str, str], deadline: Deadline, redirects: int) -> Fetched:
+        for count in range(redirects, MAX_REDIRECTS + 1):
             request = _prepared(url, headers)
             address = urldefrag(str(request.url)).url
             if self._obeys_robots and not self._is_robots(address):
@@ -121,7 +126,7 @@ class Door:
                 with self._turn(address), closing(self._sent(request)) as response:
                     target = _redirect_target(response)
                     if target is None:
-                        return self._answer(address, response, headers, deadline)
+                        return replace(self._answer(address, response, headers, deadline), redirects=count)
             except (requests.RequestException, HTTPError, OSError) as error:
                 raise _failure(address, error, deadline) from error
             url = _joined(address, target)

@@ -13,9 +13,12 @@ from medsift.errors import SandboxError, SourceError, TemporaryError
 from medsift.sandbox import GARBAGE, Item
 from medsift.sources import KINDS, Tools, register
 from medsift.sources._web.content import charset, content_of, is_picture, mime_type
+from medsift.sources._web.page import MAX_ADDRESS
+from medsift.sources._web.refresh import may_refresh
 from medsift.sources.http import Fetched, shown
 
 READER = "medsift.sources._web.page:pictures_of_page"
+REFRESH_READER = "medsift.sources._web.page:refresh_of_page"
 PAGE_ACCEPT = "text/html,application/xhtml+xml,application/pdf;q=0.9,image/*;q=0.8,*/*;q=0.5"
 PICTURE_ACCEPT = "image/jpeg,image/png,image/webp,image/tiff,image/gif,*/*;q=0.1"
 MAX_PAGE_BYTES = 10 * 2**20
@@ -38,6 +41,7 @@ class WebSource:
         """Every picture of the page in reading order; raises `SourceError` where the address gives nothing to read."""
         address = leaf.url or leaf.source
         page = tools.door.get(address, etag=leaf.etag, last_modified=leaf.last_modified, accept=PAGE_ACCEPT)
+        page = _sent_on(page, tools)
         digest = hashlib.sha256(page.data).hexdigest()
         about = About(digest=digest, etag=page.etag, last_modified=page.last_modified)
         if page.is_unchanged or digest == leaf.digest:
@@ -56,6 +60,23 @@ class WebSource:
             )
         else:
             yield from _as_file(content, page, leaf, tools, about)
+
+
+def _sent_on(page: Fetched, tools: Tools) -> Fetched:
+    """What a page leads to by an instant `meta refresh`, else the page.
+
+    Without ETag and date: the next run has to ask anew where the page leads.
+    """
+    while may_refresh(page.data[:MAX_PAGE_BYTES]) and content_of(page.data, page.content_type) == "page":
+        arguments = {"url": page.url, "charset": charset(page.content_type)}
+        payload = page.data[:MAX_PAGE_BYTES]
+        answers = list(tools.sandbox.stream(REFRESH_READER, arguments, payload, timeout_s=READING_TIMEOUT_S))
+        target = answers[0][0].text("target", MAX_ADDRESS) if answers else ""
+        if not target or target == page.url:
+            break
+        answer = tools.door.get(target, accept=PAGE_ACCEPT, redirects=page.redirects + 1)
+        page = replace(answer, etag="", last_modified="")
+    return page
 
 
 def _as_file(kind: str, page: Fetched, leaf: Leaf, tools: Tools, about: About) -> Iterator[Candidate | Missed | About]:

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
+from medsift.pictures.jpeg_end import has_end, with_end
 from medsift.sources._pdf import Mu
 from medsift.sources._pdf.drawn import Drawn
 
 INTERPRETED_IN_PART = "encountered syntax errors"  # what MuPDF says where it passed over a part of a page
 CUT_SHORT = ("premature end of data", "treating as end of file")  # what MuPDF says of a stream that it reads in part
-BREAKS_OFF = "It cannot be decoded: its data breaks off, for the file is damaged."
-START_OF_SCAN, END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"  # JPEG markers, which coded pixels cannot hold
+PADDED = "padding truncated image"  # what MuPDF says where it makes up the pixels that are missing
+BREAKS_OFF = "It cannot be decoded: its data breaks off."
+LEAST_ROWS = 0.98  # share of a picture's rows that its data must give: writers often lose a few bytes at the end
 
 
 def content_fault(document: Mu, page: Mu) -> str:
@@ -45,15 +47,40 @@ def passed_over(document: Mu, number: int) -> Iterator[str]:
             yield f"It cannot be decoded ({error})."
 
 
-def jpeg_breaks_off(drawn: Drawn) -> bool:
-    """Whether a JPEG's data ends before its pixels do: no end marker follows its last scan's start."""
+def breaks_off(drawn: Drawn, *, is_padded: bool) -> bool:
+    """Whether a picture's data end before its pixels do.
+
+    `is_padded`: MuPDF filled up some picture of the page, so that data other than JPEG are to be counted.
+    """
     from pymupdf import mupdf
 
-    compressed = mupdf.ll_fz_compressed_image_buffer(drawn.image.m_internal)
-    if not compressed or compressed.params.type != mupdf.FZ_IMAGE_JPEG:
+    image = drawn.image.m_internal
+    compressed = mupdf.ll_fz_compressed_image_buffer(image)
+    if not compressed:
         return False
-    data = bytes(mupdf.fz_buffer_extract_copy(mupdf.FzBuffer(mupdf.ll_fz_keep_buffer(compressed.buffer))))
-    return data.rfind(END_OF_IMAGE) <= data.rfind(START_OF_SCAN)
+    if compressed.params.type == mupdf.FZ_IMAGE_JPEG:
+        data = bytes(mupdf.fz_buffer_extract_copy(mupdf.FzBuffer(mupdf.ll_fz_keep_buffer(compressed.buffer))))
+        return not (has_end(data) or has_end(with_end(data)))
+    return is_padded and _rows_had(image, compressed) < LEAST_ROWS * image.h
+
+
+def has_padded() -> bool:
+    """Whether MuPDF filled up a picture whose data broke off since its warnings were reset."""
+    import pymupdf
+
+    return PADDED in pymupdf.TOOLS.mupdf_warnings()
+
+
+def _rows_had(image: Mu, compressed: Mu) -> int:
+    """Rows that the data of a picture give, at most as many as it has; none where it cannot be read."""
+    from pymupdf import mupdf
+
+    row = int(image.w * image.n * image.bpc + 7) // 8
+    try:
+        stream = mupdf.FzStream(mupdf.ll_fz_open_compressed_buffer(compressed))
+        return int(mupdf.fz_skip(stream, row * image.h)) // row
+    except (mupdf.FzErrorBase, RuntimeError, ValueError):
+        return 0
 
 
 def _is_cut_short(document: Mu, xref: int) -> bool:

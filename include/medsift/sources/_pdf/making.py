@@ -9,7 +9,7 @@ from medsift.sources._pdf import jpeg
 from medsift.sources._pdf.drawn import Drawn
 from medsift.sources._pdf.geometry import Box, area, is_straight, overlap
 from medsift.sources._pdf.joining import box_of
-from medsift.sources._pdf.pixels import as_png, by_itself, native, render_size, rendered, scales
+from medsift.sources._pdf.pixels import as_png, by_itself, native, render_size, rendered, scales, together
 from medsift.sources._pdf.view import PageView
 from medsift.sources._pdf.words import Words
 
@@ -50,11 +50,13 @@ class Refused:
 class Known:
     """Pictures already made and checked in this file, so that a logo on each page costs its work once.
 
-    The drawing is kept with its result: while MuPDF's picture lives, its address names no other.
+    The drawing is kept with its result: while MuPDF's picture lives, its address names no other. `has_padded`: MuPDF
+    filled up a picture whose data breaks off; it says so once, though it may draw it on more pages.
     """
 
     entries: OrderedDict[tuple[object, ...], tuple[Drawn, Taken]] = field(default_factory=OrderedDict)
     size: int = 0
+    has_padded: bool = False
 
     def get(self, key: tuple[object, ...]) -> Taken | None:
         """What was made of it before."""
@@ -79,6 +81,10 @@ class Maker:
     known: Known
     found: Sequence[Drawn]
     words: Words
+
+    def knows(self, drawn: Drawn) -> bool:
+        """Whether it is a picture that was made on an earlier page."""
+        return drawn.is_plain and _key(drawn) in self.known.entries
 
     def made(self, group: Sequence[Drawn]) -> Iterator[Taken | Refused]:
         """The picture that the group makes; one refused line for each member that cannot be seen."""
@@ -160,10 +166,14 @@ class Maker:
 
     def _from_page(self, group: Sequence[Drawn]) -> Taken | Refused:
         box = box_of(group)
-        if not self.view.is_whole():
-            return Refused(box, "failed", "It cannot be shown: a picture that cannot be decoded lies on its page.")
         across, down = (max(scale) for scale in zip(*map(scales, group), strict=True))
-        pixels = rendered(self.view.display_list, box, *render_size(box, across, down))
+        size = render_size(box, across, down)
+        if self.view.is_whole():
+            pixels = rendered(self.view.display_list, box, *size)
+        elif all(drawn.kind != "clip" and drawn.in_mask is None for drawn in group):
+            pixels = together(group, box, *size)
+        else:
+            return Refused(box, "failed", "It cannot be shown: a picture that cannot be decoded lies on its page.")
         return Taken(box, as_png(pixels), is_rebuilt=True, parts=group)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from medsift.errors import EmptySourceError, SourceError
 from medsift.sources._pdf import Mu
-from medsift.sources._pdf.damage import BREAKS_OFF, jpeg_breaks_off
+from medsift.sources._pdf.damage import BREAKS_OFF, breaks_off
 from medsift.sources._pdf.drawn import Drawn
 from medsift.sources._pdf.making import Refused, Taken
 from medsift.sources._pdf.pixels import as_png, native
@@ -63,7 +63,7 @@ def stray_pictures(document: Mu, max_pixels: int) -> Iterator[Taken | Refused]:
         kind: Any = "stencil" if image.m_internal.imagemask else "image"
         matrix = (box[2], 0.0, 0.0, box[3], 0.0, 0.0)
         drawn = Drawn(image, 0, kind, width, height, matrix, box, box, is_plain=True, order=0, mask=mask)
-        if document.is_repaired and jpeg_breaks_off(drawn):
+        if breaks_off(drawn, is_padded=True):
             yield Refused(None, "failed", BREAKS_OFF)
             continue
         try:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from medsift.sources._pdf import Mu
-from medsift.sources._pdf.damage import BREAKS_OFF, jpeg_breaks_off
+from medsift.sources._pdf.damage import BREAKS_OFF, breaks_off, has_padded
 from medsift.sources._pdf.drawn import Drawn, drawn_pictures
 from medsift.sources._pdf.geometry import Box, area
 from medsift.sources._pdf.joining import box_of, joined
@@ -19,13 +19,12 @@ MAX_TOLD_ONE_BY_ONE = 8
 
 
 def pictures_of(
-    display_list: Mu, box: Box, *, hears_text: bool, is_repaired: bool, words: Words, max_pixels: int, known: Known
+    display_list: Mu, box: Box, *, hears_text: bool, words: Words, max_pixels: int, known: Known
 ) -> Iterator[Taken | Refused]:
     """Every picture of a page in the order drawn.
 
-    `hears_text`: fonts may draw pictures; `is_repaired`: the file lost something, perhaps the end of a picture;
-    `words`: the page's text; `max_pixels`: what a picture may have to be decoded; `known`: what earlier pages of
-    this file had.
+    `hears_text`: fonts may draw pictures; `words`: the page's text; `max_pixels`: what a picture may have to be
+    decoded; `known`: what earlier pages of this file had. MuPDF's warnings are those of this page.
     """
     found = _without_masks(drawn_pictures(display_list, box, hears_text))
     bombs = [drawn for drawn in found if drawn.pixels > max_pixels]
@@ -38,7 +37,7 @@ def pictures_of(
     maker = Maker(view, known, good, words)
     trifles: list[Drawn] = []
     shown = [drawn for drawn in good if area(drawn.visible)]
-    broken = [drawn for drawn in shown if is_repaired and jpeg_breaks_off(drawn)]
+    broken = _broken_off([drawn for drawn in shown if not maker.knows(drawn)], view, known)
     yield from (Refused(drawn.visible, "failed", BREAKS_OFF) for drawn in broken)
     for group in joined([drawn for drawn in shown if drawn not in broken], view.seam_looks_whole):
         if _is_trifle(group):
@@ -48,12 +47,23 @@ def pictures_of(
     yield from _told(trifles, "a letter, line, dot or fill rather than a picture")
 
 
+def _broken_off(fresh: Sequence[Drawn], view: PageView, known: Known) -> list[Drawn]:
+    """Those of the drawings whose data ends too early."""
+    if fresh:
+        known.has_padded = known.has_padded or not view.is_whole() or has_padded()
+    return [drawn for drawn in fresh if breaks_off(drawn, is_padded=known.has_padded)]
+
+
 def _kept_going(maker: Maker, group: Sequence[Drawn]) -> Iterator[Taken | Refused]:
-    """What the maker makes; what MuPDF cannot decode is refused, and the page goes on."""
+    """What the maker makes, piece by piece where one cannot be decoded: that one is refused, and the page goes on."""
     try:
         yield from maker.made(group)
     except mupdf_errors() as error:
-        yield Refused(box_of(group), "failed", f"It cannot be decoded ({error}).")
+        if len(group) == 1:
+            yield Refused(box_of(group), "failed", f"It cannot be decoded ({error}).")
+            return
+        for drawn in group:
+            yield from _kept_going(maker, [drawn])
 
 
 def _without_masks(found: Sequence[Drawn]) -> list[Drawn]:

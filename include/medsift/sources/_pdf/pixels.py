@@ -5,6 +5,7 @@ MuPDF draws in every case, so masks, Decode arrays, colour spaces and turns come
 
 import io
 import zlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from medsift.sources._pdf import Mu
@@ -40,7 +41,7 @@ def native(drawn: Drawn) -> "Pixels":
             a * width, b * height, c * width, d * height,
             float(width) if min(a, c) < 0 else 0.0, float(height) if min(b, d) < 0 else 0.0,
         )  # fmt: skip
-        return _draw(drawn, matrix, width, height)
+        return _drawn([(drawn, matrix)], width, height)
     across, down = scales(drawn)
     width, height = render_size(drawn.full, across, down)
     return by_itself(drawn, drawn.full, width, height)
@@ -48,7 +49,12 @@ def native(drawn: Drawn) -> "Pixels":
 
 def by_itself(drawn: Drawn, box: Box, width: int, height: int) -> "Pixels":
     """What the picture alone leaves in `box` of the page, as `width` x `height` pixels."""
-    return _draw(drawn, _into(drawn.matrix, box, width, height), width, height)
+    return together([drawn], box, width, height)
+
+
+def together(drawings: Sequence[Drawn], box: Box, width: int, height: int) -> "Pixels":
+    """What these pictures alone, drawn in this order, leave in `box` of the page, as `width` x `height` pixels."""
+    return _drawn([(drawn, _into(drawn.matrix, box, width, height)) for drawn in drawings], width, height)
 
 
 def rendered(display_list: Mu, box: Box, width: int, height: int) -> "Pixels":
@@ -116,11 +122,20 @@ def _canvas(width: int, height: int) -> tuple[Mu, Mu]:
     return pixmap, mupdf.fz_new_draw_device(mupdf.FzMatrix(), pixmap)
 
 
-def _draw(drawn: Drawn, matrix: Matrix, width: int, height: int) -> "Pixels":
+def _drawn(placed: Sequence[tuple[Drawn, Matrix]], width: int, height: int) -> "Pixels":
     from pymupdf import mupdf
 
     pixmap, device = _canvas(width, height)
-    ctm, params = mupdf.FzMatrix(*matrix), mupdf.FzColorParams()
+    for drawn, matrix in placed:
+        _draw(device, drawn, mupdf.FzMatrix(*matrix))
+    mupdf.fz_close_device(device)
+    return _array(pixmap)
+
+
+def _draw(device: Mu, drawn: Drawn, ctm: Mu) -> None:
+    from pymupdf import mupdf
+
+    params = mupdf.FzColorParams()
     if drawn.mask:
         mupdf.fz_clip_image_mask(device, drawn.mask, ctm, mupdf.FzRect(mupdf.FzRect.Fixed_INFINITE))
     if drawn.kind == "image":
@@ -134,8 +149,6 @@ def _draw(drawn: Drawn, matrix: Matrix, width: int, height: int) -> "Pixels":
         mupdf.delete_floats(color)
     if drawn.mask:
         mupdf.fz_pop_clip(device)
-    mupdf.fz_close_device(device)
-    return _array(pixmap)
 
 
 def _array(pixmap: Mu) -> "Pixels":

@@ -14,6 +14,7 @@ from medsift.errors import EmptySourceError, SourceError
 from medsift.sources._pdf import Mu
 from medsift.sources._pdf.damage import content_fault, passed_over
 from medsift.sources._pdf.facts import PageObjects
+from medsift.sources._pdf.jpeg_headers import JpegHeaders
 from medsift.sources._pdf.making import Known, Refused, Taken
 from medsift.sources._pdf.opening import mupdf_errors, opened, page_count, stray_pictures
 from medsift.sources._pdf.page import pictures_of
@@ -44,7 +45,7 @@ def pictures(arguments: dict[str, Any], _payload: bytes) -> Iterator[Answer]:
 
 
 def _pages(document: Mu, count: int, arguments: dict[str, Any]) -> Iterator[Answer]:
-    known, sent, bad = Known(), 0, 0
+    known, headers, sent, bad = Known(), JpegHeaders(document, arguments["max_pixels"]), 0, 0
     ends = time.monotonic() + arguments["budget_s"]
     for number in range(arguments["first_page"], count + 1):
         if time.monotonic() > ends or sent > HAND_BACK_BYTES:
@@ -52,6 +53,7 @@ def _pages(document: Mu, count: int, arguments: dict[str, Any]) -> Iterator[Answ
             return
         yield {"type": "page", "page": number}, b""
         try:
+            headers.mend(number)
             for answer in _page(document, number, arguments["max_pixels"], known):
                 sent += len(answer[1])
                 yield answer
@@ -77,7 +79,6 @@ def _page(document: Mu, number: int, max_pixels: int, known: Known) -> Iterator[
         display_list.this,
         box,
         hears_text=hears_text,
-        is_repaired=document.is_repaired,
         words=words,
         max_pixels=max_pixels,
         known=known,

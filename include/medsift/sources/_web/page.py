@@ -6,7 +6,7 @@ items as browsers do. The child is the border around its C code.
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -14,6 +14,8 @@ from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString, PageElement
 
 from medsift.sources._web.inline import decoded_data_uri
+from medsift.sources._web.linked_data import pictures_of_linked_data
+from medsift.sources._web.refresh import target_of
 from medsift.sources._web.srcset import largest
 from medsift.sources._web.text import decoded_page
 
@@ -38,8 +40,10 @@ READABLE_TYPES = {"", "image/jpeg", "image/jpg", "image/png", "image/webp", "ima
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif")
 PICTURE_FILE = re.compile(r"(?!data:)[^\s{}<>]+\.(?:jpe?g|png|tiff?|webp|gif)(?:[?#]\S*)?", re.IGNORECASE)
 CSS_URL = re.compile(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^)'\"]*?))\s*\)", re.IGNORECASE)
+NO_FILES = ("javascript:", "cid:", "about:")  # what stands where a picture will be, or in mails
 MAX_ADDRESS = 8192  # longer ones no server takes
 MAX_ADDRESSES = 3  # the largest, and what to fall back to
+Reference = tuple[list[str], Tag | None]
 CAPTION_CHARACTERS = 1000
 NEARBY_CHARACTERS = 500
 NEARBY_STEPS = 200
@@ -53,18 +57,31 @@ def pictures_of_page(arguments: dict[str, Any], payload: bytes) -> Iterator[tupl
     `caption` and `nearby`; one that stands in the page itself (`is_inline`) comes with its bytes.
     """
     soup = BeautifulSoup(decoded_page(payload, arguments["charset"]), "lxml")
-    for drawing in soup.find_all("svg"):
-        drawing.decompose()
-    found = _distinct(_references(soup, _base(soup, arguments["url"])))
+    base = _base(soup, arguments["url"])
+    drawings = soup.find_all(["svg", "image"])
+    inside_drawings = [address for tag in drawings if tag.name == "image" for address in _links(tag)]
+    for drawing in drawings:
+        if drawing.name == "svg":
+            drawing.decompose()
+    others = ((_joined(base, [address]), None) for address in (*inside_drawings, *_previews(soup)))
+    found = _distinct(chain(_references(soup, base), others))
     yield {"title": _text(soup.title, CAPTION_CHARACTERS), "found": len(found)}, b""
     for addresses, tag in found[: arguments["limit"]]:
-        words = {"caption": _caption(tag), "nearby": _nearby(tag)}
+        words = {"caption": _caption(tag) if tag else "", "nearby": _nearby(tag) if tag else ""}
         is_inline = addresses[0].startswith("data:")
         data = decoded_data_uri(addresses[0]) if is_inline else b""
         yield {"addresses": [] if is_inline else addresses, "is_inline": is_inline, **words}, data
 
 
-def _distinct(references: Iterator[tuple[list[str], Tag]]) -> list[tuple[list[str], Tag]]:
+def refresh_of_page(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Where the page `payload` sends its visitor without a pause (`target`), or empty. Arguments: `url`, `charset`."""
+    soup = BeautifulSoup(decoded_page(payload, arguments["charset"]), "lxml")
+    metas = (tag for tag in soup.find_all("meta") if _value(tag, "http-equiv").strip().lower() == "refresh")
+    target = next((found for tag in metas if (found := target_of(_value(tag, "content")))), "")
+    yield {"target": _absolute(_base(soup, arguments["url"]), target)}, b""
+
+
+def _distinct(references: Iterator[Reference]) -> list[Reference]:
     seen: set[str] = set()
     found = []
     for addresses, tag in references:
@@ -74,18 +91,38 @@ def _distinct(references: Iterator[tuple[list[str], Tag]]) -> list[tuple[list[st
     return found
 
 
-def _references(soup: BeautifulSoup, base: str) -> Iterator[tuple[list[str], Tag]]:
-    """Addresses (best first) and tag of every picture; previews for other sites come last."""
+def _references(soup: BeautifulSoup, base: str) -> Iterator[Reference]:
+    """Addresses (best first) and tag of every picture that the page shows; those of forms and films come last."""
+    last: list[Reference] = []
     for tag in soup.find_all(True):
         if tag.name in PICTURE_TAGS:
             yield _joined(base, _wrapping_link(tag, base) + _addresses_of_img(tag)), tag
         elif tag.name == "a" and tag.find("img") is None and _leads_to_picture(base, _value(tag, "href")):
             yield _joined(base, [_value(tag, "href")]), tag
+        elif tag.name == "video":
+            last.append((_joined(base, [_value(tag, "poster")]), tag))
+        elif tag.name == "input" and _value(tag, "type").lower() == "image":
+            last.append((_joined(base, [_value(tag, "src")]), tag))
         for address in _backgrounds(tag):
             yield _joined(base, [address]), tag
-    for tag in soup.find_all("meta"):
-        if (_value(tag, "property") or _value(tag, "name") or _value(tag, "itemprop")).lower() in PREVIEWS:
-            yield _joined(base, [_value(tag, "content")]), tag
+    yield from last
+
+
+def _previews(soup: BeautifulSoup) -> Iterator[str]:
+    """Addresses of pictures that the page names for other sites."""
+    for tag in soup.find_all(["meta", "link", "script"]):
+        if tag.name == "meta":
+            if (_value(tag, "property") or _value(tag, "name") or _value(tag, "itemprop")).lower() in PREVIEWS:
+                yield _value(tag, "content")
+        elif tag.name == "link":
+            if "image_src" in _value(tag, "rel").lower().split():
+                yield _value(tag, "href")
+        elif _value(tag, "type").strip().lower() == "application/ld+json":
+            yield from pictures_of_linked_data(tag.string or "")
+
+
+def _links(image: Tag) -> Iterator[str]:
+    yield from filter(None, (_value(image, name) for name in ("href", "xlink:href")))
 
 
 def _backgrounds(tag: Tag) -> Iterator[str]:
@@ -113,7 +150,8 @@ def _addresses_of_img(img: Tag) -> list[str]:
         others = [name for name in img.attrs if name not in ("alt", "src")]
         lazy = [value for name in others if PICTURE_FILE.fullmatch(value := _value(img, name))]
     is_lazy = bool(lazy or any(_value(img, name) for name in LAZY_SETS))
-    return [*large[:1], *([best] if best else []), *lazy[:1], *([] if is_lazy else [_value(img, "src")])]
+    plain = [] if is_lazy and PLACEHOLDER.fullmatch(_value(img, "src").strip()) else [_value(img, "src")]
+    return [*large[:1], *([best] if best else []), *lazy[:1], *plain]
 
 
 def _wrapping_link(img: Tag, base: str) -> list[str]:
@@ -150,7 +188,7 @@ def _joined(base: str, targets: list[str]) -> list[str]:
 
 def _absolute(base: str, target: str) -> str:
     target = re.sub(r"[\t\r\n]", "", target.strip())
-    if not target or target.startswith("#"):
+    if not target or target.startswith("#") or target.lower().startswith(NO_FILES):
         return ""
     if target[:5].lower() == "data:":
         return "" if target[5:20].lower().startswith("image/svg") else "data:" + target[5:]
@@ -191,8 +229,6 @@ def _caption(tag: Tag) -> str:
 
 def _nearby(tag: Tag) -> str:
     """Up to 500 characters of the words that stand before and after the picture."""
-    if tag.name == "meta":
-        return ""
     half = NEARBY_CHARACTERS // 2
     before = " ".join(reversed(_words(tag.previous_elements, half)))[-half:]
     after = " ".join(_words(tag.next_elements, half))[: NEARBY_CHARACTERS - len(before) - 1]
