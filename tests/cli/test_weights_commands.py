@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+PICTURES = Path(__file__).parents[2] / "docs" / "img"
+
 
 def medsift_command(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "medsift.cli", *map(str, arguments)]
@@ -60,7 +62,7 @@ def test_an_imported_cnn_is_listed_and_an_altered_one_is_found(tmp_path: Path) -
         (["modelset", "show"], 0, "(setting medical_recall)"),
         (["modelset", "show", "--profile", "clip"], 0, "has no model set"),
         (
-            ["classify", ".", "--csv", "-", "--set", "medical_recall=0.6"],
+            ["classify", PICTURES, "--csv", "-", "--set", "medical_recall=0.6"],
             2,
             "Setting medical_recall = 0.6: allowed is ",
         ),

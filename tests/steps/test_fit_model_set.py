@@ -75,7 +75,8 @@ def test_a_set_of_profile_lite_keeps_alignment_and_calibration(plain_settings, f
     model_set = fitted(plain_settings, folder)
     assert model_set.digest != shipped.digest
     assert model_set.encoder_digests == shipped.encoder_digests
-    assert model_set.calibration == shipped.calibration
+    assert shipped.calibration.points
+    assert model_set.calibration == shipped.calibration.without_points()  # they were measured with other clusters
     assert model_set.alignment().digest == shipped.alignment().digest
     assert usable_model_set(plain_settings).clusters().keys() == {"lite", "efficientnet_lite0"}
 
