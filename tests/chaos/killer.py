@@ -22,7 +22,8 @@ import psycopg2
 
 from medsift.errors import MedsiftError
 from tests.faults.digests import digests
-from tests.faults.hurt_stack import HurtStack, hurt_stack, wait_until
+from tests.faults.hurt_stack import HurtStack, hurt_stack
+from tests.waiting import wait_until
 
 PROCESSES = ("worker", "worker-gpu", "scheduler", "api-server", "dag-processor", "redis")
 TARGETS = ("task", "task", "task", "postgres", *PROCESSES)  # tasks hold the work, so they are hit most

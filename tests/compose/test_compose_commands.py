@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from medsift.topology.postgres import EmbeddedPostgres
 from medsift.topology.processes import Process, free_port
 from tests.compose.conftest import ROOT, docker_compose, make_secrets
 from tests.conftest import in_database
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(900)]
 DAG = "medsift_sort"
@@ -54,7 +54,7 @@ class Plain:
     def run(self, name: str) -> None:
         self.start(name)
         process = self.processes[name]
-        assert wait_until(lambda: process.exit_status is not None, 240), process.last_words()
+        assert wait_until(lambda: process.exit_status is not None, 240, every_s=0.5), process.last_words()
         assert process.exit_status == 0, process.log.read_text()
 
     def is_healthy(self, name: str) -> bool:
@@ -73,15 +73,6 @@ class Plain:
                 self.processes[name].terminate()
                 self.processes[name].grace_s = 20.0
                 self.processes[name].wait()
-
-
-def wait_until(is_so: Any, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if is_so():
-            return True
-        time.sleep(0.5)
-    return False
 
 
 def emptied(server: EmbeddedPostgres) -> Any:
@@ -125,14 +116,17 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
     (folder / "files" / "medsift.toml").write_text('engine = "torch_fp32"\ninbox_min_age_s = 0\n')
     try:
         made.start("redis")
-        assert wait_until(lambda: made.is_healthy("redis"), 30), made.said("redis")
+        assert wait_until(lambda: made.is_healthy("redis"), 30, every_s=0.5), made.said("redis")
         made.run("init")
         made.run("init")
         for stage in (["api-server", "scheduler", "dag-processor", "triggerer"], ["worker", "worker-gpu"]):
             for name in stage:
                 made.start(name)
             for name in stage:
-                assert wait_until(lambda name=name: made.is_healthy(name), 180), (name, made.said(name)[-3000:])
+                assert wait_until(lambda name=name: made.is_healthy(name), 180, every_s=0.5), (
+                    name,
+                    made.said(name)[-3000:],
+                )
         yield made
     finally:
         made.stop()
@@ -145,7 +139,7 @@ def airflow(plain: Plain) -> AirflowClient:
 
 
 def test_the_first_user_of_the_env_file_may_log_in_and_nobody_else(plain: Plain, airflow: AirflowClient) -> None:
-    assert airflow.has_dag(DAG) or wait_until(lambda: airflow.has_dag(DAG), 60)
+    assert airflow.has_dag(DAG) or wait_until(lambda: airflow.has_dag(DAG), 60, every_s=0.5)
     for wrong in ("admin", "airflow"):
         body = {"username": plain.secrets["FIRST_USER"], "password": wrong}
         assert requests.post(f"{plain.address}/auth/token", json=body, timeout=30).status_code == 401
@@ -155,9 +149,9 @@ def test_a_run_goes_through_both_workers_into_the_database(plain: Plain, airflow
     inbox = plain.folder / "files" / "inbox"
     for number in range(3):
         Image.frombytes("RGB", (64, 64), os.urandom(64 * 64 * 3)).save(inbox / f"{number}.png")
-    assert wait_until(lambda: airflow.has_dag(DAG), 60), airflow.import_errors()
+    assert wait_until(lambda: airflow.has_dag(DAG), 60, every_s=0.5), airflow.import_errors()
     airflow.trigger(DAG, "plain", {"sources": str(inbox)})
-    ended = wait_until(lambda: airflow.run_state(DAG, "plain") in ("success", "failed"), 300)
+    ended = wait_until(lambda: airflow.run_state(DAG, "plain") in ("success", "failed"), 300, every_s=0.5)
     tasks = airflow.task_instances(DAG, "plain")
     assert ended and airflow.run_state(DAG, "plain") == "success", [(t["task_id"], t["state"]) for t in tasks]
     url = plain.services["worker"]["environment"]["MEDSIFT_DATABASE_URL"].replace("postgresql", "postgresql+psycopg2")

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import requests
 from playwright.sync_api import Browser, expect
 from sqlalchemy import text
 
-from medsift.modelsets import current, shipped_set
+from medsift.modelsets import current, digest_in_use, shipped_set
 from medsift.settings import Settings
 from medsift.store import LabelRow, Store
 from medsift.topology.airflow_client import AirflowClient
@@ -25,6 +25,7 @@ from medsift.topology.stack import client
 from medsift.volume import Volume
 from tests.review.made import png
 from tests.steps.drawn import drawn_source
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 RUN_MS = 300_000
@@ -103,24 +104,15 @@ def store(stack: tuple[str, str], volume: Volume) -> Store:
     return Store.open(EmbeddedPostgres(volume.stack / "postgres").urls().task)
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 300.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if is_so():
-            return True
-        time.sleep(0.5)
-    return False
-
-
 def states(airflow: AirflowClient, run: str) -> dict[str, str]:
     return {task["task_id"]: task["state"] for task in airflow.task_instances(REFIT, run)}
 
 
 def assert_ended_well(airflow: AirflowClient, run: str, tasks: set[str]) -> None:
     """The run, and the run that it started to score anew, have ended and skipped nothing."""
-    assert wait_until(lambda: airflow.run_state(REFIT, run) in ("success", "failed"))
+    assert wait_until(lambda: airflow.run_state(REFIT, run) in ("success", "failed"), 300.0, every_s=0.5)
     assert states(airflow, run) == dict.fromkeys(tasks, "success")
-    assert wait_until(lambda: airflow.unfinished_runs(DAG) == 0)
+    assert wait_until(lambda: airflow.unfinished_runs(DAG) == 0, 300.0, every_s=0.5)
     newest = airflow.runs(DAG, 1)[0]
     assert newest["state"] == "success", newest
     assert newest["dag_run_id"].startswith("manual__"), newest
@@ -135,12 +127,14 @@ def taught(volume: Volume, airflow: AirflowClient, store: Store) -> list[str]:
     for path in labels:
         os.utime(path, (time.time() - AN_HOUR_S,) * 2)
     airflow.trigger(DAG, "drawn", {"sources": ""})
-    assert wait_until(lambda: airflow.run_state(DAG, "drawn") in ("success", "failed"))
+    assert wait_until(lambda: airflow.run_state(DAG, "drawn") in ("success", "failed"), 300.0, every_s=0.5)
     with store.engine.connect() as connection:
         rows = connection.execute(text("SELECT path, sha256 FROM occurrences WHERE path IS NOT NULL")).all()
     identity = {row.path: row.sha256 for row in rows if row.path in labels}
     assert len(identity) == len(labels)
-    assert wait_until(lambda: airflow.unfinished_runs(REFIT) == 0)  # the one that the labels of a reviewer started
+    assert wait_until(
+        lambda: airflow.unfinished_runs(REFIT) == 0, 300.0, every_s=0.5
+    )  # the one that the labels of a reviewer started
     store.add_labels([LabelRow(identity[path], label, "anna") for path, label in labels.items()])  # type: ignore[arg-type]
     return list(identity.values())
 
@@ -160,7 +154,7 @@ def test_labels_fit_a_set_that_goes_into_use_at_once_scores_anew_and_can_be_roll
     fitted = airflow.summary(REFIT, "at-once", "fit", -1)
     assert (fitted["labels"], fitted["is_not_worse"]) == (len(store.newest_labels()), True)
     assert fitted["new"]["balanced_accuracy"] > fitted["current"]["balanced_accuracy"]
-    assert current(volume, "lite").digest == fitted["model_set"] == store.current_model_set()  # type: ignore[union-attr]
+    assert digest_in_use(volume, "lite") == fitted["model_set"] == store.current_model_set()
     assert verdicts(store, fitted["model_set"]) >= set(taught)
 
     done = command("modelset", "rollback", volume=volume.root)
@@ -178,7 +172,7 @@ def ask_a_person(volume: Volume, airflow: AirflowClient) -> None:
         tasks: list[dict[str, Any]] = airflow._call("GET", f"/dags/{REFIT}/tasks")["tasks"]
         return "approve" in {task["task_id"] for task in tasks}
 
-    assert wait_until(is_read, 120)
+    assert wait_until(is_read, 120, every_s=0.5)
 
 
 @pytest.mark.long
@@ -187,7 +181,9 @@ def test_where_the_setting_asks_the_set_goes_into_use_once_a_person_has_approved
 ) -> None:
     ask_a_person(volume, airflow)
     airflow.trigger(REFIT, "asked", {})
-    assert wait_until(lambda: states(airflow, "asked").get("approve") == "awaiting_input"), states(airflow, "asked")
+    assert wait_until(lambda: states(airflow, "asked").get("approve") == "awaiting_input", 300.0, every_s=0.5), states(
+        airflow, "asked"
+    )
     question = f"/dags/{REFIT}/dagRuns/asked/taskInstances/approve/-1/hitlDetails"
     fitted = airflow.summary(REFIT, "asked", "fit", -1)
     assert airflow._call("GET", question)["body"] == fitted["sentence"]
@@ -196,4 +192,4 @@ def test_where_the_setting_asks_the_set_goes_into_use_once_a_person_has_approved
 
     airflow._call("PATCH", question, {"chosen_options": ["Approve"], "params_input": {}})
     assert_ended_well(airflow, "asked", {"fit", "approve", "promote", "score_anew"})
-    assert current(volume, "lite").digest == fitted["model_set"]
+    assert digest_in_use(volume, "lite") == fitted["model_set"]

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,18 +26,10 @@ from medsift.topology.stack import client, down, status, up
 from medsift.topology.state import StackState
 from medsift.volume import Volume
 from tests.faults.digests import digests, emptied, locks_held
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "examples" / "sample"
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float, every_s: float = 0.2) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if is_so():
-            return True
-        time.sleep(every_s)
-    return False
 
 
 @dataclass

@@ -20,7 +20,8 @@ import pytest
 from medsift.topology.layout import ensure_secrets
 from medsift.topology.processes import processes_of
 from tests.faults.digests import OF_RUNS
-from tests.faults.hurt_stack import HurtStack, wait_until
+from tests.faults.hurt_stack import HurtStack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 Note = Callable[[str, float], None]

@@ -9,7 +9,8 @@ from medsift.store.roles import autocommit
 from medsift.topology.postgres import Urls
 from medsift.volume import Volume
 from tests.faults.digests import digests, locks_held
-from tests.faults.hurt_stack import left_behind, wait_until
+from tests.faults.hurt_stack import left_behind
+from tests.waiting import wait_until
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
 ADD = "INSERT INTO models (digest, name, width) SELECT 'd' || n, 'n', 1 FROM generate_series(%s, %s) AS n"

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from PIL import Image
 
-from medsift.sandbox import Sandbox
+from medsift.sandbox import Limits, Sandbox
 from medsift.settings import Settings
 from medsift.sources import Tools
 from medsift.sources.http import Door
@@ -134,6 +134,13 @@ def settings(site: Site) -> Settings:
 @pytest.fixture
 def door(settings: Settings) -> Door:
     return Door(settings)
+
+
+@pytest.fixture(scope="module")
+def pdf_sandbox() -> Iterator[Sandbox]:
+    """With time and memory enough for the largest document that is made here."""
+    with Sandbox(Limits(60, 3072)) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import re
 import signal
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,21 +38,15 @@ from tests.sources.pdf_parts import (
 Read = Callable[..., list[Candidate | Missed | About]]
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(Limits(60, 3072)) as box:
-        yield box
-
-
 @pytest.fixture
-def read(sandbox: Sandbox, tmp_path: Path) -> Read:
+def read(pdf_sandbox: Sandbox, tmp_path: Path) -> Read:
     """Everything the source yields for a document or for a file's bytes."""
 
     def reading(given: "pymupdf.Document | bytes | Path", **settings: object) -> list[Candidate | Missed | About]:
         path = given if isinstance(given, Path) else tmp_path / "made.pdf"
         if not isinstance(given, Path):
             path.write_bytes(given if isinstance(given, bytes) else given.tobytes())
-        tools = Tools(Settings(**settings), sandbox, None)
+        tools = Tools(Settings(**settings), pdf_sandbox, None)
         return list(KINDS.get("pdf")().extract(Leaf(str(path), "pdf", "b", path=str(path)), tools))
 
     return reading

@@ -2,7 +2,7 @@
 
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from PIL import Image
 
 from medsift.contracts import About, Candidate, Leaf, Missed
 from medsift.errors import SourceError
-from medsift.sandbox import Limits, Sandbox
+from medsift.sandbox import Sandbox
 from medsift.settings import Settings
 from medsift.sources import KINDS, Tools
 from tests.sources.pdf_parts import RGB8, grid, image, page, scene
@@ -21,21 +21,15 @@ Found = list[Candidate | Missed | About]
 Read = Callable[[bytes], Found]
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(Limits(60, 3072)) as box:
-        yield box
-
-
 @pytest.fixture
-def read(sandbox: Sandbox, tmp_path: Path) -> Read:
+def read(pdf_sandbox: Sandbox, tmp_path: Path) -> Read:
     """Everything the source yields for a file's bytes."""
 
     def reading(data: bytes) -> Found:
         path = tmp_path / "made.pdf"
         path.write_bytes(data)
         return list(
-            KINDS.get("pdf")().extract(Leaf("made", "pdf", "b", path=str(path)), Tools(Settings(), sandbox, None))
+            KINDS.get("pdf")().extract(Leaf("made", "pdf", "b", path=str(path)), Tools(Settings(), pdf_sandbox, None))
         )
 
     return reading

@@ -1,7 +1,7 @@
 """JPEG pictures whose dictionary is wrong about them come out as their own header says."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from medsift.contracts import Candidate, Leaf, Missed
-from medsift.sandbox import Limits, Sandbox
+from medsift.sandbox import Sandbox
 from medsift.settings import Settings
 from medsift.sources import KINDS, Tools
 from tests.sources.pdf_cases import cmyk_jpeg
@@ -45,21 +45,15 @@ WRONG: dict[str, tuple[tuple[int, int], str, bytes]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(Limits(60, 3072)) as box:
-        yield box
-
-
 @pytest.fixture
-def read(sandbox: Sandbox, tmp_path: Path) -> Read:
+def read(pdf_sandbox: Sandbox, tmp_path: Path) -> Read:
     """The pictures of a document, which has no others."""
 
     def reading(document: pymupdf.Document) -> list[Candidate]:
         path = tmp_path / "made.pdf"
         path.write_bytes(document.tobytes())
         leaf = Leaf("made", "pdf", "b", path=str(path))
-        found = list(KINDS.get("pdf")().extract(leaf, Tools(Settings(), sandbox, None)))
+        found = list(KINDS.get("pdf")().extract(leaf, Tools(Settings(), pdf_sandbox, None)))
         assert not [one for one in found if isinstance(one, Missed)]
         return [one for one in found if isinstance(one, Candidate)]
 

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from medsift.topology.layout import StackLayout, ensure_secrets
 from medsift.topology.processes import Process, free_port, processes_of
 from medsift.topology.roster import roster
 from medsift.topology.stack import up
+from tests.waiting import wait_until
 
 IN_OWN_GROUP = "import os, time; os.setpgid(0, 0); time.sleep(600)"
 PARENT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); time.sleep(600)"
@@ -40,15 +41,6 @@ def started(layout: StackLayout, environment: dict[str, str]) -> Iterator[tuple[
     process.kill_session()
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 15.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if is_so():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def connected(broker: Broker, password: str | None) -> redis.Redis:
     return redis.Redis("127.0.0.1", broker.port, password=password)
 
@@ -59,9 +51,9 @@ def test_redis_keeps_what_is_queued_when_it_is_killed(started: tuple[Broker, Pro
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     assert broker._ping(["default@medsift"]) == [], "it may die between the question to it and that to its workers"
-    assert wait_until(lambda: broker.signs() == {})
-    assert wait_until(process.keep)
-    assert wait_until(lambda: "redis" in broker.signs())
+    assert wait_until(lambda: broker.signs() == {}, 15.0, every_s=0.05)
+    assert wait_until(process.keep, 15.0, every_s=0.05)
+    assert wait_until(lambda: "redis" in broker.signs(), 15.0, every_s=0.05)
     assert connected(broker, broker.password).lrange("gpu", 0, -1) == [b"a task"]
 
 
@@ -151,10 +143,10 @@ def test_what_went_into_a_group_of_its_own_ends_with_the_process_that_died(
 ) -> None:
     process = Process("p", [sys.executable, "-c", PARENT, IN_OWN_GROUP], environment, layout.logs / "p.log")
     process.start()
-    assert wait_until(lambda: len(processes_of(layout.root)) == 2)
+    assert wait_until(lambda: len(processes_of(layout.root)) == 2, 15.0, every_s=0.05)
     time.sleep(0.3)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
-    assert wait_until(lambda: process.pid is None)
+    assert wait_until(lambda: process.pid is None, 15.0, every_s=0.05)
     process.keep()
-    assert wait_until(lambda: processes_of(layout.root) == [])
+    assert wait_until(lambda: processes_of(layout.root) == [], 15.0, every_s=0.05)

@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
@@ -20,6 +19,7 @@ from medsift.topology.postgres import EmbeddedPostgres
 from medsift.topology.processes import free_port, processes_of
 from medsift.topology.stack import client, down, status, up
 from medsift.volume import Volume
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 MEDSIFT = Path(sys.executable).with_name("medsift")
@@ -36,15 +36,6 @@ def layout_of(settings: Settings) -> StackLayout:
 def medsift(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"MEDSIFT_VOLUME": str(settings.volume)}
     return subprocess.run([MEDSIFT, *arguments], env=environment, capture_output=True, text=True, check=False)
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 90.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if is_so():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 def is_ready(settings: Settings) -> bool:
@@ -138,7 +129,7 @@ def test_a_process_that_is_killed_is_started_again_and_nothing_of_it_stays(stack
     group = [one for one in processes_of(layout_of(stack).root) if os.getpgid(one) == pid]
     os.kill(pid, signal.SIGKILL)
     assert wait_until(lambda: not is_ready(stack), 20.0)
-    assert wait_until(lambda: is_ready(stack)), status(stack)
+    assert wait_until(lambda: is_ready(stack), 90.0), status(stack)
     after = status(stack)
     assert after is not None
     assert after.restarts[name] == before.restarts[name] + 1
@@ -155,9 +146,9 @@ def test_a_database_that_is_killed_comes_back_and_airflow_with_it(stack: Setting
     first = postmaster(stack)
     os.kill(first, signal.SIGKILL)
     assert wait_until(lambda: not is_ready(stack), 20.0)
-    assert wait_until(lambda: is_ready(stack)), status(stack)
+    assert wait_until(lambda: is_ready(stack), 90.0), status(stack)
     assert postmaster(stack) != first
-    assert wait_until(lambda: "scheduler" in client(stack).health())
+    assert wait_until(lambda: "scheduler" in client(stack).health(), 90.0)
 
 
 def postmaster(settings: Settings) -> int:

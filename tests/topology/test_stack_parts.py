@@ -26,6 +26,7 @@ from medsift.topology.stack import check_room, down, status, up
 from medsift.topology.state import StackState, choose_ports, is_supervised, locked, read_state, write_state
 from medsift.topology.webhook import post_failure
 from medsift.volume import Volume
+from tests.waiting import wait_until
 
 SLEEPER = "import time; time.sleep(600)"
 PARENT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); time.sleep(600)"
@@ -40,15 +41,6 @@ def start(layout: StackLayout) -> Callable[..., Process]:
         return process
 
     return started
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if is_so():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_secrets_are_made_once_and_only_their_owner_may_read_them(layout: StackLayout) -> None:
@@ -92,13 +84,13 @@ def test_a_stack_takes_nothing_from_another_airflow_of_the_shell(
 
 def test_a_process_that_dies_is_started_again_later_and_later(start: Callable[..., Process]) -> None:
     process = start("pass")
-    assert wait_until(lambda: process.pid is None)
+    assert wait_until(lambda: process.pid is None, 10.0, every_s=0.05)
     assert not process.keep(), "not at once"
-    assert wait_until(process.keep, 5.0)
+    assert wait_until(process.keep, 5.0, every_s=0.05)
     assert process.restarts == 1
-    assert wait_until(lambda: process.pid is None)
+    assert wait_until(lambda: process.pid is None, 10.0, every_s=0.05)
     begun = time.monotonic()
-    assert wait_until(process.keep, 10.0)
+    assert wait_until(process.keep, 10.0, every_s=0.05)
     assert time.monotonic() - begun > 3.0
     process.kill_session()
 
@@ -107,12 +99,12 @@ def test_what_a_dead_process_leaves_in_its_group_is_ended_with_it(
     layout: StackLayout, start: Callable[..., Process]
 ) -> None:
     process = start(PARENT, SLEEPER)
-    assert wait_until(lambda: len(processes_of(layout.root)) == 2)
+    assert wait_until(lambda: len(processes_of(layout.root)) == 2, 10.0, every_s=0.05)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
-    assert wait_until(lambda: process.pid is None)
+    assert wait_until(lambda: process.pid is None, 10.0, every_s=0.05)
     process.keep()
-    assert wait_until(lambda: processes_of(layout.root) == [])
+    assert wait_until(lambda: processes_of(layout.root) == [], 10.0, every_s=0.05)
 
 
 def test_a_sweep_ends_every_process_of_this_stack_and_no_other(
@@ -123,7 +115,7 @@ def test_a_sweep_ends_every_process_of_this_stack_and_no_other(
     start(stubborn)
     other = subprocess.Popen([sys.executable, "-c", SLEEPER], env={MARKER: str(tmp_path / "another")})
     try:
-        assert wait_until(lambda: len(processes_of(layout.root)) == 3)
+        assert wait_until(lambda: len(processes_of(layout.root)) == 3, 10.0, every_s=0.05)
         time.sleep(0.5)
         assert sweep(layout.root, grace_s=1.0) == 3
         assert processes_of(layout.root) == []

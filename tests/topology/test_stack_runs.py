@@ -7,8 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +26,7 @@ from medsift.topology.postgres import EmbeddedPostgres
 from medsift.topology.progress import DAG
 from medsift.topology.stack import client, down, status
 from medsift.volume import Volume
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 MEDSIFT = Path(sys.executable).with_name("medsift")
@@ -85,17 +85,8 @@ def airflow(settings: Settings) -> AirflowClient:
     return client(settings)
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 180.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if is_so():
-            return True
-        time.sleep(0.3)
-    return False
-
-
 def ended(airflow: AirflowClient, run: str) -> str:
-    assert wait_until(lambda: airflow.run_state(DAG, run) in ("success", "failed"))
+    assert wait_until(lambda: airflow.run_state(DAG, run) in ("success", "failed"), 180.0, every_s=0.3)
     return airflow.run_state(DAG, run)
 
 
@@ -168,7 +159,7 @@ def test_a_lost_batch_leaves_the_others_published_and_the_run_red(settings: Sett
     blocked.parent.mkdir(parents=True)
     blocked.touch()  # a file where a folder is needed: this batch cannot be extracted
     airflow.trigger(DAG, run, {"sources": str(settings.volume / "inbox" / "many")})
-    assert wait_until(lambda: states(airflow, run).get("extract[1]") == "up_for_retry")
+    assert wait_until(lambda: states(airflow, run).get("extract[1]") == "up_for_retry", 180.0, every_s=0.3)
     instance = f"/dags/{DAG}/dagRuns/{run}/taskInstances/extract/1"
     airflow._call("PATCH", instance, {"new_state": "failed"})
     assert ended(airflow, run) == "failed"
@@ -199,7 +190,7 @@ def test_a_run_whose_task_fails_for_good_is_recorded_as_failed(settings: Setting
     finally:
         damaged.unlink()
     assert "failed" in states(airflow, run).values()
-    assert wait_until(lambda: state_of(settings, new_run_id(run)) == ("failed", True), 30.0)
+    assert wait_until(lambda: state_of(settings, new_run_id(run)) == ("failed", True), 30.0, every_s=0.3)
 
 
 def test_a_run_that_is_interrupted_at_the_terminal_is_recorded_so(
@@ -224,7 +215,7 @@ def test_a_run_that_is_stopped_in_airflow_does_not_stay_at_running(
     assert state_of(settings, new_run_id("stopped")) == ("running", False)
     airflow.stop_run(DAG, "stopped")
     slow_server.asked.clear()
-    assert wait_until(lambda: state_of(settings, new_run_id("stopped"))[1], 30.0)
+    assert wait_until(lambda: state_of(settings, new_run_id("stopped"))[1], 30.0, every_s=0.3)
     assert state_of(settings, new_run_id("stopped"))[0] in ("interrupted", "failed")  # a killed task may be faster
 
 
@@ -245,7 +236,7 @@ def start_two_nights(settings: Settings, airflow: AirflowClient) -> list[str]:
             " WHERE dag_id = 'medsift_sort'",
             {"night": night},
         )
-    assert wait_until(lambda: len(nights_of(airflow)) == 2, 60.0)
+    assert wait_until(lambda: len(nights_of(airflow)) == 2, 60.0, every_s=0.3)
     return nights_of(airflow)
 
 

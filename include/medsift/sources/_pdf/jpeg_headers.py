@@ -44,7 +44,7 @@ class JpegHeaders:
         stream = self.document.xref_stream_raw(xref)
         try:
             with Image.open(io.BytesIO(stream), formats=["JPEG"]) as picture:
-                components, is_adobe = int(picture.layers), "adobe" in picture.info  # type: ignore[attr-defined]
+                components, is_adobe = len(picture.getbands()), "adobe" in picture.info
                 width, height = picture.size
         except (*ERRORS, Image.DecompressionBombError):
             return False
