@@ -8,6 +8,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, text
 
 from medsift.store import tables as t
+from medsift.store.connection import find_by_key
 from medsift.store.schema import LOCK
 
 COLUMNS = tuple(column.name for column in t.Catalogued.__table__.columns if column.name != "words")
@@ -33,6 +34,7 @@ def keep_ready(connection: Connection, sha256s: Collection[str]) -> None:
     if not sha256s:
         return
     await_others(connection)
+    find_by_key(connection)
     connection.execute(text(UPSERT), {"sha256s": list(sha256s)})
 
 
@@ -41,6 +43,7 @@ def keep_captions_ready(connection: Connection, sha256s: Collection[str]) -> Non
     if not sha256s:
         return
     await_others(connection)
+    find_by_key(connection)
     connection.execute(text(CAPTIONS), {"sha256s": list(sha256s)})
 
 

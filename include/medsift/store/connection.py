@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg2
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from medsift.errors import StoreError, StoreLostError
@@ -26,6 +26,16 @@ def engine_of(url: str) -> Engine:
         pool_pre_ping=True,
         connect_args={"connect_timeout": 10, "keepalives_idle": 30, "application_name": "medsift"},
     )
+
+
+def find_by_key(connection: Connection) -> None:
+    """For the rest of this transaction, find rows by their keys, whatever Postgres believes of a table.
+
+    Of one that was analysed while it was empty, or while its rows were not yet committed, it believes that it may as
+    well be read whole for every row of another. Servers before PostgreSQL 18 pretend that what is switched off costs
+    billions, for which JIT would compile every statement.
+    """
+    connection.execute(text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"))
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from medsift.contracts import Occurrence, Picture, SourceOutcome, Verdict, Vote
 from medsift.errors import StoreError
 from medsift.store.bulk import clean, clean_json, stage, stage_vectors, values_of
 from medsift.store.catalogue import keep_all_ready, keep_captions_ready, keep_ready
+from medsift.store.connection import find_by_key
 from medsift.store.records import EncodedVectors, ModelSetRecord, RunRecord, RunState
 from medsift.store.schema import LOCK
 from medsift.store.verdicts import VerdictKeys, publish_verdicts
@@ -46,11 +47,10 @@ ON CONFLICT (sha256) DO UPDATE SET
 # is closed by a link that comes now: to look at others would read the whole table for every shard.
 BREAK_CIRCLES = """
 UPDATE pictures SET near_duplicate_of = NULL
-WHERE sha256 IN (
-    SELECT least(a.sha256, b.sha256)
-    FROM staged_pictures s JOIN pictures a USING (sha256)
-    JOIN pictures b ON b.sha256 = a.near_duplicate_of AND b.near_duplicate_of = a.sha256
-    WHERE s.near_duplicate_of IS NOT NULL)
+WHERE sha256 = ANY(ARRAY(
+    SELECT least(a.sha256, a.near_duplicate_of) FROM pictures a
+    WHERE a.sha256 = ANY(:linked) AND EXISTS (
+        SELECT FROM pictures b WHERE b.sha256 = a.near_duplicate_of AND b.near_duplicate_of = a.sha256)))
 """
 
 # Here and not with the sources, whose pictures lie all over the index.
@@ -230,7 +230,8 @@ def publish_pictures(
     stage(connection, "pictures", PICTURE_COLUMNS, map(values_of(PICTURE_COLUMNS), distinct.values()))
     connection.execute(text(UPSERT_PICTURES), {"started_at": begun})
     connection.execute(text(INSERT_RUN_PICTURES), {"run_id": run_id})
-    connection.execute(text(BREAK_CIRCLES))
+    if linked := [picture.sha256 for picture in distinct.values() if picture.near_duplicate_of]:
+        connection.execute(text(BREAK_CIRCLES), {"linked": linked})
     for encoded in vectors:
         _publish_vectors(connection, encoded)
     keys = VerdictKeys(model_set, prompt_set, run_id, begun)
@@ -273,6 +274,7 @@ def publish_sources(
 def _begin(connection: Connection, run_id: str) -> datetime:
     """Wait for other publishers' transactions (each would lock rows of the others), then when the run began."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK + 1})
+    find_by_key(connection)
     return _started_at(connection, run_id)
 
 
