@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +110,13 @@ class HurtStack:
 
         assert wait_until(has_ended, seconds, 0.5), self.state
         return self.airflow.run_state(DAG, run)
+
+    def task_log(self, task: Mapping[str, Any], attempt: int) -> str:
+        """What a try of a task instance wrote, as Airflow keeps it."""
+        instance = f"dag_id={DAG}/run_id={task['dag_run_id']}/task_id={task['task_id']}"
+        if task["map_index"] >= 0:
+            instance += f"/map_index={task['map_index']}"
+        return (self.layout.airflow_home / "logs" / instance / f"attempt={attempt}.log").read_text(errors="replace")
 
     def tries(self, run: str) -> dict[str, int]:
         """Tasks that took more than one try."""

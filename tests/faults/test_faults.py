@@ -6,13 +6,16 @@ All in one file, so that one stack serves them: it takes two minutes to come up 
 import json
 import os
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -79,13 +82,15 @@ def recovered(hurt: HurtStack, run: str, name: str, killed: float, noted: Note) 
 
 def test_a_task_that_is_killed_is_tried_again(hurt: HurtStack, noted: Note) -> None:
     hurt.begin("task")
-    os.kill(hurt.running("task", "embed")["pid"], signal.SIGKILL)
+    task = hurt.running("task", "embed")
+    os.kill(task["pid"], signal.SIGKILL)
     killed = time.monotonic()
     assert wait_until(lambda: any(task["state"] == "up_for_retry" for task in hurt.tasks("task")), 90)
     noted("task killed, noticed after", time.monotonic() - killed)
     assert hurt.ended("task") == "success"
     noted("task killed, run ended after", time.monotonic() - killed)
     assert hurt.tries("task") == {"embed": 2}
+    assert "Process terminated by signal" in hurt.task_log(task, 1)
     hurt.assert_as_undisturbed("task")
 
 
@@ -153,6 +158,52 @@ def test_redis_goes_and_comes_back_with_what_was_queued(hurt: HurtStack, number:
     os.kill(hurt.pid("redis"), number)
     recovered(hurt, run, "redis", time.monotonic(), noted)
     hurt.assert_as_undisturbed(run)
+
+
+@contextmanager
+def small_file_system(volume: Path, aside: Path, room: int) -> Iterator[Callable[[str], None]]:
+    """The volume, but for the stack's own files, with so many bytes of room for the block; what mounts it anew.
+
+    Only who is root may do so. In no namespace of its own: the stack that is hurt is at work already.
+    """
+
+    def mount(*how: str) -> None:
+        subprocess.run(["mount", *how], check=True)
+
+    aside.mkdir()
+    mount("--bind", str(volume), str(aside))
+    mount("-t", "tmpfs", "none", str(volume))
+    try:
+        (volume / "stack").mkdir()
+        mount("--bind", str(aside / "stack"), str(volume / "stack"))
+        shutil.copytree(aside, volume, symlinks=True, dirs_exist_ok=True, ignore=lambda _, names: {"stack"} & {*names})
+        found = os.statvfs(volume)
+        used = (found.f_blocks - found.f_bfree) * found.f_frsize
+        mount("-o", f"remount,size={used + room}", str(volume))
+        yield lambda options: mount("-o", f"remount,{options}", str(volume))
+    finally:
+        for place in (volume / "stack", volume, aside):
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.mark.long
+def test_tasks_on_a_full_and_then_a_read_only_volume_say_so_and_go_on_once_it_is_mended(
+    hurt: HurtStack, tmp_path: Path, noted: Note
+) -> None:
+    def failed(attempt: int) -> list[dict[str, Any]]:
+        return [t for t in hurt.tasks("full") if t["state"] == "up_for_retry" and t["try_number"] == attempt]
+
+    with small_file_system(hurt.settings.volume, tmp_path / "aside", 300_000) as mount_anew:
+        hurt.begin("full")
+        for attempt, reason in ((1, "No space left on device."), (2, "Read-only file system.")):
+            assert wait_until(lambda: failed(attempt), 180), hurt.tasks("full")  # noqa: B023  called at once
+            assert reason in hurt.task_log(failed(attempt)[0], attempt)
+            mount_anew("ro" if attempt == 1 else "rw,size=300m")
+        mended = time.monotonic()
+        assert hurt.ended("full") == "success", hurt.tasks("full")
+        noted("volume mended, run ended after", time.monotonic() - mended)
+        assert max(hurt.tries("full").values()) == 3
+        hurt.assert_as_undisturbed("full")
 
 
 @pytest.mark.long
