@@ -30,6 +30,10 @@ FORM = {
         None, type=["null", "number"], minimum=0.5, maximum=1,
         title="Review below", description=ABOUT["review_threshold"],
     ),
+    "medical_recall": Param(
+        None, type=["null", "number"], exclusiveMinimum=0.5, exclusiveMaximum=1,
+        title="Medical recall", description=ABOUT["medical_recall"],
+    ),
 }  # fmt: skip
 DOC = """
 Takes documents, web pages, folders and DICOM files, pulls every picture out and decides: medical or not.

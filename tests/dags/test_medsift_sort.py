@@ -77,12 +77,13 @@ def test_the_report_tells_of_new_verdicts(sort_dag: dict[str, Any]) -> None:
     assert outlets == {"report": ["medsift://verdicts/"]}  # Airflow adds the slash to whatever is written without
 
 
-def test_the_form_asks_for_sources_profile_prompts_and_threshold_and_may_stay_empty(sort_dag: dict[str, Any]) -> None:
+def test_the_form_asks_for_what_a_run_may_differ_in_and_may_stay_empty(sort_dag: dict[str, Any]) -> None:
     params = sort_dag["params"]
-    assert set(params) == {"sources", "profile", "prompt_set", "review_threshold"}
+    assert set(params) == {"sources", "profile", "prompt_set", "review_threshold", "medical_recall"}
     assert params["sources"]["format"] == "multiline"
-    assert [params[name]["default"] for name in ("profile", "prompt_set", "review_threshold")] == [None] * 3
+    assert [params[name]["default"] for name in list(params)[1:]] == [None] * 4
     assert (params["review_threshold"]["minimum"], params["review_threshold"]["maximum"]) == (0.5, 1)
+    assert (params["medical_recall"]["exclusiveMinimum"], params["medical_recall"]["exclusiveMaximum"]) == (0.5, 1)
 
 
 def test_the_form_proposes_the_prompt_sets_that_are_there(describe: Any, tmp_path: Path) -> None:
