@@ -2,16 +2,7 @@
 
 from datetime import timedelta
 
-from airflow.sdk import (
-    Asset,
-    Param,
-    TriggerRule,
-    XComArg,
-    dag,
-    get_current_context,
-    task,
-    task_group,
-)
+from airflow.sdk import Asset, Param, TriggerRule, XComArg, dag, get_current_context, task, task_group
 from medsift_common import ABOUT, DEFAULTS, MAPPED, all_of_group, do_mapped, do_plan, do_step
 from medsift_schedule import every
 
