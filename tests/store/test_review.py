@@ -14,11 +14,13 @@ pytestmark = pytest.mark.postgres
 def publish(store, batch, monkeypatch):
     """Publishes pictures 1 to n, each with probability and cluster as given."""
 
-    def publish(told):
+    def publish(told, medical_from=0.5):
         batch.sources = {"/in/a.pdf": list(told)}
         plain = batch.verdicts
         verdicts = [
-            replace(v, probability=p, confidence=max(p, 1 - p), verdict="medical" if p >= 0.5 else "non-medical")
+            replace(v, probability=p, confidence=p, verdict="medical")
+            if p >= medical_from
+            else replace(v, probability=p, confidence=1 - p, verdict="non-medical")
             for v, (p, _) in zip(plain, told.values(), strict=True)
         ]
         votes = [replace(vote, probability=None, cluster=None) for vote in batch.votes if vote.voter == "zero_shot"]
@@ -33,6 +35,13 @@ def publish(store, batch, monkeypatch):
 def test_the_least_sure_picture_comes_first(store, publish, identity):
     publish({1: (0.9, 1), 2: (0.45, 2), 3: (0.7, 3)})
     assert [row.sha256 for row in store.review_queue(10)] == list(map(identity, (2, 3, 1)))
+
+
+def test_a_verdict_that_an_operating_point_overruled_is_as_unsure_as_its_probability(store, publish, identity):
+    publish({1: (0.9, 1), 2: (0.45, 2), 3: (0.2, 3)}, medical_from=0.1)
+    queue = [(row.sha256, row.uncertainty) for row in store.review_queue(10)]
+    expected = [(identity(2), 0.9), (identity(3), 0.4), (identity(1), 0.2)]
+    assert queue == [(sha256, pytest.approx(uncertainty)) for sha256, uncertainty in expected]
 
 
 def test_voters_that_disagree_make_a_picture_worth_more(store, batch, identity):
