@@ -1,5 +1,6 @@
 """A model set of labelled pictures: clusters named by labels, what labels teach, weights of voters, temperature."""
 
+import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ from medsift.steps.profile import current_profile, encoder_digests, prompt_set, 
 from medsift.strategies import STRATEGIES, Tally
 from medsift.volume import Volume
 from medsift.voters.zero_shot import zero_shot_log_odds
+
+log = logging.getLogger(__name__)
 
 INNER_FOLDS = 4
 LEAST_MEMBERS = 32  # stored pictures for each cluster, or the centres in use are the better ones
@@ -80,7 +83,8 @@ def _untaught(volume: Volume, model_set: ModelSet | None) -> ModelSet | None:
     while model_set is not None and HELD_BACK in model_set.pins:
         try:
             model_set = before(volume, model_set)
-        except UsageError:
+        except UsageError as error:
+            log.warning("the fit begins from %s, which labels have touched: %s", model_set.name, error)
             return model_set
     return model_set
 
