@@ -106,6 +106,26 @@ def test_padding_does_not_widen_the_window(tmp_path, tools):
     assert pixels(extracted(path, tools)[0])[:, 8:].std() > 60
 
 
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("window", [{}, {"WindowCenter": 500, "WindowWidth": 1000}])
+@pytest.mark.parametrize(("padded", "elements"), [(0, {}), (3000, {}), (3050, {"PixelPaddingRangeLimit": 3100})])
+def test_padding_is_black_at_whichever_end_of_the_greys_it_lies(tmp_path, tools, photometric, window, padded, elements):
+    stored = np.tile(np.linspace(100, 1000, 256).astype(np.int16), (32, 1))
+    stored[:, :8] = padded
+    padding = {"PixelPaddingValue": min(padded, 3000), "PhotometricInterpretation": photometric}
+    path = dicom(tmp_path, stored, **padding, **window, **elements)
+    shown = pixels(extracted(path, tools)[0])
+    assert (shown[:, :8] == 0).all()
+    assert shown[:, 8:].std() > 60
+
+
+def test_a_frame_of_nothing_but_padding_is_shown_as_it_is(tmp_path, tools):
+    stored = np.full((32, 256), 700, dtype=np.int16)
+    stored[:, 128:] = 300
+    path = dicom(tmp_path, stored, PixelPaddingValue=0, PixelPaddingRangeLimit=1000)
+    assert pixels(extracted(path, tools)[0]).std() > 60
+
+
 def test_monochrome1_is_inverted_exactly_once(tmp_path, tools):
     for elements in ({}, {"WindowCenter": 2048, "WindowWidth": 4096}):
         plain = dicom(tmp_path, RAMP, **elements)

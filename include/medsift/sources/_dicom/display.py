@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Stored = NDArray[Any]
 Shown = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 NUMBERS = ("RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth")
 GROUPS = ("PixelValueTransformationSequence", "FrameVOILUTSequence")  # of enhanced multi-frame objects
 
@@ -26,8 +27,13 @@ def shown(dataset: "Dataset", stored: Stored, frame: int) -> Shown:
         return _eight_bits(colours, 8 * colours.itemsize if colours.max() > 255 else 8)
     if stored.ndim == 3:
         return _eight_bits(stored, int(dataset.get("BitsStored", 8)))
-    grey = _grey(_of_frame(dataset, frame), dataset, _own_bits(dataset, stored))
-    return 255 - grey if photometric == "MONOCHROME1" else grey
+    stored = _own_bits(dataset, stored)
+    is_padding = _is_padding(dataset, stored)
+    grey = _grey(_of_frame(dataset, frame), stored, is_padding)
+    if photometric == "MONOCHROME1":
+        grey = 255 - grey
+    grey[is_padding] = 0  # no part of the picture (PS3.3 C.7.5.1.1.2), whichever end of the greys it lies at
+    return grey
 
 
 def _eight_bits(colours: Stored, bits: int) -> Shown:
@@ -71,7 +77,7 @@ def _is_said(source: "Dataset", name: str) -> bool:
     return value not in (None, "")
 
 
-def _grey(values: "Dataset", dataset: "Dataset", stored: Stored) -> Shown:
+def _grey(values: "Dataset", stored: Stored, is_padding: Mask) -> Shown:
     from pydicom.pixels.processing import apply_modality_lut
 
     modality = apply_modality_lut(stored, values)
@@ -80,7 +86,7 @@ def _grey(values: "Dataset", dataset: "Dataset", stored: Stored) -> Shown:
     grey = _by_table(values, modality) if values.get("VOILUTSequence") else _by_window(values, modality)
     if grey is None or (_is_flat(grey) and not _is_flat(stored)):
         # No window, or one that was not made for these values and shows nothing.
-        return windowed(modality, modality[stored != _padding(dataset, stored)])
+        return windowed(modality, modality[~is_padding])
     return grey
 
 
@@ -88,10 +94,15 @@ def _is_flat(values: Stored) -> bool:
     return bool(values.min() == values.max())
 
 
-def _padding(dataset: "Dataset", stored: Stored) -> Any:
-    """The value that fills up a frame, which many write without its sign; None where there is none."""
-    value = dataset.get("PixelPaddingValue")
-    return np.array(value).astype(stored.dtype) if isinstance(value, int) else None
+def _is_padding(dataset: "Dataset", stored: Stored) -> Mask:
+    """Where a frame is filled up: one value or all between two, which many write without their sign."""
+    first = dataset.get("PixelPaddingValue")
+    last = dataset.get("PixelPaddingRangeLimit", first)
+    if not isinstance(first, int) or not isinstance(last, int) or not np.issubdtype(stored.dtype, np.integer):
+        return np.zeros(stored.shape, dtype=bool)
+    ends = np.array([first, last]).astype(stored.dtype)
+    is_padding: Mask = (stored >= ends.min()) & (stored <= ends.max())
+    return is_padding if not is_padding.all() else np.zeros_like(is_padding)
 
 
 def _by_table(values: "Dataset", modality: Stored) -> Shown:
