@@ -193,12 +193,16 @@ def test_tasks_on_a_full_and_then_a_read_only_volume_say_so_and_go_on_once_it_is
     def failed(attempt: int) -> list[dict[str, Any]]:
         return [t for t in hurt.tasks("full") if t["state"] == "up_for_retry" and t["try_number"] == attempt]
 
+    def assert_said(reason: str, attempt: int) -> None:
+        assert wait_until(lambda: failed(attempt), 180), hurt.tasks("full")
+        assert reason in hurt.task_log(failed(attempt)[0], attempt)
+
     with small_file_system(hurt.settings.volume, tmp_path / "aside", 300_000) as mount_anew:
         hurt.begin("full")
-        for attempt, reason in ((1, "No space left on device."), (2, "Read-only file system.")):
-            assert wait_until(lambda: failed(attempt), 180), hurt.tasks("full")  # noqa: B023  called at once
-            assert reason in hurt.task_log(failed(attempt)[0], attempt)
-            mount_anew("ro" if attempt == 1 else "rw,size=300m")
+        assert_said("No space left on device.", 1)
+        mount_anew("ro")
+        assert_said("Read-only file system.", 2)
+        mount_anew("rw,size=300m")
         mended = time.monotonic()
         assert hurt.ended("full") == "success", hurt.tasks("full")
         noted("volume mended, run ended after", time.monotonic() - mended)

@@ -3,11 +3,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, delete, text
 
 from medsift.contracts import Occurrence
 from medsift.errors import StoreError
 from medsift.store import publish
+from medsift.store.tables import Base
 from tests.store.conftest import sha
 
 pytestmark = pytest.mark.postgres
@@ -105,8 +106,8 @@ def _leave_statistics(store, database, make_batch, *, is_empty):
     with admin.connect() as connection:
         connection.execute(text("SET session_replication_role = replica"))  # no foreign key is asked
         for table in ("votes", "verdicts", "catalogue", "run_pictures", "occurrences", "pictures"):
-            kept = "" if is_empty else f"WHERE sha256 <> '{sha(10_000)}'"
-            connection.execute(text(f"DELETE FROM {table} {kept}"))  # noqa: S608 - names of ours
+            rows = Base.metadata.tables[table]
+            connection.execute(delete(rows) if is_empty else delete(rows).where(rows.c.sha256 != sha(10_000)))
             connection.execute(text(f"VACUUM (ANALYZE, TRUNCATE false) {table}"))
     admin.dispose()
 
