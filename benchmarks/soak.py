@@ -11,6 +11,7 @@ import json
 import random
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -52,19 +53,30 @@ def main() -> None:
     settings = Settings.load()
     if status(settings) is None:
         sys.exit("The stack is down: make up.")
-    airflow, begun = client(settings), int(time.time())
     minutes = []
-    for number in range(arguments.minutes):
-        minutes.append(minute(settings, airflow, f"soak-{begun}-{number}", number, arguments.documents))
-        last = minutes[-1]
-        print(f"minute {number}: {last.least_mb:.0f} to {last.most_mb:.0f} MB, {last.unfinished_runs} runs unfinished")
-    while airflow.unfinished_runs(DAG):
-        time.sleep(LOOK_EVERY_S)
-    states = [airflow.run_state(DAG, each.run) for each in minutes]
+    for last in soak(settings, arguments.minutes, arguments.documents):
+        print(f"minute {last.number}: {last.least_mb:.0f} to {last.most_mb:.0f} MB, {last.unfinished_runs} unfinished")
+        minutes.append(last)
+    states = states_at_the_end(settings, minutes)
     print(f"{states.count('success')} of {len(states)} runs succeeded")
     if arguments.json:
         measured = {"machine": machine(), "states": states, "minutes": [asdict(each) for each in minutes]}
         arguments.json.write_text(json.dumps(measured, indent=1) + "\n")
+
+
+def soak(settings: Settings, minutes: int, documents: int) -> Iterator[Minute]:
+    """Each minute as it ends."""
+    airflow, begun = client(settings), int(time.time())
+    for number in range(minutes):
+        yield minute(settings, airflow, f"soak-{begun}-{number}", number, documents)
+
+
+def states_at_the_end(settings: Settings, minutes: list[Minute]) -> list[str]:
+    """How the run of each minute ended, once all have."""
+    airflow = client(settings)
+    while airflow.unfinished_runs(DAG):
+        time.sleep(LOOK_EVERY_S)
+    return [airflow.run_state(DAG, each.run) for each in minutes]
 
 
 def minute(settings: Settings, airflow: AirflowClient, run: str, number: int, documents: int) -> Minute:
