@@ -21,7 +21,6 @@ from pathlib import Path
 import psycopg2
 
 from medsift.errors import MedsiftError
-from tests.faults.digests import digests
 from tests.faults.hurt_stack import HurtStack, hurt_stack
 from tests.waiting import wait_until
 
@@ -33,7 +32,7 @@ WITHIN_S = 40.0  # a run that nobody disturbs takes about so long
 
 @dataclass(frozen=True)
 class Round:
-    """What came of one run: which targets were hit after how many seconds, how it ended, which tables differ."""
+    """What came of one run: which targets were hit after how many seconds, how it ended, what it left otherwise."""
 
     number: int
     hits: list[tuple[float, str]]
@@ -82,7 +81,7 @@ class Killer:
         state = self.stack.ended(run, 900)
         seconds = time.monotonic() - begun
         self.stack.assert_nothing_is_left(run)
-        now = digests(self.stack.urls.admin)
+        now = self.stack.left()
         return Round(number, hits, seconds, state, [name for name in now if now[name] != self.stack.undisturbed[name]])
 
     def _kill(self, target: str, run: str) -> bool:

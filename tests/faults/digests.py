@@ -1,7 +1,9 @@
-"""What a run left in all tables, without what differs from run to run by nature: its id, clocks and durations."""
+"""What a run left in all tables and files, without what differs from run to run by nature: its id and clocks."""
 
 import hashlib
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import DateTime, Text, cast, create_engine, select
@@ -10,6 +12,8 @@ from medsift.store.roles import autocommit
 from medsift.store.tables import Base
 
 OF_RUNS = ("runs", "run_sources", "run_pictures")
+FILES = "files"
+ADDRESSED = ("pictures", "thumbnails", "documents")  # folders of files that are named by their content
 HELD = """
 SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE datname = 'medsift' AND backend_type = 'client backend' AND pid <> pg_backend_pid()
@@ -32,6 +36,12 @@ def digests(url: str, without: tuple[str, ...] = ()) -> dict[str, str]:
         engine.dispose()
 
 
+def digest_of_files(volume: Path) -> str:
+    """Over names and bytes of all content-addressed files of a volume."""
+    files = [path for room in ADDRESSED for path in (volume / room).rglob("*") if path.is_file()]
+    return f"{len(files)} files, {digest_of([(path.relative_to(volume), path.read_bytes()) for path in files])}"
+
+
 def is_of_content(column: Any) -> bool:
     is_clock = isinstance(column.type, DateTime)
     is_run = column.name == "run_id" or (column.table.name == "runs" and column.name == "id")
@@ -48,6 +58,12 @@ def emptied(admin_url: str) -> None:
     with autocommit(admin_url) as cursor:
         cursor.execute("SET session_replication_role = replica")  # labels refuse to be emptied otherwise
         cursor.execute("; ".join(f"DELETE FROM {table}" for table in Base.metadata.tables))  # noqa: S608 - our tables
+
+
+def emptied_of_files(volume: Path) -> None:
+    """Remove all content-addressed files, so that the next run has to write them."""
+    for room in ADDRESSED:
+        shutil.rmtree(volume / room, ignore_errors=True)
 
 
 def locks_held(admin_url: str) -> int:

@@ -1,4 +1,4 @@
-"""A stack of topology celery that can be hurt, and what an undisturbed run leaves in its tables."""
+"""A stack of topology celery that can be hurt, and what an undisturbed run leaves in its tables and files."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ from medsift.topology.run import DAG
 from medsift.topology.stack import client, down, status, up
 from medsift.topology.state import StackState
 from medsift.volume import Volume
-from tests.faults.digests import digests, emptied, locks_held
+from tests.faults.digests import FILES, digest_of_files, digests, emptied, emptied_of_files, locks_held
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -80,9 +80,14 @@ class HurtStack:
     def log(self, name: str) -> str:
         return (self.layout.logs / f"{name}.log").read_text(errors="replace")
 
-    def begin(self, run: str, sources: str = "") -> None:
-        """Empty the tables and start a run."""
+    def empty(self) -> None:
+        """Remove all rows, and all files that runs share."""
         emptied(self.urls.admin)
+        emptied_of_files(self.settings.volume)
+
+    def begin(self, run: str, sources: str = "") -> None:
+        """Start a run with nothing there."""
+        self.empty()
         self.airflow.trigger(DAG, run, {"sources": sources or self.sources})
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
@@ -136,9 +141,13 @@ class HurtStack:
         known = {self.state.pid, *self.state.pids.values()}
         return [command_of(pid) for pid in processes_of(self.layout.root) if session_of(pid) not in known]
 
+    def left(self, without: tuple[str, ...] = ()) -> dict[str, str]:
+        """What runs left: table, or `FILES`, to its digest."""
+        return digests(self.urls.admin, without) | {FILES: digest_of_files(self.settings.volume)}
+
     def assert_as_undisturbed(self, run: str, without: tuple[str, ...] = ()) -> None:
         kept = {name: digest for name, digest in self.undisturbed.items() if name not in without}
-        assert digests(self.urls.admin, without) == kept
+        assert self.left(without) == kept
         self.assert_nothing_is_left(run)
 
 
@@ -179,7 +188,7 @@ def hurt_stack(folder: Path) -> Iterator[HurtStack]:
         up(settings, lambda what: None)
         stack.begin("undisturbed")
         assert stack.ended("undisturbed") == "success"
-        stack.undisturbed.update(digests(stack.urls.admin))
+        stack.undisturbed.update(stack.left())
         yield stack
     finally:
         down(settings)

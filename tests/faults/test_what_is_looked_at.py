@@ -8,7 +8,7 @@ import pytest
 from medsift.store.roles import autocommit
 from medsift.topology.postgres import Urls
 from medsift.volume import Volume
-from tests.faults.digests import digests, locks_held
+from tests.faults.digests import digest_of_files, digests, emptied_of_files, locks_held
 from tests.faults.hurt_stack import left_behind
 from tests.waiting import wait_until
 
@@ -65,3 +65,21 @@ def test_a_half_written_file_and_a_journal_are_seen(tmp_path: Path, name: str) -
     (tmp_path / name).parent.mkdir(parents=True)
     (tmp_path / name).touch()
     assert left_behind(volume) != []
+
+
+def test_a_file_too_many_too_few_or_cut_changes_the_digest_of_files(tmp_path: Path) -> None:
+    volume = Volume(tmp_path)
+    nothing = digest_of_files(volume.root)
+    seen = {nothing}
+    for target, data in (
+        (volume.picture("ab", "png"), b"whole"),
+        (volume.thumbnail("ab"), b""),
+        (volume.document("c", "pdf"), b"d"),
+    ):
+        volume.put(target, data)
+        seen.add(digest_of_files(volume.root))
+    volume.picture("ab", "png").write_bytes(b"who")
+    seen.add(digest_of_files(volume.root))
+    assert len(seen) == 5
+    emptied_of_files(volume.root)
+    assert digest_of_files(volume.root) == nothing
