@@ -8,6 +8,7 @@ from sqlalchemy import create_engine, delete, text
 from medsift.contracts import Occurrence
 from medsift.errors import StoreError
 from medsift.store import publish
+from medsift.store.records import ModelSetRecord
 from medsift.store.tables import Base
 from tests.store.conftest import sha
 
@@ -93,10 +94,32 @@ def test_publishing_a_shard_reads_its_own_rows_and_no_others(store, database, ma
             publish.publish_pictures(
                 connection, shard.run_id, [*linked, *others], [], shard.votes, shard.verdicts, "set-1", "prompts-1"
             )
-            query = text("SELECT relname, seq_tup_read + idx_tup_fetch AS rows FROM pg_stat_xact_user_tables")
-            read = {table.relname: table.rows for table in connection.execute(query)}  # by this session so far
+            read = _rows_read(connection)
     assert read["verdicts"] <= 8 * 3000  # each of two votes a picture looks for its verdict, and the catalogue twice
     assert read["pictures"] <= 8 * 3000
+
+
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_another_model_set_becomes_current_whatever_postgres_believes_of_the_tables(
+    store, database, make_batch, is_empty
+):
+    _leave_statistics(store, database, make_batch, is_empty=is_empty)
+    batch = make_batch(sources={"/in/0.pdf": range(3000)})
+    batch.publish(store)
+    store.register_model_set(ModelSetRecord("set-1", "lite"))
+    with store.engine.begin() as connection:
+        connection.execute(text("SET LOCAL statement_timeout = '60s'"))  # else such a plan would never end
+        before = _rows_read(connection)
+        publish.set_current_model_set(connection, "set-1")
+        read = {table: rows - before[table] for table, rows in _rows_read(connection).items()}
+    assert read["verdicts"] <= 4 * 3000
+    assert read["votes"] <= 8 * 3000
+
+
+def _rows_read(connection):
+    """Rows of each table that this session read so far."""
+    query = text("SELECT relname, seq_tup_read + idx_tup_fetch AS rows FROM pg_stat_xact_user_tables")
+    return {table.relname: table.rows for table in connection.execute(query)}
 
 
 def _leave_statistics(store, database, make_batch, *, is_empty):

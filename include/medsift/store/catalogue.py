@@ -34,7 +34,6 @@ def keep_ready(connection: Connection, sha256s: Collection[str]) -> None:
     if not sha256s:
         return
     await_others(connection)
-    find_by_key(connection)
     connection.execute(text(UPSERT), {"sha256s": list(sha256s)})
 
 
@@ -43,13 +42,13 @@ def keep_captions_ready(connection: Connection, sha256s: Collection[str]) -> Non
     if not sha256s:
         return
     await_others(connection)
-    find_by_key(connection)
     connection.execute(text(CAPTIONS), {"sha256s": list(sha256s)})
 
 
 def keep_all_ready(connection: Connection) -> None:
     """Bring every row up to date: another model set is current."""
     await_others(connection)
+    find_by_key(connection)
     connection.execute(text("DELETE FROM catalogue"))
     connection.execute(text(INSERT))
 

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, text
 
 from medsift.store.bulk import stage
 from medsift.store.catalogue import keep_ready
+from medsift.store.connection import find_by_key
 from medsift.store.records import LabelRow, LabelsAdded
 
 # A picture rebuilt or reduced has a file whose digest is not its identity; where both are known, the identity counts.
@@ -36,6 +37,7 @@ def add_labels(connection: Connection, rows: Iterable[LabelRow]) -> LabelsAdded:
     `sha256` of a row is the identity of a picture or the digest of its stored file. Of rows without a time the later
     ones count as given later.
     """
+    find_by_key(connection)
     given = [tuple(getattr(row, column) for column in COLUMNS) for row in rows]
     stage(connection, "labels", COLUMNS, given)
     connection.execute(text(NAMED))
