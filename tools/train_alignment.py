@@ -58,8 +58,6 @@ def main() -> None:
     apart = figures([prediction for prediction in predictions if prediction.kind == LEFT_OUT_KIND])
     compared = {**compare(data, trained, folds, prompts, options.cache, votes), OURS: predictions}
     headlines = {name: [p for p in said if p.kind != LEFT_OUT_KIND] for name, said in compared.items()}
-    measured = costs(options.corpus, list(data.rows["file"][folds != NO_FOLD]), prompts, options.cache)
-    write_comparison(HERE.parent / "docs" / "comparison.json", headlines, measured)
 
     shipped = part_of(data, trained.to_numpy())
     calibration = calibrate_on(votes, shipped.rows)
@@ -68,6 +66,9 @@ def main() -> None:
     (options.out / "metrics.json").write_text(json.dumps(document, indent=1) + "\n")
     write_card(options.out, shipped.rows, document, calibration, MOST_OF_EACH)
     model_set = pin(options.out, lite, prompts, calibration)
+    # Last: it runs the product, with the set that ships now.
+    measured = costs(options.corpus, list(data.rows["file"][folds != NO_FOLD]), prompts, options.cache)
+    write_comparison(HERE.parent / "docs" / "comparison.json", headlines, measured)
     print(f"{model_set.name} {model_set.digest}")
     for name in ("balanced_accuracy", "auc", "ece", "accuracy_at_85", "kind_macro_f1_of_three", "review_rate"):
         print(f"{name}: {headline[name]:.4f}")

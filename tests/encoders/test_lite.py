@@ -6,7 +6,17 @@ import pytest
 
 from medsift import weights
 from medsift.encoders import load_profile, unit_rows
-from medsift.encoders._efficientnet import LAST, NAME, STAGES, WEIGHTS_FILE, WIDTH, load_network, load_stages
+from medsift.encoders._efficientnet import (
+    LAST,
+    MIDDLES,
+    NAME,
+    STAGES,
+    WEIGHTS_FILE,
+    WIDTH,
+    load_network,
+    load_stages,
+    middle_of,
+)
 from medsift.encoders._minilm import TextTower
 from medsift.encoders._torch import declare_torchvision_operators
 from medsift.modelsets import shipped_set
@@ -69,7 +79,7 @@ def test_vectors_of_the_shipped_set_stay_as_they_are(profile, pixels):
     assert profile.words.encode_texts(texts)[:, :3] == pytest.approx(np.array(words), abs=2e-4)
 
 
-def test_features_of_the_stages_are_means_and_deviations_over_each_channel(pixels):
+def test_features_of_the_stages_are_means_deviations_and_what_the_middle_has_more_of(pixels):
     import torch
 
     inputs = torch.from_numpy(pixels[:2, 0]).permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -84,6 +94,16 @@ def test_features_of_the_stages_are_means_and_deviations_over_each_channel(pixel
     first = features[:, LAST : LAST + 2 * STAGES[0]]
     assert torch.allclose(first[:, : STAGES[0]], 0.05 * values.mean((2, 3)), atol=1e-4)
     assert torch.allclose(first[:, STAGES[0] :], 0.05 * values.std((2, 3), correction=0), atol=1e-4)
+    middle = values[:, :, 14:-14, 14:-14]  # 72 a side
+    more = 0.05 * (middle.mean((2, 3)) - values.mean((2, 3)))
+    assert torch.allclose(features[:, MIDDLES : MIDDLES + STAGES[0]], more, atol=1e-4)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 9])
+def test_a_middle_is_never_empty(side):
+    import torch
+
+    assert 0 < middle_of(torch.zeros(1, 1, side, side)).shape[-1] <= side
 
 
 def test_folded_batch_norms_change_nothing_that_counts():

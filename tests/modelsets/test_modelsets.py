@@ -23,7 +23,7 @@ from medsift.modelsets.clusters import (
     teach,
     write_clusters,
 )
-from medsift.modelsets.heads import read_head, write_head
+from medsift.modelsets.heads import Kernel, read_head, write_head
 from medsift.modelsets.operating_points import OperatingPoint
 from medsift.prompts import load_prompts
 from medsift.settings import shipped
@@ -232,12 +232,17 @@ def test_clusters_of_before_call_nothing_strange(tmp_path):
 
 
 def test_head_survives_the_file(tmp_path):
-    head = Head("words", ("ct", "plot"), np.array([True, False]), np.eye(2, dtype=np.float32), np.ones(2, np.float32))
+    kernel = Kernel(np.eye(2, dtype=np.float32), np.array([1.5, -0.1]))
+    bare = np.eye(2, dtype=np.float32), np.ones(2, np.float32)
+    head = Head("words", ("ct", "plot"), np.array([True, False]), *bare, kernel)
     write_head(tmp_path / "head.safetensors", head)
     again = read_head(tmp_path / "head.safetensors")
     assert (again.encoder, again.kinds, again.is_medical.tolist()) == ("words", ("ct", "plot"), [True, False])
     assert again.weights.tolist() == head.weights.tolist()
     assert again.bias.tolist() == head.bias.tolist()
+    assert again.kernel is not None
+    assert again.kernel.centres.tolist() == kernel.centres.tolist()
+    assert again.kernel.weights.tolist() == kernel.weights.tolist()
 
 
 def test_shares_of_a_head_sum_to_one_however_large_its_logits():

@@ -210,7 +210,12 @@ def test_everything_is_compared_on_the_same_pictures(compared):
 
 def test_our_ensemble_is_that_of_a_run_and_who_never_votes_is_not_measured(compared):
     rows = {row.name: row for row in compared[3].groups["voters"]}
-    assert {name for name, row in rows.items() if row.state == "measured"} == {"clusters", "kinds", "zero_shot"}
+    assert {name for name, row in rows.items() if row.state == "measured"} == {
+        "clusters",
+        "kernel",
+        "kinds",
+        "zero_shot",
+    }
     assert rows["dicom"].shown_state == "not measured: abstains on every picture"
 
 

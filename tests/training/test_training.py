@@ -188,4 +188,6 @@ def test_kinds_with_captions_are_told_apart_by_words_and_head_on_a_source_never_
     truth = rows["kind"][~seen].to_numpy()
     assert head.kinds == tuple(kinds)
     assert (kinds[head.log_shares(vectors).argmax(axis=1)] == truth).mean() > 0.9
+    assert head.kernel is not None
+    assert ((head.kernel.log_odds(vectors) > 0) == (truth == "ct")).mean() > 0.9
     assert (kinds[(vectors @ alignment.text_map.T).argmax(axis=1)] == truth).mean() > 0.9

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 from alignment.build import CLUSTERS
-from alignment.fit import DIMENSION
+from alignment.fit import CENTRES, DIMENSION
 
 from medsift.modelsets import CARD, Calibration
 
@@ -14,9 +14,10 @@ TEXT = """# Model set `lite`
 Brings the pictures of EfficientNet-Lite0 (frozen, ImageNet) and the words of all-MiniLM-L6-v2 (frozen) into one
 space of {dimension} dimensions by two linear maps, both in closed form: discriminant analysis of the pictures' kinds
 and sources, over the last layer and all stages before it, and ridge regression from captions to the pictures they
-describe. With it come a head that knows the kinds of the training pictures (voter `kinds`), {clusters} K-Means clusters
-in the space of either encoder, labelled by their members, and the weights and the temperature that make a probability
-of the votes. Made by `tools/train_alignment.py`; `modelset.json` pins every file.
+describe. With it come a head that knows the kinds of the training pictures (voter `kinds`) and, by a kernel over
+{centres} groups of them, the label (voter `kernel`); {clusters} K-Means clusters in the space of either encoder,
+labelled by their members; and the weights and the temperature that make a probability of the votes. Made by
+`tools/train_alignment.py`; `modelset.json` pins every file.
 
 **Not a medical device.** It sorts pictures into medical and other ones for collecting and curating; it says nothing
 about a patient.
@@ -92,6 +93,7 @@ def write_card(
     text = TEXT.format(
         dimension=DIMENSION,
         clusters=CLUSTERS,
+        centres=CENTRES,
         most=most_of_each,
         n=folds["n"],
         sources=len(folds["by_source"]),

@@ -1,10 +1,11 @@
-"""Fit the two maps and the head, in closed form: no steps, no seed, the same result on every machine.
+"""Fit the two maps and the head: no steps, no chance, the same result on every machine.
 
 Pictures: discriminant analysis (Fisher; regularised after Friedman 1989) of kinds and sources over roots of the
 features (Perronnin et al. 2010), in which what varies within a kind counts as noise, and most of all what varies from
 source to source (as in the inter-dataset variability compensation of Aronowitz 2014). Words: ridge regression from
 captions to the means of the pictures they describe (as in Romera-Paredes and Torr 2015). The towers stay locked (Zhai
-et al. 2022, LiT).
+et al. 2022, LiT). Head: logistic regression on kinds, and on the label ridge regression with a Gaussian kernel over
+centres of the pictures (Saunders et al. 1998; Zhang et al. 2008 for K-Means centres).
 """
 
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from alignment.groups import Groups, side_of_kinds, weights_of
 from numpy.typing import NDArray
 
 from medsift.encoders import unit_rows
+from medsift.encoders._efficientnet import MIDDLES
 from medsift.modelsets import Alignment, Head
 from medsift.modelsets.alignment import raised
+from medsift.modelsets.heads import Kernel, likeness
 
 DIMENSION = 128
 POWER = 0.5  # of the features, before all else
@@ -26,7 +29,10 @@ SHRINKAGE = 3.0  # added to the variances within kinds, those of all pictures be
 SOURCES_AS_NOISE = 10.0  # how much more than by nature what varies between the sources of a kind counts as noise
 TEXT_RIDGE = 1e-3
 SCALE = 14.0  # between cosine and log-odds; the calibration of the voters carries what it lacks
+MIDDLES_SHARE = 0.5  # of what the differences of a picture's middle would count as standardised as all others
 INVERSE_PENALTY = 1.0  # C of the head's logistic regression
+CENTRES, KERNEL_RIDGE = 1024, 0.3
+KERNEL_SCALE = 4.0  # between the kernel's -1 to 1 and log-odds; the calibration carries what it lacks
 ROUGH_SHARE = 0.7  # weight of a rough view beside a scored one
 
 Floats = NDArray[np.float32]
@@ -101,7 +107,9 @@ def fit_space(data: TrainingData, groups: Groups, weights: Floats) -> Space:
 
 def _standard(data: TrainingData) -> tuple[Floats, Floats]:
     scored = raised(data.scored_features(), POWER)
-    return scored.mean(axis=0), scored.std(axis=0) + 1e-5
+    deviation = scored.std(axis=0) + 1e-5
+    deviation[MIDDLES:] /= MIDDLES_SHARE
+    return scored.mean(axis=0), deviation
 
 
 def _fit_text_map(captions: Captions, groups: Groups, means: Floats, totals: Floats) -> Floats:
@@ -120,7 +128,7 @@ def _fit_text_map(captions: Captions, groups: Groups, means: Floats, totals: Flo
 
 
 def _fit_head(rows: pd.DataFrame, vectors: Floats, weights: Floats) -> Head:
-    """Multinomial logistic regression on unit vectors."""
+    """Multinomial logistic regression and kernel on unit vectors."""
     from sklearn.linear_model import LogisticRegression
 
     kinds, is_medical = side_of_kinds(rows)
@@ -130,4 +138,19 @@ def _fit_head(rows: pd.DataFrame, vectors: Floats, weights: Floats) -> Head:
     coefficients, bias = fitted.coef_, fitted.intercept_
     if len(kinds) == 2:  # scikit-learn keeps the log-odds of the second alone
         coefficients, bias = np.concatenate([-coefficients, coefficients]) / 2, np.concatenate([-bias, bias]) / 2
-    return Head("lite", tuple(kinds), is_medical, coefficients.T.astype(np.float32), bias.astype(np.float32))
+    kernel = _fit_kernel((rows["label"] == "medical").to_numpy(), vectors, weights)
+    return Head("lite", tuple(kinds), is_medical, coefficients.T.astype(np.float32), bias.astype(np.float32), kernel)
+
+
+def _fit_kernel(is_medical: NDArray[np.bool_], vectors: Floats, weights: Floats) -> Kernel:
+    """Weighted ridge regression on -1 and 1, in closed form once K-Means has found the centres."""
+    from sklearn.cluster import KMeans
+
+    grouped = KMeans(min(CENTRES, len(vectors)), n_init=1, max_iter=20, random_state=0).fit(vectors)
+    centres = unit_rows(grouped.cluster_centers_.astype(np.float32))
+    near = likeness(vectors, centres)
+    weighted = near * (weights * len(weights))[:, None]
+    moment = weighted.T @ near + KERNEL_RIDGE * likeness(centres, centres)
+    moment[np.diag_indices(len(moment))] += 1e-6  # centres may be equal
+    pulls = np.linalg.solve(moment, weighted.T @ np.where(is_medical, 1.0, -1.0))
+    return Kernel(centres, KERNEL_SCALE * pulls)

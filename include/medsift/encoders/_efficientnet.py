@@ -1,10 +1,11 @@
 """The picture tower of profile lite: EfficientNet-Lite0 as trained on ImageNet, its classifier taken off.
 
-Beside the last layer's means it gives those of earlier stages, with their spread: grain, speckle, stain and print show
-there, while the last layer knows things of ImageNet.
+Beside the last layer's means it gives those of earlier stages, with their spread, and how the middle of a picture
+differs from all of it: grain, speckle, stain, print and a body on a ground show there, while the last layer knows
+things of ImageNet.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medsift import weights
 from medsift.encoders import View
@@ -13,12 +14,17 @@ from medsift.encoders._tower import NetworkTower
 from medsift.errors import WeightsError
 from medsift.settings import Settings
 
+if TYPE_CHECKING:
+    import torch
+
 NAME = "efficientnet_lite0"
 WEIGHTS_FILE = "efficientnet-lite0-57934424.pth"
 OWN_SIZE = 288  # trained at 224; what is small in a picture tells kinds apart, and 288 shows more of it
 LAST = 1280  # channels of the last layer; they come first
 STAGES = (24, 40, 80, 112, 192, 320)  # channels of the stages from the second on
-WIDTH = LAST + 2 * sum(STAGES)
+WIDTH = LAST + 3 * sum(STAGES)
+MIDDLES = WIDTH - sum(STAGES)  # where the differences of the middle begin
+BORDER = 0.2  # of each side is not the middle
 # Stages have large values; so scaled, the last layer still decides how like two vectors are, as in a self-test.
 STAGE_SCALE = 0.05
 # Convolutions of timm's blocks and the batch norm behind each.
@@ -28,16 +34,17 @@ MEAN = DEVIATION = (0.5, 0.5, 0.5)
 
 
 def efficientnet_tower(settings: Settings) -> NetworkTower:
-    """Pooled features of EfficientNet-Lite0 (Tan and Le 2019; Lite: ReLU6, no squeeze-and-excite), 2816 wide.
+    """Pooled features of EfficientNet-Lite0 (Tan and Le 2019; Lite: ReLU6, no squeeze-and-excite), 3584 wide.
 
-    1280 means of the last layer, then means and deviations of each stage. A picture is seen whole, squashed.
+    1280 means of the last layer, then means and deviations of each stage, then by how much the mean of its middle is
+    above that of all of it. A picture is seen whole, squashed.
     """
     size = settings.image_size or OWN_SIZE
     digest = weights.get(NAME).pinned(WEIGHTS_FILE).sha256
     return NetworkTower(
         NAME,
         load=load_stages,
-        weights_digest=f"{digest} with stages",
+        weights_digest=f"{digest} with stages and middles",
         views=(View(size, "squash"),),
         mean=MEAN,
         deviation=DEVIATION,
@@ -48,7 +55,7 @@ def efficientnet_tower(settings: Settings) -> NetworkTower:
 
 
 def load_stages() -> Any:
-    """The network of `load_network`, giving the last layer's means and those and the deviations of its stages."""
+    """The network of `load_network`, giving what `efficientnet_tower` says."""
     import torch
 
     class Stages(torch.nn.Module):
@@ -57,7 +64,7 @@ def load_stages() -> Any:
             self.network = load_network()
 
         def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-            network, pooled = self.network, []
+            network, pooled, middles = self.network, [], []
             values = network.bn1(network.conv_stem(pictures))
             for number, stage in enumerate(network.blocks):
                 values = stage(values)
@@ -65,10 +72,18 @@ def load_stages() -> Any:
                     mean = values.mean((2, 3), keepdim=True)
                     deviation = ((values - mean).float() ** 2).mean((2, 3)).sqrt()  # squares pass the range of fp16
                     pooled += [STAGE_SCALE * mean.flatten(1), STAGE_SCALE * deviation]
+                    middles.append(STAGE_SCALE * (middle_of(values).mean((2, 3)) - mean.flatten(1)))
             last = network.bn2(network.conv_head(values)).mean((2, 3))
-            return torch.cat([last, *pooled], dim=1)
+            return torch.cat([last, *pooled, *middles], dim=1)
 
     return Stages().eval()
+
+
+def middle_of(values: "torch.Tensor") -> "torch.Tensor":
+    """Values (n, c, side, side) without a border; all of them where they are too few for one."""
+    side = int(values.shape[-1])  # a tensor while the network is traced
+    border = round(BORDER * side)
+    return values[:, :, border : side - border, border : side - border]
 
 
 def load_network() -> Any:

@@ -5,6 +5,7 @@ used where the processor has instructions for them.
 """
 
 import sys
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -130,7 +131,8 @@ def _exported(network: Network) -> "openvino.Model":
     has_shortcut = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the shortcut is one operation that nobody else knows
     try:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Converting a tensor")  # sides become constants: here they are
             traced = torch.jit.trace(standardised(network), example, check_trace=False)  # type: ignore[no-untyped-call]
     finally:
         torch.backends.mha.set_fastpath_enabled(has_shortcut)
