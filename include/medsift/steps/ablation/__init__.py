@@ -50,11 +50,12 @@ def ablate(settings: Settings, rows: Sequence[ManifestRow], root: Path, out: Pat
     """
     check_encoders(settings)
     found = _found(settings, rows, root, out, progress)
+    if not found.pictures:
+        raise _nothing_done(rows, found, "")
     files = [(picture.sha256, found.volume.picture(picture.sha256, picture.extension)) for picture in found.pictures]
     library = embed_all(settings, found.volume, files, usable_prompt_sets(settings.prompts_dir), progress)
     if missing := library.why_not(words_of(settings.profile)):
-        reason = next((outcome.reason for outcome in found.outcomes if not outcome.sha256), missing.reason)
-        raise NothingDoneError(f"Nothing could be done: {rows[0].file}: {reason}")
+        raise _nothing_done(rows, found, missing.reason)
     material, note = _material(settings, rows, found, library)
     variations = Variations(settings, library, Bench(material), rows, found.outcomes)
     made = []
@@ -74,6 +75,11 @@ def _found(settings: Settings, rows: Sequence[ManifestRow], root: Path, out: Pat
     except OSError as error:
         raise UsageError(f"The results cannot be written to {out}: {error.strerror}.") from error
     return find_manifest_pictures(settings, rows, root, out / WORK, progress)
+
+
+def _nothing_done(rows: Sequence[ManifestRow], found: Found, otherwise: str) -> NothingDoneError:
+    reason = next((outcome.reason for outcome in found.outcomes if not outcome.sha256), otherwise)
+    return NothingDoneError(f"Nothing could be done: {rows[0].file}: {reason}")
 
 
 def _material(settings: Settings, rows: Sequence[ManifestRow], found: Found, library: Library) -> tuple[Material, str]:
