@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from medsift.modelsets import HEAD, Calibration, Head, save
-from medsift.modelsets.heads import Kernel, write_head
-from medsift.voters import Evidence, Prompted
+from medsift.modelsets import Head
+from medsift.modelsets.heads import Kernel
+from medsift.voters import Prompted
 from medsift.voters.kernel import KernelVoter
+from tests.voters import heads
+from tests.voters.heads import set_of_head
 
 PROMPTED = Prompted("words", 10.0, np.eye(2, 3, dtype=np.float32), ["xray", "photo"], [True, False])
 KERNEL = Kernel(np.eye(2, 3, dtype=np.float32), np.array([3.0, -1.0]))
@@ -14,16 +16,11 @@ KERNEL = Kernel(np.eye(2, 3, dtype=np.float32), np.array([3.0, -1.0]))
 
 def model_set(folder, encoder="words", fitted=("words",), kernel=KERNEL):
     bare = np.zeros((3, 2), np.float32), np.zeros(2, np.float32)
-    write_head(folder / HEAD, Head(encoder, ("photo", "xray"), np.array([False, True]), *bare, kernel))
-    return save(
-        folder, name="t", profile="t", encoders=dict.fromkeys(fitted, ""), prompt_set="", spaces=(),
-        calibration=Calibration({}, 1.0),
-    )  # fmt: skip
+    return set_of_head(folder, Head(encoder, ("photo", "xray"), np.array([False, True]), *bare, kernel), fitted)
 
 
 def vote_on(vector, model_set):
-    evidence = Evidence(["p"], {"words": np.array([vector], np.float32)}, [""], [{}])
-    return KernelVoter().vote(evidence, PROMPTED, model_set)[0]
+    return heads.vote_on(vector, KernelVoter(), PROMPTED, model_set)
 
 
 def test_each_centre_pulls_to_its_side_by_how_near_it_is(tmp_path):

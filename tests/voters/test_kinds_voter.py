@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from medsift.modelsets import HEAD, Calibration, Head, save
-from medsift.modelsets.heads import write_head
-from medsift.voters import Evidence, Prompted
+from medsift.modelsets import Calibration, Head, save
+from medsift.voters import Prompted
 from medsift.voters.kinds import KindsVoter
+from tests.voters import heads
+from tests.voters.heads import set_of_head
 
 PROMPTED = Prompted(
     "words", 10.0, np.eye(4, dtype=np.float32), ["xray", "mri", "photo", "herbarium"], [True, True, False, False]
@@ -16,16 +17,12 @@ KINDS = ("mri", "photo", "xray")
 
 def model_set(folder, encoder="words", fitted=("words",)):
     weights = 10 * np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 0]], np.float32)
-    write_head(folder / HEAD, Head(encoder, KINDS, np.array([True, False, True]), weights, np.zeros(3, np.float32)))
-    return save(
-        folder, name="t", profile="t", encoders=dict.fromkeys(fitted, ""), prompt_set="", spaces=(),
-        calibration=Calibration({}, 1.0),
-    )  # fmt: skip
+    head = Head(encoder, KINDS, np.array([True, False, True]), weights, np.zeros(3, np.float32))
+    return set_of_head(folder, head, fitted)
 
 
 def vote_on(vector, model_set):
-    evidence = Evidence(["p"], {"words": np.array([vector], np.float32)}, [""], [{}])
-    return KindsVoter().vote(evidence, PROMPTED, model_set)[0]
+    return heads.vote_on(vector, KindsVoter(), PROMPTED, model_set)
 
 
 def test_probability_is_the_share_of_the_medical_kinds(tmp_path):

@@ -64,14 +64,14 @@ def read_head(path: Path) -> Head:
 
     with safe_open(path, "np") as file:
         about = file.metadata()
-        has_kernel = CENTRES in file.keys()  # noqa: SIM118  it is no mapping
+        stored = set(file.keys())
         return Head(
             about["encoder"],
             tuple(json.loads(about["kinds"])),
             file.get_tensor("is_medical").astype(bool),
             file.get_tensor("weights"),
             file.get_tensor("bias"),
-            Kernel(file.get_tensor(CENTRES), file.get_tensor(PULLS)) if has_kernel else None,
+            Kernel(file.get_tensor(CENTRES), file.get_tensor(PULLS)) if CENTRES in stored else None,
         )
 
 

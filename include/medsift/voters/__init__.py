@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medsift.contracts import Vote
-from medsift.modelsets import ModelSet
+from medsift.modelsets import Head, ModelSet
 from medsift.registry import Registry
 
 
@@ -44,6 +44,17 @@ class Voter(Protocol):
 
     def vote(self, evidence: Evidence, prompted: Prompted, model_set: ModelSet | None) -> list[Vote]:
         """P(medical) or None for each picture."""
+
+
+def head_of(
+    evidence: Evidence, prompted: Prompted, model_set: ModelSet | None
+) -> tuple[Head, NDArray[np.float32]] | None:
+    """The head that was fitted for the prompts' encoder, and that encoder's vectors; None where either is missing."""
+    head = model_set.head() if model_set else None
+    vectors = evidence.vectors.get(prompted.encoder)
+    if head is None or vectors is None or head.encoder != prompted.encoder:
+        return None
+    return head, vectors
 
 
 VOTERS: Registry[type[Voter]] = Registry("voter", "medsift.voters")

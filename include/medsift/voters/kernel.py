@@ -6,7 +6,7 @@ import numpy as np
 
 from medsift.contracts import Vote
 from medsift.modelsets import ModelSet
-from medsift.voters import Evidence, Prompted, register
+from medsift.voters import Evidence, Prompted, head_of, register
 
 NONE_FITTED = "no kernel fitted for this encoder"
 
@@ -20,12 +20,11 @@ class KernelVoter:
 
     def vote(self, evidence: Evidence, prompted: Prompted, model_set: ModelSet | None) -> list[Vote]:
         """P(medical) of every picture."""
-        head = model_set.head() if model_set else None
-        vectors = evidence.vectors.get(prompted.encoder)
-        if head is None or head.kernel is None or vectors is None or head.encoder != prompted.encoder:
+        found = head_of(evidence, prompted, model_set)
+        if found is None or (kernel := found[0].kernel) is None:
             return [Vote(sha256, self.name, None, reason=NONE_FITTED) for sha256 in evidence.sha256s]
-        reason = f"by likeness to {len(head.kernel.centres)} groups of training pictures"
-        probability = 1 / (1 + np.exp(-head.kernel.log_odds(vectors)))
+        reason = f"by likeness to {len(kernel.centres)} groups of training pictures"
+        probability = 1 / (1 + np.exp(-kernel.log_odds(found[1])))
         return [
             Vote(sha256, self.name, float(p), reason=reason)
             for sha256, p in zip(evidence.sha256s, probability, strict=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from medsift.contracts import Vote
 from medsift.modelsets import Head, ModelSet
-from medsift.voters import Evidence, Prompted, register
+from medsift.voters import Evidence, Prompted, head_of, register
 from medsift.voters.zero_shot import kind_logits
 
 Floats = NDArray[np.float32]
@@ -28,10 +28,10 @@ class KindsVoter:
 
     def vote(self, evidence: Evidence, prompted: Prompted, model_set: ModelSet | None) -> list[Vote]:
         """P(medical) of every picture, with the best kind of either side."""
-        head = model_set.head() if model_set else None
-        vectors = evidence.vectors.get(prompted.encoder)
-        if head is None or vectors is None or head.encoder != prompted.encoder:
+        found = head_of(evidence, prompted, model_set)
+        if found is None:
             return [Vote(sha256, self.name, None, reason=NONE_FITTED) for sha256 in evidence.sha256s]
+        head, vectors = found
         shares = head.log_shares(vectors)
         probability = np.exp(shares[:, head.is_medical]).sum(axis=1)
         kinds = _kinds(shares, head, vectors, prompted)
