@@ -49,8 +49,8 @@ BREAK_CIRCLES = """
 UPDATE pictures SET near_duplicate_of = NULL
 WHERE sha256 = ANY(ARRAY(
     SELECT least(a.sha256, a.near_duplicate_of) FROM pictures a
-    WHERE a.sha256 = ANY(:linked) AND EXISTS (
-        SELECT FROM pictures b WHERE b.sha256 = a.near_duplicate_of AND b.near_duplicate_of = a.sha256)))
+    WHERE a.sha256 = ANY(:linked)
+      AND a.sha256 = (SELECT b.near_duplicate_of FROM pictures b WHERE b.sha256 = a.near_duplicate_of)))
 """
 
 # Here and not with the sources, whose pictures lie all over the index.
