@@ -21,7 +21,7 @@ from alignment.captions import load_captions
 from alignment.card import write_card
 from alignment.comparison import OURS, compare, costs, write_comparison
 from alignment.crossval import NO_FOLD, calibrate_on, figures, judge_folds, part_of
-from alignment.drawn import draw_all
+from alignment.drawn import digest_of_drawings, draw_all
 from alignment.features import load_features
 from alignment.fit import TrainingData
 from alignment.found import found_pictures
@@ -78,9 +78,9 @@ def load_data(corpus: Path, cache: Path) -> TrainingData:
     """The pictures that may be judged or trained on, and those drawn or found in packages, which are in no fold."""
     tower = efficientnet_tower(Settings(engine=REFERENCE))
     real = pd.read_csv(corpus / "manifest.csv", keep_default_na=False).groupby(["source", "kind"]).head(MOST_OF_EACH)
-    drawn = draw_all(cache.resolve() / "drawn")
+    drawings = f"drawn-{digest_of_drawings()[:12]}"
     found = found_pictures(cache.resolve() / "found")
-    sets = {"real": real, "drawn": drawn, "found": found}
+    sets = {"real": real, drawings: draw_all(cache.resolve() / drawings), "found": found}
     parts = [load_features(tower, corpus, rows, cache, name) for name, rows in sets.items()]
     rows = pd.concat(sets.values(), ignore_index=True)
     data = TrainingData(np.concatenate(parts), len(tower.views), rows, load_captions(cache))

@@ -14,6 +14,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from medsift.modelsets import shipped_set
 from medsift.prompts import list_prompt_sets, load_prompts
@@ -91,10 +92,10 @@ def test_drawn_pictures_are_the_same_each_time_and_of_kinds_with_captions(tmp_pa
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     from alignment import drawn
 
-    few = {kind: (label, 2, draw) for kind, (label, _, draw) in drawn.KINDS.items()}
+    few = {kind: (label, 6, draw) for kind, (label, _, draw) in drawn.KINDS.items()}
     monkeypatch.setattr(drawn, "KINDS", few)
     rows, again = drawn.draw_all(tmp_path / "one"), drawn.draw_all(tmp_path / "two")
-    assert len(rows) == 2 * len(few)
+    assert len(rows) == 6 * len(few)
     for first, second in zip(rows["file"], again["file"], strict=True):
         assert Path(first).read_bytes() == Path(second).read_bytes()
     for row in rows.itertuples():
@@ -128,14 +129,14 @@ def packages(tmp_path, monkeypatch):
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
 
-        def write_table(digest: str) -> None:
+        def write_table(digest: str, more: str = "") -> None:
             (tmp_path / "found.toml").write_text(f'''
                 [[archives]]
                 source = "package"
                 address = "http://127.0.0.1:{server.server_port}/package.tar.gz"
                 sha256 = "{digest}"
                 licence = "MIT"
-                pictures = [{{ label = "non-medical", kind = "map", every = 2, members = ["*/pictures/*.png"] }}]
+                pictures = [{{ label = "non-medical", kind = "map", every = 2, members = ["*/pictures/*.png"]{more} }}]
             ''')
 
         yield found, write_table, hashlib.sha256((tmp_path / "package.tar.gz").read_bytes()).hexdigest()
@@ -150,6 +151,17 @@ def test_of_an_archive_each_nth_picture_is_taken_in_the_order_of_their_names_and
     assert set(rows["kind"]) == {"map"} and set(rows["licence"]) == {"MIT"} and set(rows["source"]) == {"package"}
     (tmp_path / "package.tar.gz").unlink()
     assert list(found.found_pictures(tmp_path / "cache")["file"]) == list(rows["file"])
+
+
+def test_what_is_transparent_is_filled_where_the_table_says_with_what(packages, tmp_path):
+    found, write_table, _ = packages
+    Image.new("LA", (4, 4), (200, 0)).save(tmp_path / "pictures" / "a.png")
+    with tarfile.open(tmp_path / "package.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "pictures" / "a.png", "package-1/pictures/a.png")
+    write_table(hashlib.sha256((tmp_path / "package.tar.gz").read_bytes()).hexdigest(), ', ground = "black"')
+    (file,) = found.found_pictures(tmp_path / "cache")["file"]
+    with Image.open(file) as filled:
+        assert (filled.mode, filled.getpixel((0, 0))) == ("RGB", (0, 0, 0))
 
 
 def test_an_archive_of_another_digest_is_refused_with_both_and_leaves_nothing(packages, tmp_path):

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import requests
+from PIL import Image
 
 from medsift.volume import atomic_folder
 
@@ -54,8 +55,18 @@ def _unpack(archive: dict[str, Any], folder: Path) -> None:
         ).stdout
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         for member in tar:
-            if any(_matches(member.name, group) for group in archive["pictures"]):
+            asked = [group for group in archive["pictures"] if _matches(member.name, group)]
+            if asked:
                 tar.extract(member, folder, filter="data")
+            if any("ground" in group for group in asked):
+                _set_on(asked[0]["ground"], folder / member.name)
+
+
+def _set_on(ground: str, file: Path) -> None:
+    """Fill what is transparent, which medsift would show on white."""
+    with Image.open(file) as opened:
+        layer = opened.convert("RGBA")
+    Image.alpha_composite(Image.new("RGBA", layer.size, ground), layer).convert("RGB").save(file)
 
 
 def _matches(name: str, group: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from alignment.drawn.lettering import arrow, font_of
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
@@ -22,6 +23,7 @@ EXTRA_VIEWS = ("close", "spoilt")
 BICUBIC = Image.Resampling.BICUBIC
 TURNS = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose.FLIP_TOP_BOTTOM)
 GROUNDS = ((255, 255, 255), (0, 0, 0), (240, 240, 240), (30, 30, 34))
+INKS = ((255, 255, 255), (0, 0, 0), (255, 255, 0), (220, 30, 30))
 MARKS = ("a", "b", "c", "d", "A", "B", "C", "D", "(a)", "R", "L", "Fig. 1", "12/03/2014")
 
 Views = NDArray[np.uint8]  # (views, size, size, 3)
@@ -58,7 +60,7 @@ def _close(image: Image.Image, draw: Draw) -> Views:
 
 
 def _spoilt(image: Image.Image, draw: Draw) -> Views:
-    way = draw.choice(["pressed", "low", "framed", "grey", "invert"], p=[0.25, 0.25, 0.25, 0.15, 0.10])
+    way = draw.choice(["pressed", "low", "framed", "grey", "invert", "marked"], p=[0.2, 0.2, 0.2, 0.15, 0.1, 0.15])
     if way == "pressed":
         blurred = image.filter(ImageFilter.GaussianBlur(max(image.size) / draw.uniform(120, 300)))
         return _squashed(_pressed(blurred, int(draw.integers(12, 40))))
@@ -68,6 +70,8 @@ def _spoilt(image: Image.Image, draw: Draw) -> Views:
         return _squashed(image.convert("L").convert("RGB"))
     if way == "invert":
         return _squashed(ImageOps.invert(image))
+    if way == "marked":
+        return _squashed(_marked(image, draw))
     return _squashed(_turned_and_small(image, draw))
 
 
@@ -107,6 +111,23 @@ def _framed(image: Image.Image, draw: Draw) -> Image.Image:
         mark = str(draw.choice(MARKS))
         ImageDraw.Draw(sheet).text(place, mark, fill=ink if draw.random() < 0.6 else (255, 255, 0))
     return sheet
+
+
+def _marked(image: Image.Image, draw: Draw) -> Image.Image:
+    """With arrows, rings and letters, as authors point things out."""
+    marked, (width, height) = image.copy(), image.size
+    pen, ink = ImageDraw.Draw(marked), INKS[draw.integers(len(INKS))]
+    thick, reach = max(1, round(max(image.size) / draw.uniform(60, 150))), max(image.size) / draw.uniform(5, 12)
+    for _ in range(draw.integers(1, 5)):
+        x, y, turn = draw.uniform(0.1, 0.9) * width, draw.uniform(0.1, 0.9) * height, draw.uniform(0, 2 * np.pi)
+        way = draw.choice(["arrow", "arrow", "ring", "letter"])
+        if way == "arrow":
+            arrow(pen, (x + reach * np.cos(turn), y + reach * np.sin(turn)), (x, y), ink, thick)
+        elif way == "ring":
+            pen.ellipse((x - reach / 2, y - reach / 2, x + reach / 2, y + reach / 2), outline=ink, width=thick)
+        else:
+            pen.text((x, y), str(draw.choice(MARKS)), fill=ink, font=font_of(draw, max(8, round(reach / 2))))
+    return marked
 
 
 def _turned_and_small(image: Image.Image, draw: Draw) -> Image.Image:

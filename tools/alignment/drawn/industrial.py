@@ -1,4 +1,4 @@
-"""Industrial radioscopy: welds, castings, parts with holes, and luggage in the scanners' false colours."""
+"""Industrial radioscopy: welds, castings, parts with holes, drilled cores, and luggage in false colours."""
 
 import numpy as np
 from alignment.drawn.shapes import Draw, Field, Pixels, clouds, coloured, ellipse, grid
@@ -9,14 +9,14 @@ LUGGAGE = ((1, 0.6, 0.2), (0.3, 0.7, 0.4), (0.25, 0.4, 0.9), (0.15, 0.2, 0.5))  
 
 
 def draw_radioscopy(draw: Draw) -> Pixels:
-    """One of the three."""
+    """One of the four."""
     width = int(draw.uniform(180, 288))
-    way = draw.choice(3, p=[0.25, 0.5, 0.25])
-    if way == 2:
+    way = draw.choice([_weld, _part, _luggage, _core], p=[0.2, 0.35, 0.2, 0.25])
+    if way is _luggage:
         return _luggage(draw, width)
-    field = _weld(draw, width) if way == 0 else _part(draw, width)
+    field = way(draw, width)
     field = field + draw.normal(0, draw.uniform(0.005, 0.03), field.shape)
-    return coloured(1 - field if draw.random() < 0.3 else field, "grey")
+    return coloured(1 - field if draw.random() < 0.3 and way is not _core else field, "grey")
 
 
 def _weld(draw: Draw, width: int) -> Field:
@@ -51,6 +51,22 @@ def _part(draw: Draw, width: int) -> Field:
     for _ in range(draw.integers(0, 12)):
         field += draw.uniform(0.05, 0.2) * ellipse(place, somewhere(), (0.03, 0.03))
     return gaussian_filter(field, 0.8)
+
+
+def _core(draw: Draw, width: int) -> Field:
+    """A slice through rock, sand, foam or concrete: grains, pores and bright minerals in a round or square holder."""
+    rough, size = clouds(draw, HEIGHT, width, draw.uniform(2, 6)), draw.uniform(1.5, 5)
+    seams = np.abs(clouds(draw, HEIGHT, width, size)) < draw.uniform(0.05, 0.25)
+    field = draw.uniform(0.35, 0.6) + draw.uniform(0.01, 0.08) * clouds(draw, HEIGHT, width, size)
+    field = np.where((rough > draw.uniform(0.7, 1.5)) | (seams & (rough > 0)), draw.uniform(0.02, 0.2), field)
+    rich = clouds(draw, HEIGHT, width, 15) + 0.5 * clouds(draw, HEIGHT, width, size)
+    field = np.where(rich > draw.uniform(1.8, 3), draw.uniform(0.75, 1), field)
+    across, down = grid(HEIGHT, width)
+    across = across * width / HEIGHT
+    reach = draw.uniform(0.8, 1)
+    apart = np.hypot(across, down) if draw.random() < 0.7 else np.maximum(abs(across), abs(down))
+    holder = np.where(apart < reach * draw.uniform(1, 1.15), draw.uniform(0.02, 0.15), 0.0)
+    return np.where(apart < reach, gaussian_filter(field, draw.uniform(0.4, 0.9)), holder)
 
 
 def _luggage(draw: Draw, width: int) -> Pixels:

@@ -11,9 +11,11 @@ STRIP = 18
 
 
 def draw_micrograph(draw: Draw) -> Pixels:
-    """One of the usual structures, in grey."""
-    width = int(draw.uniform(200, 290))
-    way = draw.choice([_bicontinuous, _grains, _spheres, _lattice, _fibres, _layers, _porous, _needles])
+    """One of the usual structures in grey, heights that a probe felt, in copper, or rock in polarised light."""
+    width, which = int(draw.uniform(200, 290)), draw.random()
+    if which < 0.3:
+        return _felt(draw, width) if which < 0.2 else _polarised(draw, width)
+    way = draw.choice([_bicontinuous, _grains, _spheres, _lattice, _fibres, _layers, _porous, _needles, _ridges])
     field = gaussian_filter(way(draw, width), draw.uniform(0.3, 1.1))
     pixels = coloured(field + draw.normal(0, draw.uniform(0.01, 0.07), field.shape), "grey")
     return _with_strip(pixels, draw) if draw.random() < 0.45 else pixels
@@ -86,6 +88,45 @@ def _needles(draw: Draw, width: int) -> Field:
             [(x, y), tip, (x + 3 * np.cos(course + 1.4), y + 3 * np.sin(course + 1.4))], int(draw.uniform(60, 255))
         )
     return np.asarray(sheet) / 255
+
+
+def _ridges(draw: Draw, width: int) -> Field:
+    """A net of thin walls around hollows, lit from one side."""
+    rough = clouds(draw, HEIGHT, width, draw.uniform(5, 14))
+    heights = np.exp(-((rough / draw.uniform(0.15, 0.5)) ** 2)) + 0.1 * clouds(draw, HEIGHT, width, 2)
+    return draw.uniform(0.4, 0.65) + draw.uniform(0.5, 2) * np.gradient(gaussian_filter(heights, 1))[draw.integers(2)]
+
+
+def _felt(draw: Draw, width: int) -> Pixels:
+    """Loops, grains and steps on a flat ground, with the lines of the scan."""
+    sheet = Image.new("L", (width, HEIGHT))
+    pen = ImageDraw.Draw(sheet)
+    for _ in range(draw.integers(0, 12)):
+        turns, reach = np.linspace(0, 2 * np.pi, 40), draw.uniform(10, 40)
+        bends = reach * (1 + sum(draw.uniform(0, 0.4) * np.cos(n * turns + draw.uniform(0, 6)) for n in (2, 3, 5)))
+        x, y = draw.uniform(0, width), draw.uniform(0, HEIGHT)
+        points = list(zip(x + bends * np.cos(turns), y + bends * np.sin(turns), strict=True))
+        pen.line(points, fill=int(draw.uniform(130, 255)), width=int(draw.integers(2, 7)))
+    for _ in range(draw.integers(0, 60)):
+        x, y, reach = draw.uniform(0, width), draw.uniform(0, HEIGHT), draw.uniform(1, 9)
+        pen.ellipse((x - reach, y - reach, x + reach, y + reach), fill=int(draw.uniform(80, 255)))
+    field = gaussian_filter(np.asarray(sheet) / 255, draw.uniform(0.8, 2.2)) + draw.uniform(0.1, 0.35)
+    field += 0.04 * clouds(draw, HEIGHT, width, draw.uniform(2, 20)) + 0.02 * draw.normal(0, 1, (HEIGHT, 1))
+    return coloured(field, str(draw.choice(["copper", "copper", "grey", "inferno"])))
+
+
+def _polarised(draw: Draw, width: int) -> Pixels:
+    """Mineral grains of a thin section, each in its interference colour, some with stripes of twins, some dark."""
+    seeds = draw.random((int(draw.uniform(15, 250)), 2)) * [HEIGHT, width]
+    places = np.indices((HEIGHT, width)) + 2 * np.stack([clouds(draw, HEIGHT, width, 4) for _ in range(2)])
+    grain = cKDTree(seeds).query(places.reshape(2, -1).T)[1].reshape(HEIGHT, width)
+    delay = draw.uniform(0, draw.uniform(0.4, 2.5), len(seeds))[grain]  # wave lengths of green
+    turns, is_twin = draw.uniform(0, 3, len(seeds))[grain], (draw.random(len(seeds)) < 0.25)[grain]
+    stripes = np.sin((places[1] * np.cos(turns) + places[0] * np.sin(turns)) * draw.uniform(0.5, 1.5)) > 0
+    bright = draw.uniform(0.05, 1, len(seeds))[grain] * np.where(is_twin & stripes, 0.4, 1)
+    colours = np.stack([np.sin(np.pi * delay * 550 / length) ** 2 for length in (630, 550, 460)], axis=-1)
+    field = (colours * bright[..., None] + 0.03) * (1 + 0.05 * clouds(draw, HEIGHT, width, 1.5))[..., None]
+    return (255 * np.clip(field, 0, 1)).astype(np.uint8)
 
 
 def _with_strip(pixels: Pixels, draw: Draw) -> Pixels:

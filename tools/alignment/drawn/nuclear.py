@@ -1,6 +1,7 @@
 """Scintigrams, SPECT and PET: few counts, soft shapes, hot spots, in grey or false colours."""
 
 import numpy as np
+from alignment.drawn.lettering import arrow, font_of
 from alignment.drawn.shapes import Draw, Field, Pixels, clouds, coloured, counts, ellipse, grid, stroke
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
@@ -27,7 +28,20 @@ LIMBS = (
 def draw_scintigram(draw: Draw) -> Pixels:
     """One of the usual examinations."""
     way = draw.choice(
-        [_whole_body, _whole_body, _whole_body_pet, _kidneys, _brain, _heart, _thyroid, _lungs, _slice, _limbs]
+        [
+            _whole_body,
+            _whole_body,
+            _whole_body_pet,
+            _kidneys,
+            _brain,
+            _heart,
+            _thyroid,
+            _lungs,
+            _slice,
+            _limbs,
+            _limbs,
+            _limbs,
+        ]
     )
     pixels: Pixels = way(draw)
     return pixels
@@ -161,22 +175,38 @@ def _slice(draw: Draw) -> Pixels:
 
 
 def _limbs(draw: Draw) -> Pixels:
-    """A lymphoscintigram: dots at injection sites and nodes, words beside them."""
+    """A lymphoscintigram: injections (some so strong that they shine as stars), vessels, nodes; words and arrows."""
     height, width = 300, int(draw.uniform(110, 200))
-    place = grid(height, width)
-    field = np.full((height, width), 0.02)
-    for _ in range(draw.integers(2, 8)):
-        centre = (draw.choice([-0.4, 0.4]) + draw.normal(0, 0.15), draw.uniform(-0.9, 0.95))
-        field += draw.uniform(0.5, 4) * ellipse(place, centre, (0.05, 0.02 * draw.uniform(0.7, 2.5)))
-    if draw.random() < 0.6:
-        limb = stroke(place, (draw.uniform(-0.5, 0.5), -0.6), (draw.uniform(-0.5, 0.5), 0.8), 0.12)
-        field += 0.25 * limb * (draw.random((height, width)) < 0.5)
-    pixels = _shown(field, draw, ("inverse", "inverse", "grey"))
+    place, across, way = grid(height, width), draw.uniform(0.15, 0.4), draw.choice([-1, 1])
+    field = np.full((height, width), draw.choice([0.002, 0.02, 0.06]))
+    strength, is_star = draw.uniform(2, 8), draw.random() < 0.3
+    for side in (-1, 1):
+        start = (side * across + draw.normal(0, 0.05), way * draw.uniform(0.75, 0.95))
+        field += strength * ellipse(place, start, (0.12, 0.04))
+        for turn in np.arange(6) * np.pi / 3 if is_star else ():
+            tip = (start[0] + 0.4 * np.sin(turn), start[1] + 0.2 * np.cos(turn))
+            field += strength * 0.4 * stroke(place, start, tip, 0.012)
+        end = (side * across * draw.uniform(0.5, 1.5), -way * draw.uniform(0, 0.8))
+        limb = draw.uniform(0, 0.15) * stroke(place, start, end, draw.uniform(0.05, 0.18))
+        vessel = draw.choice([0, 0, 0.6]) * stroke(place, start, end, 0.015)
+        field += limb * (draw.random((height, width)) < 0.5) + vessel
+        for _ in range(draw.integers(0, 5)):
+            centre = (end[0] + draw.normal(0, 0.12), end[1] + draw.normal(0, 0.06))
+            field += draw.uniform(0.5, 4) * ellipse(place, centre, (0.05, 0.02))
+    return _with_words(_shown(field, draw, ("inverse", "inverse", "inverse", "grey")), draw)
+
+
+def _with_words(pixels: Pixels, draw: Draw) -> Pixels:
     picture = Image.fromarray(pixels)
+    pen, (width, height) = ImageDraw.Draw(picture), picture.size
     ink = (0, 0, 0) if pixels.mean() > 120 else (255, 255, 255)
+    for _ in range(draw.integers(0, 4)):
+        place = (int(draw.integers(0, 40)), int(draw.integers(2, height - 12)))
+        pen.text(place, str(draw.choice(WORDS)), fill=ink, font=font_of(draw, int(draw.integers(8, 15))))
     for _ in range(draw.integers(0, 3)):
-        place_of_word = (int(draw.integers(2, 40)), int(draw.integers(2, height - 12)))
-        ImageDraw.Draw(picture).text(place_of_word, str(draw.choice(WORDS)), fill=ink)
+        end = (draw.uniform(0.3, 0.9) * width, draw.uniform(0.05, 0.9) * height)
+        start = (end[0] + draw.choice([-24, 24]), end[1] + draw.uniform(-20, 20))
+        arrow(pen, start, end, (220, 30, 30) if draw.random() < 0.6 else ink, 2)
     return np.asarray(picture)
 
 
