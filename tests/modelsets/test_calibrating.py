@@ -76,6 +76,21 @@ def test_few_labels_move_a_prior_little_and_many_leave_nothing_of_it():
     assert of_many["b"] == pytest.approx(1, abs=0.05)
 
 
+def test_a_prior_that_was_sure_and_wrong_gives_way_to_a_voter_that_is_right():
+    is_medical = np.arange(60) % 2 == 0
+    odds = np.stack([np.full(60, -6.0), np.where(is_medical, 3.0, -3.0)], axis=1)
+    calibration = fit_calibration(odds, ["a", "new"], is_medical, prior=Calibration({"a": 1.0}, 1.0))
+    assert ((combine(odds, ["a", "new"], calibration) > 0.5) == is_medical).all()
+
+
+@pytest.mark.parametrize("sureness", [1.0, 3.0, 6.0, 12.0])
+def test_few_labels_that_a_prior_had_right_make_it_little_surer(sureness):
+    is_medical = np.arange(20) % 2 == 0
+    odds = np.where(is_medical, sureness, -sureness)[:, None]
+    calibration = fit_calibration(odds, ["a"], is_medical, prior=Calibration({"a": 1.0}, 1.0))
+    assert 1 <= effective_weights(calibration)["a"] < 1.5
+
+
 def test_with_a_prior_a_voter_that_no_label_has_evidence_for_counts_as_before():
     odds, is_medical = labelled_votes(500)
     calibration = fit_calibration(odds, ["a", "b"], is_medical, PRIOR)

@@ -42,8 +42,10 @@ def fit_calibration(
         return prior.without_points() if prior else Calibration(taken_at_their_word({}, 1.0), 1.0)
     sign = np.where(is_medical, 1.0, -1.0)
     centre = np.array([before.get(voter, 0.0) for voter in fitted_voters])
-    # The curvature of the log loss at an even chance is a quarter of the squared log-odds.
-    pull = (PRIOR_LABELS if prior else 0.0) / len(odds) * (odds**2).mean(axis=0) / 4
+    # The curvature of the log loss where the prior stands: who was sure of what turned out wrong holds nothing back.
+    said = expit(odds @ centre)
+    curvature = ((said * (1 - said))[:, None] * odds**2).mean(axis=0)
+    pull = (PRIOR_LABELS if prior else 0.0) / len(odds) * curvature
 
     def loss(weights: Doubles) -> tuple[float, Doubles]:
         margin, moved = sign * (odds @ weights), weights - centre
