@@ -58,8 +58,8 @@ def _unpack(archive: dict[str, Any], folder: Path) -> None:
             asked = [group for group in archive["pictures"] if _matches(member.name, group)]
             if asked:
                 tar.extract(member, folder, filter="data")
-            if any("ground" in group for group in asked):
-                _set_on(asked[0]["ground"], folder / member.name)
+            for ground in {group["ground"] for group in asked if "ground" in group}:
+                _set_on(ground, folder / member.name)
 
 
 def _set_on(ground: str, file: Path) -> None:

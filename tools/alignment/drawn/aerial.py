@@ -1,7 +1,7 @@
 """The ground from above: fields, roads, houses and trees, by daylight, by night, in grey, or as radar has them."""
 
 import numpy as np
-from alignment.drawn.shapes import Draw, Field, Pixels, clouds
+from alignment.drawn.shapes import Draw, Field, Pixels, clouds, pixels_of
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
@@ -21,7 +21,7 @@ ROOFS = ((150, 80, 60), (200, 195, 190), (120, 120, 125), (90, 70, 60), (230, 23
 def draw_ground(draw: Draw) -> Pixels:
     """200 to 288 pixels a side."""
     height, width = (int(side) for side in draw.integers(200, 289, 2))
-    scene = Image.fromarray((255 * np.clip(_fields(draw, height, width), 0, 1)).astype(np.uint8))
+    scene = Image.fromarray(pixels_of(_fields(draw, height, width)))
     scale = draw.uniform(0.5, 2)
     _roads(scene, draw, scale)
     _built(scene, draw, scale)
@@ -36,7 +36,7 @@ def draw_ground(draw: Draw) -> Pixels:
         looks = draw.integers(1, 5)
         field = field * draw.gamma(looks, 1 / looks, (height, width, 1)) * draw.uniform(0.5, 1)
     field = gaussian_filter(field, (0.6, 0.6, 0)) + draw.normal(0, 0.015, field.shape)
-    return (255 * np.clip(field, 0, 1)).astype(np.uint8)
+    return pixels_of(field)
 
 
 def _fields(draw: Draw, height: int, width: int) -> NDArray[np.float64]:

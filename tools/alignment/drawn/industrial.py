@@ -1,7 +1,7 @@
 """Industrial radioscopy: welds, castings, parts with holes, drilled cores, and luggage in false colours."""
 
 import numpy as np
-from alignment.drawn.shapes import Draw, Field, Pixels, clouds, coloured, ellipse, grid
+from alignment.drawn.shapes import Draw, Field, Pixels, clouds, coloured, ellipse, grid, pixels_of
 from scipy.ndimage import gaussian_filter
 
 HEIGHT = 200
@@ -76,4 +76,4 @@ def _luggage(draw: Draw, width: int) -> Pixels:
         centre, radii = (draw.uniform(-0.7, 0.7), draw.uniform(-0.6, 0.6)), tuple(draw.uniform(0.02, 0.4, 2))
         body = ellipse(place, centre, radii, draw.random() * 3, 0.03)[..., None]
         light *= 1 - body * (1 - np.array(LUGGAGE[draw.integers(len(LUGGAGE))])) * draw.uniform(0.3, 0.9)
-    return (255 * np.clip(light + draw.normal(0, 0.01, light.shape), 0, 1)).astype(np.uint8)
+    return pixels_of(light + draw.normal(0, 0.01, light.shape))

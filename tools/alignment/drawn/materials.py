@@ -1,7 +1,7 @@
 """Micrographs of materials: grains, pores, spheres, fibres, lattices, layers, needles, with a strip of data below."""
 
 import numpy as np
-from alignment.drawn.shapes import Draw, Field, Pixels, clouds, coloured
+from alignment.drawn.shapes import Draw, Field, Pixels, clouds, coloured, pixels_of
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
@@ -126,7 +126,7 @@ def _polarised(draw: Draw, width: int) -> Pixels:
     bright = draw.uniform(0.05, 1, len(seeds))[grain] * np.where(is_twin & stripes, 0.4, 1)
     colours = np.stack([np.sin(np.pi * delay * 550 / length) ** 2 for length in (630, 550, 460)], axis=-1)
     field = (colours * bright[..., None] + 0.03) * (1 + 0.05 * clouds(draw, HEIGHT, width, 1.5))[..., None]
-    return (255 * np.clip(field, 0, 1)).astype(np.uint8)
+    return pixels_of(field)
 
 
 def _with_strip(pixels: Pixels, draw: Draw) -> Pixels:

@@ -33,6 +33,11 @@ def coloured(values: Field, colours: str) -> Pixels:
     return np.stack(channels, axis=-1).astype(np.uint8)
 
 
+def pixels_of(light: NDArray[np.float64]) -> Pixels:
+    """Red, green and blue (height, width, 3) from 0 to 1, cut off beyond."""
+    return (255 * np.clip(light, 0, 1)).astype(np.uint8)
+
+
 def ellipse(
     place: tuple[Field, Field],
     centre: tuple[float, float],

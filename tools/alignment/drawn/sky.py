@@ -1,7 +1,7 @@
 """Night skies: stars as the optics spread them, faint nebulae, galaxies; planets, moons and the sun; radio maps."""
 
 import numpy as np
-from alignment.drawn.shapes import Draw, Field, Pixels, clouds, coloured, ellipse, grid
+from alignment.drawn.shapes import Draw, Field, Pixels, clouds, coloured, ellipse, grid, pixels_of
 from scipy.ndimage import gaussian_filter
 
 HEIGHT = 220
@@ -24,8 +24,8 @@ def _field(draw: Draw, width: int) -> Pixels:
         field += _galaxy(draw, width)
     if draw.random() < 0.3:
         field = np.repeat(field.mean(axis=-1, keepdims=True), 3, axis=-1)
-    field = np.clip(field + draw.normal(0, 0.02, field.shape), 0, 1)
-    return (255 * (1 - field if draw.random() < 0.1 else field)).astype(np.uint8)
+    field = field + draw.normal(0, 0.02, field.shape)
+    return pixels_of(1 - field if draw.random() < 0.1 else field)
 
 
 def _stars(draw: Draw, width: int) -> np.ndarray:
@@ -82,7 +82,7 @@ def _body(draw: Draw, width: int) -> Pixels:
     tint = np.ones(3) if draw.random() < 0.25 else np.array(tints[way])
     bright = draw.uniform(0.6, 1) * light * inside * (1 + draw.uniform(0.03, 0.3) * rough)
     field = bright[..., None] * tint + 0.3 * _stars(draw, width) * (draw.random() < 0.25) * (1 - inside[..., None])
-    return (255 * np.clip(field + draw.normal(0, 0.01, field.shape), 0, 1)).astype(np.uint8)
+    return pixels_of(field + draw.normal(0, 0.01, field.shape))
 
 
 def _craters(draw: Draw, across: Field, down: Field) -> Field:

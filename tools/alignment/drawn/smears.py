@@ -1,7 +1,7 @@
 """Smears under the microscope: stained cells, blood and germs on a pale ground, by what each absorbs of the light."""
 
 import numpy as np
-from alignment.drawn.shapes import Draw, Pixels, clouds
+from alignment.drawn.shapes import Draw, Pixels, clouds, pixels_of
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
@@ -25,7 +25,7 @@ def draw_smear(draw: Draw) -> Pixels:
     absorbed = gaussian_filter(way(draw, height, width), (1, 1, 0)) * draw.uniform(0.5, 1.2)
     ground = np.array([draw.uniform(0.72, 1), draw.uniform(0.78, 0.97), draw.uniform(0.82, 1)])
     light = ground * (1 + 0.02 * clouds(draw, height, width, 50))[..., None] * np.exp(-np.minimum(absorbed, 2.5))
-    return (255 * np.clip(light + draw.normal(0, 0.012, light.shape), 0, 1)).astype(np.uint8)
+    return pixels_of(light + draw.normal(0, 0.012, light.shape))
 
 
 def _blob(

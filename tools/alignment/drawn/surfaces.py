@@ -1,7 +1,7 @@
 """Surfaces seen close: rolled, scratched and pitted metal, cracked ground, drops, weaves, sand."""
 
 import numpy as np
-from alignment.drawn.shapes import Draw, Field, Pixels, clouds
+from alignment.drawn.shapes import Draw, Field, Pixels, clouds, pixels_of
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
@@ -12,7 +12,7 @@ def draw_surface(draw: Draw) -> Pixels:
     way = draw.choice([_metal, _metal, _cracked, _drops, _woven, _ripples])
     field = np.asarray(way(draw, height, width)) + draw.normal(0, draw.uniform(0.01, 0.05), (height, width))
     tint = np.ones(3) if draw.random() < (0.9 if way is _metal else 0.3) else draw.uniform(0.5, 1.2, 3)
-    return (255 * np.clip(field[..., None] * tint, 0, 1)).astype(np.uint8)
+    return pixels_of(field[..., None] * tint)
 
 
 def _metal(draw: Draw, height: int, width: int) -> Field:
