@@ -4,7 +4,7 @@
 
 CORPUS has manifest.csv (file, label, kind, source, licence, ...) and the pictures. Measures on 8 folds over whole
 sources (tools/folds.csv), then fits on all of them and writes alignment, head, clusters, calibration, figures and card.
-Drawn pictures (tools/alignment/drawn) and some that packages carry (tools/alignment/found.toml, fetched the first time)
+Drawn pictures (tools/alignment/drawn) and some that packages carry (tools/alignment/packages, fetched the first time)
 are trained on too, and never judged. The features take most of the time and are
 kept in the cache. Writes docs/comparison.json too, of which tools/write_tables.py makes README's table.
 """
@@ -24,7 +24,7 @@ from alignment.crossval import NO_FOLD, calibrate_on, figures, judge_folds, part
 from alignment.drawn import digest_of_drawings, draw_all
 from alignment.features import load_features
 from alignment.fit import TrainingData
-from alignment.found import found_pictures
+from alignment.found import digest_of_packages, found_pictures
 from threadpoolctl import threadpool_limits
 
 from medsift.encoders._efficientnet import efficientnet_tower
@@ -79,8 +79,9 @@ def load_data(corpus: Path, cache: Path) -> TrainingData:
     tower = efficientnet_tower(Settings(engine=REFERENCE))
     real = pd.read_csv(corpus / "manifest.csv", keep_default_na=False).groupby(["source", "kind"]).head(MOST_OF_EACH)
     drawings = f"drawn-{digest_of_drawings()[:12]}"
+    packages = f"found-{digest_of_packages()[:12]}"
     found = found_pictures(cache.resolve() / "found")
-    sets = {"real": real, drawings: draw_all(cache.resolve() / drawings), "found": found}
+    sets = {"real": real, drawings: draw_all(cache.resolve() / drawings), packages: found}
     parts = [load_features(tower, corpus, rows, cache, name) for name, rows in sets.items()]
     rows = pd.concat(sets.values(), ignore_index=True)
     data = TrainingData(np.concatenate(parts), len(tower.views), rows, load_captions(cache))

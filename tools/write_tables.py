@@ -13,6 +13,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 MEASURE_COMPARISON = "python tools/train_alignment.py --corpus CORPUS"
 MEASURE_SOURCES = "python tools/leave_one_source_out.py --corpus CORPUS"
+MEASURE_PACKAGES = "python tools/judge_packages.py --corpus CORPUS"
 NEVER = ""  # a voter that never votes on a kind
 Document = dict[str, Any]
 
@@ -77,12 +78,23 @@ def sources_left_out(document: Document) -> str:
     )
 
 
+def of_packages(document: Document) -> str:
+    """Pictures of packages by kind, by sets trained on no package and on the other packages."""
+    heads = ["pictures", "n"]
+    heads += [f"{figure}, {trained_on}" for figure in ("right", "kind named") for trained_on in ("none", "others")]
+    heads += ["right when sure, others", "to review, others"]
+    rows = [(f"{kind}, taken for others" if chosen == "alike" else kind, row)
+            for chosen, kinds in document.items() for kind, row in kinds.items()]  # fmt: skip
+    return _table(heads, [_of_package(title, row["none"], row["others"]) for title, row in rows])
+
+
 TABLES = (
     Table(ROOT / "README.md", "comparison", ROOT / "docs" / "comparison.json", MEASURE_COMPARISON, comparison),
     Table(
         ROOT / "docs" / "evaluation.md", "sources left out", ROOT / "docs" / "leave_one_source_out.json",
         MEASURE_SOURCES, sources_left_out,
     ),
+    Table(ROOT / "docs" / "evaluation.md", "packages", ROOT / "docs" / "packages.json", MEASURE_PACKAGES, of_packages),
 )  # fmt: skip
 
 
@@ -116,6 +128,16 @@ def _compared(row: dict[str, Any]) -> list[str]:
         f"{row['pictures_per_second']:.0f}",
         f"{row['peak_mb']:,.0f}",
     ]
+
+
+def _of_package(kind: str, none: dict[str, Any], others: dict[str, Any]) -> list[str]:
+    shares = [row[figure] for figure in ("right", "kind_named") for row in (none, others)]
+    shares += [others["right_when_sure"], others["to_review"]]
+    return [kind, str(none["n"]), *map(_exact, shares)]
+
+
+def _exact(share: float | None) -> str:
+    return NEVER if share is None else f"{share:.3f}"
 
 
 def _interval(interval: Sequence[float] | None) -> str:

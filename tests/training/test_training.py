@@ -1,20 +1,14 @@
 """What keeps the figures honest: folds, captions and prompts of the training under tools/."""
 
 import csv
-import hashlib
 import json
 import subprocess
 import sys
-import tarfile
 import tomllib
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from medsift.modelsets import shipped_set
 from medsift.prompts import list_prompt_sets, load_prompts
@@ -22,7 +16,6 @@ from medsift.settings import shipped
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"
-FOUND = tomllib.loads((ROOT / "tools" / "alignment" / "found.toml").read_text(encoding="utf-8"))["archives"]
 CAPTIONS = tomllib.loads((ROOT / "tools" / "alignment" / "captions.toml").read_text(encoding="utf-8"))
 
 
@@ -67,7 +60,6 @@ def test_the_card_says_what_was_measured_and_left_out():
 def test_every_kind_of_the_training_pictures_has_captions():
     with_captions = set(CAPTIONS["medical"]) | set(CAPTIONS["non-medical"])
     assert {row["kind"] for row in manifest()} - with_captions == {"illustration-medical"}
-    assert set(CAPTIONS["sources"]) <= {row["source"] for row in manifest()} | {each["source"] for each in FOUND}
 
 
 @pytest.mark.corpus
@@ -101,75 +93,6 @@ def test_drawn_pictures_are_the_same_each_time_and_of_kinds_with_captions(tmp_pa
     for row in rows.itertuples():
         assert CAPTIONS[row.label][row.kind]
         assert row.source.startswith("drawn-")
-
-
-def test_pictures_of_packages_have_captions_and_are_in_no_fold():
-    with (ROOT / "tools" / "folds.csv").open() as file:
-        judged = {row["source"] for row in csv.DictReader(file)}
-    for archive in FOUND:
-        assert archive["source"] not in judged
-        assert archive["licence"]
-        for group in archive["pictures"]:
-            assert CAPTIONS[group["label"]][group["kind"]]
-
-
-@pytest.fixture
-def packages(tmp_path, monkeypatch):
-    """The server of an archive with five pictures and a text; its table, and what `found` makes of it."""
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    from alignment import found
-
-    (tmp_path / "pictures").mkdir()
-    for name in ("e.png", "d.png", "c.png", "b.png", "a.png", "notes.txt"):
-        (tmp_path / "pictures" / name).write_text(name)
-    with tarfile.open(tmp_path / "package.tar.gz", "w:gz") as tar:
-        tar.add(tmp_path / "pictures", "package-1/pictures")
-    monkeypatch.setattr(found, "TABLE", tmp_path / "found.toml")
-    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-
-        def write_table(digest: str, more: str = "") -> None:
-            (tmp_path / "found.toml").write_text(f'''
-                [[archives]]
-                source = "package"
-                address = "http://127.0.0.1:{server.server_port}/package.tar.gz"
-                sha256 = "{digest}"
-                licence = "MIT"
-                pictures = [{{ label = "non-medical", kind = "map", every = 2, members = ["*/pictures/*.png"]{more} }}]
-            ''')
-
-        yield found, write_table, hashlib.sha256((tmp_path / "package.tar.gz").read_bytes()).hexdigest()
-        server.shutdown()
-
-
-def test_of_an_archive_each_nth_picture_is_taken_in_the_order_of_their_names_and_kept(packages, tmp_path):
-    found, write_table, digest = packages
-    write_table(digest)
-    rows = found.found_pictures(tmp_path / "cache")
-    assert [Path(file).read_text() for file in rows["file"]] == ["a.png", "c.png", "e.png"]
-    assert set(rows["kind"]) == {"map"} and set(rows["licence"]) == {"MIT"} and set(rows["source"]) == {"package"}
-    (tmp_path / "package.tar.gz").unlink()
-    assert list(found.found_pictures(tmp_path / "cache")["file"]) == list(rows["file"])
-
-
-def test_what_is_transparent_is_filled_where_the_table_says_with_what(packages, tmp_path):
-    found, write_table, _ = packages
-    Image.new("LA", (4, 4), (200, 0)).save(tmp_path / "pictures" / "a.png")
-    with tarfile.open(tmp_path / "package.tar.gz", "w:gz") as tar:
-        tar.add(tmp_path / "pictures" / "a.png", "package-1/pictures/a.png")
-    write_table(hashlib.sha256((tmp_path / "package.tar.gz").read_bytes()).hexdigest(), ', ground = "black"')
-    (file,) = found.found_pictures(tmp_path / "cache")["file"]
-    with Image.open(file) as filled:
-        assert (filled.mode, filled.getpixel((0, 0))) == ("RGB", (0, 0, 0))
-
-
-def test_an_archive_of_another_digest_is_refused_with_both_and_leaves_nothing(packages, tmp_path):
-    found, write_table, digest = packages
-    write_table("0" * 64)
-    with pytest.raises(ValueError, match=rf"has digest {digest}, expected {'0' * 64}"):
-        found.found_pictures(tmp_path / "cache")
-    assert not list((tmp_path / "cache").iterdir())
 
 
 def test_kinds_with_captions_are_told_apart_by_words_and_head_on_a_source_never_seen(monkeypatch):

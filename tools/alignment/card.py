@@ -53,7 +53,7 @@ What a recall that is asked for (setting `medical_recall`) costs, on the votes t
 ## Data
 
 {data_n} pictures of {data_sources} sources, at most 288 px long, re-compressed as JPEG, and drawn ones of kinds that
-few sources carry (`tools/alignment/drawn`) or ones of packages (`tools/alignment/found.toml`), which are never judged.
+few sources carry (`tools/alignment/drawn`) or ones of packages (`tools/alignment/packages`), which are never judged.
 None of them ships, only what was fitted. The source `skimage-data` is left out (the sample is made of its pictures) and
 so is the kind `illustration-medical` (anatomy drawings, survival curves: neither side is taught).
 Licences as each repository states them:

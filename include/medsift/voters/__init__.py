@@ -57,6 +57,11 @@ def head_of(
     return head, vectors
 
 
+def abstain(voter: str, evidence: Evidence, reason: str) -> list[Vote]:
+    """No vote of `voter` on any picture, for that reason."""
+    return [Vote(sha256, voter, None, reason=reason) for sha256 in evidence.sha256s]
+
+
 VOTERS: Registry[type[Voter]] = Registry("voter", "medsift.voters")
 register = VOTERS.register
 

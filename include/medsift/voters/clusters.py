@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from medsift.contracts import Vote
 from medsift.modelsets import ModelSet
 from medsift.modelsets.clusters import Clusters, nearest, strangeness
-from medsift.voters import Evidence, Prompted, register
+from medsift.voters import Evidence, Prompted, abstain, register
 
 LEAST_PURITY = 0.8  # a cluster with fewer members on its side is mixed: it abstains
 MOST_CERTAIN = 0.98  # no cluster says more than this, however pure
@@ -67,7 +67,7 @@ class ClusterVoter:
             name for name in (prompted.encoder, *evidence.vectors) if name in clusters and name in evidence.vectors
         ]
         if model_set is None or not known:
-            return [Vote(sha256, self.name, None, reason=NONE_FITTED) for sha256 in evidence.sha256s]
+            return abstain(self.name, evidence, NONE_FITTED)
         odds = cluster_log_odds(evidence.vectors, clusters, model_set.spaces)
         first = clusters[known[0]]
         numbers = nearest(evidence.vectors[known[0]], first)

@@ -6,7 +6,7 @@ import numpy as np
 
 from medsift.contracts import Vote
 from medsift.modelsets import ModelSet
-from medsift.voters import Evidence, Prompted, head_of, register
+from medsift.voters import Evidence, Prompted, abstain, head_of, register
 
 NONE_FITTED = "no kernel fitted for this encoder"
 
@@ -22,7 +22,7 @@ class KernelVoter:
         """P(medical) of every picture."""
         found = head_of(evidence, prompted, model_set)
         if found is None or (kernel := found[0].kernel) is None:
-            return [Vote(sha256, self.name, None, reason=NONE_FITTED) for sha256 in evidence.sha256s]
+            return abstain(self.name, evidence, NONE_FITTED)
         reason = f"by likeness to {len(kernel.centres)} groups of training pictures"
         probability = 1 / (1 + np.exp(-kernel.log_odds(found[1])))
         return [

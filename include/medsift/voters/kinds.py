@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from medsift.contracts import Vote
 from medsift.modelsets import Head, ModelSet
-from medsift.voters import Evidence, Prompted, head_of, register
+from medsift.voters import Evidence, Prompted, abstain, head_of, register
 from medsift.voters.zero_shot import kind_logits
 
 Floats = NDArray[np.float32]
@@ -30,7 +30,7 @@ class KindsVoter:
         """P(medical) of every picture, with the best kind of either side."""
         found = head_of(evidence, prompted, model_set)
         if found is None:
-            return [Vote(sha256, self.name, None, reason=NONE_FITTED) for sha256 in evidence.sha256s]
+            return abstain(self.name, evidence, NONE_FITTED)
         head, vectors = found
         shares = head.log_shares(vectors)
         probability = np.exp(shares[:, head.is_medical]).sum(axis=1)

@@ -7,7 +7,7 @@ import numpy as np
 from medsift.contracts import Vote
 from medsift.modelsets import ModelSet
 from medsift.modelsets.learned import LEAST_OF_EACH
-from medsift.voters import Evidence, Prompted, register
+from medsift.voters import Evidence, Prompted, abstain, register
 
 NONE_FITTED = (
     f"nothing learnt from labels yet: `medsift modelset refit` needs {LEAST_OF_EACH} medical and {LEAST_OF_EACH} others"
@@ -25,7 +25,7 @@ class LearnedVoter:
         """P(medical) of every picture; it names no kind."""
         learned = model_set.learned() if model_set else None
         if learned is None or not learned.weights.keys() <= evidence.vectors.keys():
-            return [Vote(sha256, self.name, None, reason=NONE_FITTED) for sha256 in evidence.sha256s]
+            return abstain(self.name, evidence, NONE_FITTED)
         return [
             self._vote(sha256, float(odds), learned.labels)
             for sha256, odds in zip(evidence.sha256s, learned.log_odds(evidence.vectors), strict=True)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from medsift.contracts import Vote
 from medsift.modelsets import ModelSet
-from medsift.voters import Evidence, Prompted, register
+from medsift.voters import Evidence, Prompted, abstain, register
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -59,7 +59,7 @@ class ZeroShot:
         """P(medical) of every picture, with the best kind of either side; abstains without the encoder's vectors."""
         vectors = evidence.vectors.get(prompted.encoder)
         if vectors is None:
-            return [Vote(sha256, self.name, None, reason="no vector") for sha256 in evidence.sha256s]
+            return abstain(self.name, evidence, "no vector")
         probability = 1 / (1 + np.exp(-zero_shot_log_odds(vectors, prompted)))
         return [
             self._vote(sha256, float(p), kinds)
