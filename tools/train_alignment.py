@@ -83,7 +83,7 @@ def load_data(corpus: Path, cache: Path) -> TrainingData:
     found = found_pictures(cache.resolve() / "found")
     sets = {"real": real, drawings: draw_all(cache.resolve() / drawings), packages: found}
     parts = [load_features(tower, corpus, rows, cache, name) for name, rows in sets.items()]
-    rows = pd.concat(sets.values(), ignore_index=True)
+    rows = pd.concat(sets.values(), ignore_index=True).fillna({"counts": 1.0})
     data = TrainingData(np.concatenate(parts), len(tower.views), rows, load_captions(cache))
     return part_of(data, (rows["source"] != LEFT_OUT_SOURCE).to_numpy())
 

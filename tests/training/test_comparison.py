@@ -40,6 +40,7 @@ def data(training):
             "label": labels,
             "kind": [KINDS[label] for label in labels],
             "source": [f"s{number // 2 % 4}" for number in range(48)],
+            "counts": 1.0,
         }
     )
     features = draw.normal(0, 1, (48, 2, 1280)).astype(np.float32)

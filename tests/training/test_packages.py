@@ -101,6 +101,15 @@ def test_each_nth_picture_that_is_large_enough_is_taken_in_the_order_of_names_an
     assert list(found.found_pictures(tmp_path / "cache")["file"]) == list(rows["file"])
 
 
+def test_pictures_of_a_table_count_less_where_it_says_so(found, write_table, tmp_path):
+    write_table()
+    assert set(found.found_pictures(tmp_path / "cache")["counts"]) == {1.0}
+    table = tmp_path / "tables" / "some.toml"
+    table.write_text(f"counts = 0.25\n{table.read_text()}")
+    rows = found.found_pictures(tmp_path / "cache")
+    assert set(rows["counts"]) == {0.25}
+
+
 def test_what_the_table_excepts_is_not_taken(found, write_table, tmp_path):
     write_table(', but = ["*/a.png", "*/d.png"]')
     assert names(found.found_pictures(tmp_path / "cache")) == ["b.png", "e.png"]

@@ -95,6 +95,23 @@ def test_drawn_pictures_are_the_same_each_time_and_of_kinds_with_captions(tmp_pa
         assert row.source.startswith("drawn-")
 
 
+def test_a_source_that_counts_a_quarter_weighs_a_quarter_of_another_of_its_size(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import pandas as pd
+    from alignment.groups import weights_of
+
+    sources = [
+        ("medical", "ct", "a", 1.0),
+        *4 * [("non-medical", "plot", "b", 1.0)],
+        *4 * [("non-medical", "plot", "c", 0.25)],
+    ]
+    rows = pd.DataFrame(sources, columns=["label", "kind", "source", "counts"]).assign(file=range(9))
+    weights = weights_of(rows)
+    assert weights[0] == pytest.approx(0.5)
+    assert weights[1:5].sum() == pytest.approx(0.4)
+    assert weights[5:].sum() == pytest.approx(0.1)
+
+
 def test_kinds_with_captions_are_told_apart_by_words_and_head_on_a_source_never_seen(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     import pandas as pd
@@ -110,6 +127,7 @@ def test_kinds_with_captions_are_told_apart_by_words_and_head_on_a_source_never_
             "label": np.array(["medical", "non-medical", "non-medical"])[number % 3],
             "kind": kinds[number % 3],
             "source": [f"source-{each // 60}" for each in number],
+            "counts": 1.0,
         }
     )
     features = draw.normal(0, 1, (360, 4, 12)).astype(np.float32)

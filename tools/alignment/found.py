@@ -4,7 +4,8 @@ They are trained on and in none of the folds that are judged. Archives are fetch
 read, not installed: no code of theirs runs. Reading a Debian package takes dpkg-deb, which Debian and its kin have.
 
 Of each archive a table has groups of pictures: `members` are patterns of names in the archive, less those in `but`; of
-the pictures that match and are large enough, sorted, each `every`-th is taken. `ground` fills what is transparent.
+the pictures that match and are large enough, sorted, each `every`-th is taken. `ground` fills what is transparent. A
+table's pictures count `counts` times those of the corpus.
 Licences are those that the packages state for themselves.
 """
 
@@ -34,13 +35,13 @@ def found_pictures(folder: Path) -> pd.DataFrame:
     """Fetch what is not in `folder` yet; rows as in the manifest of the training pictures, `file` being a full path."""
     rows = []
     for archive in read_tables():
-        unpacked = folder / f"{archive['source']}-{_digest(archive)[:8]}"
+        unpacked = folder / f"{archive['source']}-{_digest([archive['sha256'], archive['pictures']])[:8]}"
         if not unpacked.exists():
             with atomic_folder(unpacked) as unfinished:
                 _unpack(archive, unfinished)
         names = sorted(str(file.relative_to(unpacked)) for file in unpacked.rglob("*") if file.is_file())
         for group in archive["pictures"]:
-            from_archive = {"source": archive["source"], "licence": archive["licence"]}
+            from_archive = {name: archive[name] for name in ("source", "licence", "counts")}
             about = {"label": group["label"], "kind": group["kind"], **from_archive}
             matching = [name for name in names if _matches(name, group) and _is_large(unpacked / name)]
             chosen = matching[:: group["every"]]
@@ -55,13 +56,13 @@ def read_tables() -> list[dict[str, Any]]:
 
 def read_table(name: str) -> list[dict[str, Any]]:
     """The archives of one table."""
-    archives: list[dict[str, Any]] = tomllib.loads((TABLES / f"{name}.toml").read_text(encoding="utf-8"))["archives"]
-    return archives
+    table = tomllib.loads((TABLES / f"{name}.toml").read_text(encoding="utf-8"))
+    return [{"counts": table.get("counts", 1.0), **archive} for archive in table["archives"]]
 
 
 def digest_of_packages() -> str:
     """Changes whenever what is taken of packages does."""
-    return _digest([read_tables(), SMALLEST])
+    return _digest([SMALLEST, *([each["sha256"], each["pictures"]] for each in read_tables())])
 
 
 def _digest(value: Any) -> str:

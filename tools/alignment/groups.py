@@ -18,8 +18,12 @@ def side_of_kinds(rows: pd.DataFrame) -> tuple[list[str], Flags]:
 
 
 def weights_of(rows: pd.DataFrame) -> Floats:
-    """Of each picture, summing to 1: both labels alike, a kind in a source by the square root of its size."""
-    weight = 1 / np.sqrt(rows.groupby(["label", "kind", "source"])["file"].transform("size").to_numpy())
+    """Of each picture, summing to 1: both labels alike, a kind in a source by the square root of its size.
+
+    Times what its row says that it counts.
+    """
+    sizes = rows.groupby(["label", "kind", "source"])["file"].transform("size").to_numpy()
+    weight = rows["counts"].to_numpy() / np.sqrt(sizes)
     is_medical = (rows["label"] == "medical").to_numpy()
     for of_side in (is_medical, ~is_medical):
         weight[of_side] /= 2 * weight[of_side].sum()
