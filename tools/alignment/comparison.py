@@ -48,7 +48,7 @@ def compare(
     for fold in sorted(set(folds) - {NO_FOLD}):
         lite = Lite(load(cache / f"fold-{fold}").alignment(), text_tower, prompts)
         vectors = lite.vectors(data.scored_features())
-        # The pile a plain pipeline groups is like what it judges: with pictures that are only trained on, it fares worse.
+        # A plain pipeline groups a pile like what it judges: with pictures that are only trained on, it fares worse.
         seen = (~folds.isin([fold, NO_FOLD]) & trained).to_numpy()
         judged = (folds == fold).to_numpy()
         files = list(data.rows["file"][judged])
