@@ -9,24 +9,19 @@ docs/packages.json, of which tools/write_tables.py makes a table of docs/evaluat
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
-from alignment.build import cast_votes, decide, fit_set
-from alignment.crossval import part_of, predictions_of
-from alignment.fit import TrainingData
+from alignment.crossval import NO_FOLD, judge_folds
 from alignment.found import read_table, read_tables
 from threadpoolctl import threadpool_limits
 from train_alignment import HERE, LEFT_OUT_KIND, PROMPT_SET, load_data, parse_options
 
-from medsift.contracts import MEDICAL
-from medsift.encoders._minilm import TextTower
+from medsift.evaluation.metrics import right
 from medsift.evaluation.predictions import Prediction
 from medsift.modelsets import shipped_set
-from medsift.prompts import PromptSet, load_prompts
+from medsift.prompts import load_prompts
 
 PARTS = 8
 ALIKE = "alike"
@@ -38,14 +33,15 @@ def main() -> None:
     data = load_data(options.corpus, options.cache)
     torch.set_num_threads(1)
     threadpool_limits(1)
-    data = part_of(data, (data.rows["kind"] != LEFT_OUT_KIND).to_numpy())
+    trained = data.rows["kind"] != LEFT_OUT_KIND
     packages = {archive["source"]: number for number, archive in enumerate(read_tables())}
     numbers = data.rows["source"].map(packages)
     prompts = load_prompts(HERE.parent / "prompts", PROMPT_SET)
-    judged = {
-        "none": _judge(data, numbers * 0, prompts, options.cache),
-        "others": _judge(data, numbers % PARTS, prompts, options.cache),
-    }
+    calibration = shipped_set("lite").calibration
+    judged = {}
+    for name, parts in (("none", numbers * 0), ("others", numbers % PARTS)):
+        folds, cache = parts.fillna(NO_FOLD).astype(int), options.cache / f"packages-{name}"
+        judged[name], _ = judge_folds(data, trained, folds, prompts, cache, calibration)
     alike = {archive["source"] for archive in read_table(ALIKE)}
     document = {"any": _summaries(judged, set(packages) - alike), ALIKE: _summaries(judged, alike)}
     RESULT.write_text(json.dumps(document, indent=1) + "\n")
@@ -61,25 +57,9 @@ def _summaries(judged: dict[str, list[Prediction]], packages: set[str]) -> dict[
     return {row: {name: summary(said) for name, said in by_set.items()} for row, by_set in rows.items()}
 
 
-def _judge(data: TrainingData, parts: pd.Series, prompts: PromptSet, cache: Path) -> list[Prediction]:
-    """Predictions of every picture that is in a part, by a set that was fitted on all that are not in it."""
-    text_tower, calibration = TextTower(), shipped_set("lite").calibration
-    votes, verdicts = [], {}
-    for part in sorted(parts.dropna().unique()):
-        held_out = (parts == part).to_numpy()
-        model_set, lite = fit_set(cache / "package", part_of(data, ~held_out), text_tower, prompts, cache)
-        judged = part_of(data, held_out)
-        cast = cast_votes(judged.rows["file"], judged.scored_features(), model_set, lite)
-        verdicts |= {each.sha256: each for each in decide(cast, judged.rows["file"], model_set, calibration)}
-        votes += cast
-    return predictions_of(data.rows, verdicts, votes)
-
-
 def summary(predictions: list[Prediction]) -> dict[str, Any]:
     """Shares of the pictures: label right, right of those not sent to review, sent to review, kind named right."""
-    is_right = np.array([(each.probability or 0) >= 0.5 for each in predictions]) == [
-        each.label == MEDICAL for each in predictions
-    ]
+    is_right = right(predictions)
     in_review = np.array([each.needs_review for each in predictions])
     named = np.array([each.predicted_kind == each.kind for each in predictions])
     return {

