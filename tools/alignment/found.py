@@ -35,7 +35,7 @@ def found_pictures(folder: Path) -> pd.DataFrame:
     """Fetch what is not in `folder` yet; rows as in the manifest of the training pictures, `file` being a full path."""
     rows = []
     for archive in read_tables():
-        unpacked = folder / f"{archive['source']}-{_digest([archive['sha256'], archive['pictures']])[:8]}"
+        unpacked = folder / f"{archive['source']}-{_digest([archive])[:8]}"
         if not unpacked.exists():
             with atomic_folder(unpacked) as unfinished:
                 _unpack(archive, unfinished)
@@ -43,8 +43,7 @@ def found_pictures(folder: Path) -> pd.DataFrame:
         for group in archive["pictures"]:
             from_archive = {name: archive[name] for name in ("source", "licence", "counts")}
             about = {"label": group["label"], "kind": group["kind"], **from_archive}
-            matching = [name for name in names if _matches(name, group) and _is_large(unpacked / name)]
-            chosen = matching[:: group["every"]]
+            chosen = [name for name in names if _matches(name, group)][:: group["every"]]
             rows += [{"file": str(unpacked / name), **about} for name in chosen]
     return pd.DataFrame(rows)
 
@@ -62,15 +61,19 @@ def read_table(name: str) -> list[dict[str, Any]]:
 
 def digest_of_packages() -> str:
     """Changes whenever what is taken of packages does."""
-    return _digest([SMALLEST, *([each["sha256"], each["pictures"]] for each in read_tables())])
+    return _digest(read_tables())
 
 
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+def _digest(archives: list[dict[str, Any]]) -> str:
+    taken = [SMALLEST, SUFFIXES, [[archive["sha256"], archive["pictures"]] for archive in archives]]
+    return hashlib.sha256(json.dumps(taken, sort_keys=True).encode()).hexdigest()
 
 
 def _unpack(archive: dict[str, Any], folder: Path) -> None:
-    """The members that any group asks for, under their names. Raises ValueError where the digest is another."""
+    """The members that any group asks for, under their names, but small ones.
+
+    Raises ValueError where the digest is another.
+    """
     print(f"fetching {archive['address']}", flush=True)
     response = requests.get(archive["address"], timeout=TIMEOUT_S)
     response.raise_for_status()
@@ -85,8 +88,12 @@ def _unpack(archive: dict[str, Any], folder: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         for member in tar:
             asked = [group for group in archive["pictures"] if member.isfile() and _matches(member.name, group)]
-            if asked:
-                tar.extract(member, folder, filter="data")
+            if not asked:
+                continue
+            tar.extract(member, folder, filter="data")
+            if not _is_large(folder / member.name):
+                (folder / member.name).unlink()
+                continue
             for ground in {group["ground"] for group in asked if "ground" in group}:
                 _set_on(ground, folder / member.name)
 
