@@ -41,7 +41,7 @@ def main() -> None:
     judged = {}
     for name, parts in (("none", numbers * 0), ("others", numbers % PARTS)):
         folds, cache = parts.fillna(NO_FOLD).astype(int), options.cache / f"packages-{name}"
-        judged[name], _ = judge_folds(data, trained, folds, prompts, cache, calibration)
+        judged[name] = judge_folds(data, trained, folds, prompts, cache, calibration).predictions
     alike = {archive["source"] for archive in read_table(ALIKE)}
     document = {"any": _summaries(judged, set(packages) - alike), ALIKE: _summaries(judged, alike)}
     RESULT.write_text(json.dumps(document, indent=1) + "\n")

@@ -40,11 +40,15 @@ def main() -> None:
     numbers = pd.Series(pd.factorize(sources)[0], index=data.rows.index).where(sources.isin(of_folds), NO_FOLD)
     trained = data.rows["kind"] != LEFT_OUT_KIND
     prompts = load_prompts(HERE.parent / "prompts", PROMPT_SET)
-    predictions, _ = judge_folds(data, trained, numbers, prompts, options.cache / "sources")
-    judged = [prediction for prediction in predictions if prediction.kind != LEFT_OUT_KIND]
+    of_sources = judge_folds(data, trained, numbers, prompts, options.cache / "sources")
+    judged, alone = (
+        [prediction for prediction in said if prediction.kind != LEFT_OUT_KIND]
+        for said in (of_sources.predictions, of_sources.alone)
+    )
     confidences, is_right = decided(judged)
     document = {
         **figures(judged),
+        "alone": figures(alone),
         "by_kind_and_voter": by_kind_and_voter(judged),
         "reliability": [vars(each) for each in reliability(confidences, is_right)],
     }

@@ -52,17 +52,18 @@ def main() -> None:
     folds = data.rows["source"].map(of_source).fillna(NO_FOLD).astype(int)
     prompts = load_prompts(HERE.parent / "prompts", PROMPT_SET)
 
-    predictions, votes = judge_folds(data, trained, folds, prompts, options.cache)
-    (options.cache / "predictions.csv").write_text(predictions_csv(predictions))
-    headline = figures([prediction for prediction in predictions if prediction.kind != LEFT_OUT_KIND])
-    apart = figures([prediction for prediction in predictions if prediction.kind == LEFT_OUT_KIND])
-    compared = {**compare(data, trained, folds, prompts, options.cache, votes), OURS: predictions}
+    judged = judge_folds(data, trained, folds, prompts, options.cache)
+    (options.cache / "predictions.csv").write_text(predictions_csv(judged.predictions))
+    headline = figures([prediction for prediction in judged.predictions if prediction.kind != LEFT_OUT_KIND])
+    alone = figures([prediction for prediction in judged.alone if prediction.kind != LEFT_OUT_KIND])
+    apart = figures([prediction for prediction in judged.predictions if prediction.kind == LEFT_OUT_KIND])
+    compared = {**compare(data, trained, folds, prompts, options.cache, judged.votes), OURS: judged.predictions}
     headlines = {name: [p for p in said if p.kind != LEFT_OUT_KIND] for name, said in compared.items()}
 
     shipped = part_of(data, trained.to_numpy())
-    calibration = calibrate_on(votes, shipped.rows)
+    calibration = calibrate_on(judged.votes, shipped.rows)
     model_set, lite = fit_set(options.out, shipped, TextTower(), prompts, options.cache)
-    document = {"folds": headline, LEFT_OUT_KIND: apart["by_kind"][LEFT_OUT_KIND]}
+    document = {"folds": headline, "alone": alone, LEFT_OUT_KIND: apart["by_kind"][LEFT_OUT_KIND]}
     (options.out / "metrics.json").write_text(json.dumps(document, indent=1) + "\n")
     write_card(options.out, shipped.rows, document, calibration, MOST_OF_EACH)
     model_set = pin(options.out, lite, prompts, calibration)
@@ -71,7 +72,7 @@ def main() -> None:
     write_comparison(HERE.parent / "docs" / "comparison.json", headlines, measured)
     print(f"{model_set.name} {model_set.digest}")
     for name in ("balanced_accuracy", "auc", "ece", "accuracy_at_85", "kind_macro_f1_of_three", "review_rate"):
-        print(f"{name}: {headline[name]:.4f}")
+        print(f"{name}: {headline[name]:.4f}, each picture by itself {alone[name]:.4f}")
 
 
 def load_data(corpus: Path, cache: Path) -> TrainingData:

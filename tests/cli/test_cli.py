@@ -105,7 +105,7 @@ def test_classify_writes_one_row_a_file_with_paths_as_in_the_folder(photographs:
         "near_duplicate_of",
     ]  # fmt: skip
     assert [name for name in columns[11:] if name.startswith("cluster_")]
-    voters = ["caption", "clusters", "dicom", "kernel", "kinds", "learned", "zero_shot"]
+    voters = ["caption", "clusters", "dicom", "kernel", "kinds", "learned", "neighbours", "zero_shot"]
     assert columns[-len(voters) :] == [f"vote_{voter}" for voter in voters]
 
 

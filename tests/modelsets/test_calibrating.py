@@ -38,6 +38,25 @@ def test_a_voter_that_only_misleads_gets_no_weight():
     assert calibration.weights["bad"] == 0.0
 
 
+def test_those_alike_get_no_weight_but_what_recalls_cost_is_told_with_them():
+    odds = np.array([[2.0, 4.0], [1.0, -4.0], [-2.0, -4.0], [-1.0, 4.0]] * 50)
+    is_medical = np.array([True, True, False, False] * 50)
+    calibration = fit_calibration(odds, ["a", "neighbours"], is_medical)
+    assert "neighbours" not in calibration.weights
+    together = combine(odds, ["a", "neighbours"], calibration)
+    assert together == pytest.approx(1 / (1 + np.exp(-odds[:, 1])))
+    assert calibration.points == operating_points(together, is_medical)
+
+
+def test_from_where_pictures_are_alike_is_kept_by_a_fit_on_labels_and_with_the_set():
+    prior = replace(PRIOR, alike_from=0.6)
+    odds = np.array([[2.0, 1.0], [-2.0, -1.0]] * 40)
+    fitted = fit_calibration(odds, ["a", "b"], np.array([True, False] * 40), prior)
+    assert fitted.alike_from == 0.6
+    assert Calibration.of_stored(fitted.stored()).alike_from == 0.6
+    assert "alike_from" not in PRIOR.stored()
+
+
 def test_labels_of_one_class_are_refused():
     with pytest.raises(ValueError, match="both classes"):
         fit_calibration(np.ones((3, 1)), ["a"], np.array([True, True, True]))

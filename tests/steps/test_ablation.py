@@ -214,6 +214,7 @@ def test_our_ensemble_is_that_of_a_run_and_who_never_votes_is_not_measured(compa
         "clusters",
         "kernel",
         "kinds",
+        "neighbours",
         "zero_shot",
     }
     assert rows["dicom"].shown_state == "not measured: abstains on every picture"

@@ -25,5 +25,12 @@ def test_what_was_trained_on_kinds_beats_a_comparison_of_prompts_and_yields_to_a
     assert kinds(Vote("a", "dicom", 0.995, "mri"), learnt, prompts) == ("mri", "plot")
 
 
+def test_those_alike_know_kinds_better_than_its_own_look_and_yield_to_a_tag():
+    learnt = Vote("a", "kinds", 0.9, "ct", kind_otherwise="plot")
+    alike = Vote("a", "neighbours", 0.9, "mri", kind_otherwise="photo")
+    assert kinds(learnt, alike) == kinds(alike, learnt) == ("mri", "photo")
+    assert kinds(alike, Vote("a", "dicom", 0.995, "xray"), learnt) == ("xray", "photo")
+
+
 def test_voters_that_name_no_kind_leave_none():
     assert kinds(Vote("a", "clusters", 0.9)) == (None, None)

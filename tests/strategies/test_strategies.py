@@ -56,6 +56,28 @@ def test_a_voter_that_was_never_calibrated_counts_where_it_is_alone():
     assert verdict.probability == pytest.approx(0.9)
 
 
+def test_what_those_alike_say_stands_in_the_place_of_its_own_look_beside_what_is_known_of_it():
+    model_set = calibrated({"zero_shot": 2.0, "kinds": 1.0, "dicom": 0.5}, temperature=2.0)
+    looks = votes_on("a", zero_shot=0.9, kinds=0.8)
+    alike = decide("weighted_log_odds", [*looks, *votes_on("a", neighbours=0.1)], model_set)
+    assert alike.probability == pytest.approx(0.1)
+    tagged = decide("weighted_log_odds", [*looks, *votes_on("a", neighbours=0.1, dicom=0.99)], model_set)
+    expected = math.log(1 / 9) + 0.25 * math.log(99)
+    assert tagged.probability == pytest.approx(1 / (1 + math.exp(-expected)))
+
+
+def test_where_none_is_alike_its_own_look_counts():
+    model_set = calibrated({"zero_shot": 1.0})
+    verdict = decide("weighted_log_odds", votes_on("a", zero_shot=0.9, neighbours=None), model_set)
+    assert verdict.probability == pytest.approx(0.9)
+
+
+def test_a_picture_whose_look_says_otherwise_than_those_alike_goes_to_review():
+    verdict = decide("weighted_log_odds", votes_on("a", zero_shot=0.9, neighbours=0.02), calibrated({"zero_shot": 1.0}))
+    assert (verdict.verdict, verdict.needs_review, verdict.agreement) == ("non-medical", True, 0.5)
+    assert verdict.review_reason == "Voters disagree: zero_shot says 0.90 medical, neighbours 0.02."
+
+
 def test_a_sure_verdict_on_a_picture_unlike_anything_known_goes_to_review():
     for name in STRATEGIES.names():
         votes = [Vote("a", "zero_shot", 0.99), Vote("a", "clusters", 0.98, is_strange=True)]

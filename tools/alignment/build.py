@@ -32,6 +32,7 @@ from medsift.voters import Evidence, Prompted
 PROFILE = "lite"
 CLUSTERS = 64
 REVIEW_THRESHOLD = 0.8
+ALIKE_FROM = 0.5  # cosine in the space of words, see docs/experiments.md
 UNCALIBRATED = Calibration({"zero_shot": 1.0}, 1.0)
 Vectors = dict[str, NDArray[np.float32]]
 
@@ -104,17 +105,18 @@ def pin(folder: Path, lite: Lite, prompts: PromptSet, calibration: Calibration) 
     )
 
 
-def cast_votes(files: pd.Series, features: NDArray[np.float32], model_set: ModelSet, lite: Lite) -> list[Vote]:
+def cast_votes(files: pd.Series, vectors: Vectors, model_set: ModelSet, lite: Lite) -> list[Vote]:
     """Votes of every registered voter on pictures without words or tags, named by their file."""
     blank: list[dict[str, str]] = [{}] * len(files)
-    evidence = Evidence(list(files), lite.vectors(features), [""] * len(files), blank)
+    evidence = Evidence(list(files), vectors, [""] * len(files), blank)
     return voters.cast_votes(evidence, lite.prompted, model_set)
 
 
 def calibrate(votes: list[Vote], rows: pd.DataFrame) -> Calibration:
     """Calibration from votes on pictures their model set never saw."""
     tally = Tally.of(list(rows["file"]), votes)
-    return fit_calibration(tally.log_odds(), list(tally.voters), (rows["label"] == "medical").to_numpy())
+    is_medical = (rows["label"] == "medical").to_numpy()
+    return replace(fit_calibration(tally.log_odds(), list(tally.voters), is_medical), alike_from=ALIKE_FROM)
 
 
 def decide(votes: list[Vote], files: pd.Series, model_set: ModelSet, calibration: Calibration) -> list[Verdict]:

@@ -16,8 +16,9 @@ space of {dimension} dimensions by two linear maps, both in closed form: discrim
 and sources, over the last layer and all stages before it, and ridge regression from captions to the pictures they
 describe. With it come a head that knows the kinds of the training pictures (voter `kinds`) and, by a kernel over
 {centres} groups of them, the label (voter `kernel`); {clusters} K-Means clusters in the space of either encoder,
-labelled by their members; and the weights and the temperature that make a probability of the votes. Made by
-`tools/train_alignment.py`; `modelset.json` pins every file.
+labelled by their members; and the weights and the temperature that make a probability of the votes, with the cosine
+from which pictures of a run have a say in one another's verdict (`neighbours`). Made by `tools/train_alignment.py`;
+`modelset.json` pins every file.
 
 **Not a medical device.** It sorts pictures into medical and other ones for collecting and curating; it says nothing
 about a patient.
@@ -27,8 +28,9 @@ about a patient.
 On {n} pictures of {sources} sources in {folds} folds over whole sources (`tools/folds.csv`); standardisation,
 alignment, clusters and calibration were fitted anew for each fold, and no figure is from a picture, or a source,
 that was trained on. Of each kind in each source at most {most} pictures are used. Many kinds have few sources, so
-that a fold often leaves most of a kind out. Intervals: 95 %, bootstrap over sources. Prompts: set `figures`, none of
-them a training caption.
+that a fold often leaves most of a kind out. The pictures of a fold are judged as those of one run: those alike have a
+say in one another's verdict; "by itself" is without. Intervals: 95 %, bootstrap over sources. Prompts: set `figures`,
+none of them a training caption.
 
 {headline}
 
@@ -52,10 +54,11 @@ What a recall that is asked for (setting `medical_recall`) costs, on the votes t
 
 ## Data
 
-{data_n} pictures of {data_sources} sources, at most 288 px long, re-compressed as JPEG, and drawn ones of kinds that
-few sources carry (`tools/alignment/drawn`) or ones of packages (`tools/alignment/packages`), which are never judged.
-None of them ships, only what was fitted. The source `skimage-data` is left out (the sample is made of its pictures) and
-so is the kind `illustration-medical` (anatomy drawings, survival curves: neither side is taught).
+{data_n} pictures of {data_sources} sources: those of the corpus, at most 288 px long and re-compressed as JPEG; drawn
+ones of kinds that few sources carry (`tools/alignment/drawn`); and some of packages (`tools/alignment/packages`). The
+last two are never judged. None of them ships, only what was fitted. The source `skimage-data` is left out (the sample
+is made of its pictures) and so is the kind `illustration-medical` (anatomy drawings, survival curves: neither side is
+taught).
 Licences as each repository states them:
 
 {licences}
@@ -89,7 +92,7 @@ def write_card(
 ) -> None:
     """Write CARD.md from what was measured."""
     folds = document["folds"]
-    apart = {name: row for name, row in document.items() if name != "folds"}
+    apart = {name: row for name, row in document.items() if name not in ("folds", "alone")}
     text = TEXT.format(
         dimension=DIMENSION,
         clusters=CLUSTERS,
@@ -98,7 +101,10 @@ def write_card(
         n=folds["n"],
         sources=len(folds["by_source"]),
         folds=8,
-        headline=_table(["figure", "value", "interval"], [_headline(folds, name) for name in HEADLINES]),
+        headline=_table(
+            ["figure", "value", "interval", "by itself"],
+            [_headline(folds, document["alone"], name) for name in HEADLINES],
+        ),
         voters=_table(
             ["voter", "n", "balanced accuracy", "AUC"],
             [_voter(name, row) for name, row in folds["voters"].items() if row["n"]],
@@ -122,9 +128,10 @@ def write_card(
     (folder / CARD).write_text(text)
 
 
-def _headline(folds: dict[str, Any], name: str) -> list[str]:
+def _headline(folds: dict[str, Any], alone: dict[str, Any], name: str) -> list[str]:
     interval = folds["intervals"].get(name)
-    return [HEADLINES[name], f"{folds[name]:.3f}", f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""]
+    between = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
+    return [HEADLINES[name], f"{folds[name]:.3f}", between, f"{alone[name]:.3f}"]
 
 
 def _voter(name: str, row: dict[str, Any]) -> list[str]:

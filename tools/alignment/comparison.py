@@ -4,7 +4,7 @@ No figure is from a source that was trained on: alignment, clusters and calibrat
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -55,11 +55,10 @@ def compare(
         two += _two_clusters(files, vectors[lite.cnn.name], vectors[lite.words.name], seen, judged, lite)
     both = [*zero_shot, *two]
     files = [file for file, fold in zip(data.rows["file"], folds, strict=True) if fold != NO_FOLD]
-    voted = {v.sha256: v for v in STRATEGIES.get(PLAIN_VOTE)(files, both, None, REVIEW_THRESHOLD)}
-    judged_by: dict[str, tuple[dict[str, Verdict], list[Vote]]] = {
-        ZERO_SHOT: (alone({0: zero_shot}, REVIEW_THRESHOLD), zero_shot),
-        K_MEANS: (alone({0: two}, REVIEW_THRESHOLD), two),
-        VOTE: (voted, both),
+    judged_by: dict[str, tuple[Iterable[Verdict], list[Vote]]] = {
+        ZERO_SHOT: (alone({0: zero_shot}, REVIEW_THRESHOLD).values(), zero_shot),
+        K_MEANS: (alone({0: two}, REVIEW_THRESHOLD).values(), two),
+        VOTE: (STRATEGIES.get(PLAIN_VOTE)(files, both, None, REVIEW_THRESHOLD), both),
     }
     return {name: predictions_of(data.rows, verdicts, cast) for name, (verdicts, cast) in judged_by.items()}
 

@@ -1,6 +1,8 @@
 """The yardstick: 8 folds over whole sources, everything fitted anew for each, no figure from a picture trained on."""
 
 from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import numpy as np
 import pandas as pd
 from alignment.build import calibrate, cast_votes, decide, fit_set
 from alignment.fit import TrainingData
+from numpy.typing import NDArray
 
 from medsift.contracts import Verdict, Vote
 from medsift.encoders._minilm import TextTower
@@ -15,9 +18,19 @@ from medsift.evaluation.metrics import intervals, measure
 from medsift.evaluation.predictions import Prediction
 from medsift.modelsets import Calibration, ModelSet
 from medsift.prompts import PromptSet
+from medsift.steps.company import votes_of_pile
 
 NO_FOLD = -1
 MANY_SOURCES = 3  # a kind that fewer carry is often left out whole by a fold
+
+
+@dataclass(frozen=True)
+class OfFolds:
+    """Predictions in company and, `alone`, of each picture by itself; and the votes behind them."""
+
+    predictions: list[Prediction]
+    alone: list[Prediction]
+    votes: list[Vote]
 
 
 def judge_folds(
@@ -27,8 +40,8 @@ def judge_folds(
     prompts: PromptSet,
     cache: Path,
     calibration: Calibration | None = None,
-) -> tuple[list[Prediction], list[Vote]]:
-    """A prediction for every picture by a set that saw none of its source, and the votes behind them.
+) -> OfFolds:
+    """A prediction for every picture by a set that saw none of its source: the pictures of a fold are a run.
 
     `trained` says which pictures may be trained on; the others are judged all the same. Those in no fold (`NO_FOLD`)
     are trained on and never judged. The calibration of a fold is fitted on the votes of all other folds, where none is
@@ -36,22 +49,31 @@ def judge_folds(
     """
     text_tower = TextTower()
     votes: dict[int, list[Vote]] = {}
+    vectors: dict[int, NDArray[np.float32]] = {}
     sets: dict[int, ModelSet] = {}
     for fold in sorted(set(folds) - {NO_FOLD}):
         seen = ((folds != fold) & trained).to_numpy()
         sets[fold], lite = fit_set(cache / f"fold-{fold}", part_of(data, seen), text_tower, prompts, cache)
         held_out = (folds == fold).to_numpy()
         judged = part_of(data, held_out)
-        votes[fold] = cast_votes(judged.rows["file"], judged.scored_features(), sets[fold], lite)
+        of_encoders = lite.vectors(judged.scored_features())
+        vectors[fold] = of_encoders[lite.words.name]
+        votes[fold] = cast_votes(judged.rows["file"], of_encoders, sets[fold], lite)
         print(f"fold {fold}: fitted on {seen.sum()} pictures, judged {held_out.sum()}", flush=True)
-    verdicts: dict[str, Verdict] = {}
-    for fold, of_fold in votes.items():
-        others = [vote for other, cast in votes.items() if other != fold for vote in cast]
+    together, alone = [], []
+    company: list[Vote] = []
+    for fold, cast in votes.items():
+        others = [vote for other, of_other in votes.items() if other != fold for vote in of_other]
         calibrated = calibration or calibrate_on(others, data.rows[trained])
         files = data.rows["file"][(folds == fold).to_numpy()]
-        verdicts |= {verdict.sha256: verdict for verdict in decide(of_fold, files, sets[fold], calibrated)}
-    cast = [vote for of_fold in votes.values() for vote in of_fold]
-    return predictions_of(data.rows, verdicts, cast), cast
+        of_fold = votes_of_pile(list(files), vectors[fold], cast, calibrated)
+        company += of_fold
+        alone += decide(cast, files, sets[fold], calibrated)
+        together += decide([*cast, *of_fold], files, sets[fold], calibrated)
+    everything = [*(vote for cast in votes.values() for vote in cast), *company]
+    return OfFolds(
+        predictions_of(data.rows, together, everything), predictions_of(data.rows, alone, everything), everything
+    )
 
 
 def calibrate_on(votes: list[Vote], rows: pd.DataFrame) -> Calibration:
@@ -100,8 +122,9 @@ def part_of(data: TrainingData, chosen: np.ndarray) -> TrainingData:
     return TrainingData(data.features[chosen], data.scored, data.rows[chosen].reset_index(drop=True), data.captions)
 
 
-def predictions_of(rows: pd.DataFrame, verdicts: dict[str, Verdict], votes: list[Vote]) -> list[Prediction]:
-    """A prediction for each row, from verdicts and votes by file."""
+def predictions_of(rows: pd.DataFrame, decided: Iterable[Verdict], votes: list[Vote]) -> list[Prediction]:
+    """A prediction for each row that has a verdict, from verdicts and votes on files."""
+    verdicts = {verdict.sha256: verdict for verdict in decided}
     by_file: dict[str, dict[str, float | None]] = defaultdict(dict)
     for vote in votes:
         by_file[vote.sha256][vote.voter] = vote.probability

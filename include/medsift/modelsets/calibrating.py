@@ -11,6 +11,8 @@ from medsift.modelsets.operating_points import EVEN, operating_points
 
 Doubles = NDArray[np.float64]
 TAKEN_AT_THEIR_WORD = ("dicom",)  # the training pictures are JPEGs: none has a tag
+NEIGHBOURS = "neighbours"  # votes after all others, on what they say of a picture and of those like it
+NOT_BY_LOOKS = ("caption", "dicom")  # what they know is the picture's own, whatever it looks like
 PRIOR_LABELS = 50  # what a prior calibration counts for
 LEAST_TEMPERATURE = 1e-6
 LEAST_TOTAL = 1e-6  # votes whose weights sum to less say nothing of the labels
@@ -25,8 +27,9 @@ def fit_calibration(
     in `TAKEN_AT_THEIR_WORD` count with the log-odds they state, any other has no weight. Where no vote tells the
     labels apart, the temperature is so high that every probability is near 0.5. With a `prior` weights are drawn
     towards it, as if it had been seen on `PRIOR_LABELS` labels more (a Gaussian prior, so few labels move little), and
-    a voter that never voted counts as it did there. Raises `ValueError` where the labels are of one class: they say
-    nothing of how far to trust a vote. What recalls cost is told of these same pictures.
+    a voter that never voted counts as it did there. `NEIGHBOURS` vote on the others' votes: they get no weight, but
+    count for what recalls cost, which is told of these same pictures. Raises `ValueError` where the labels are of one
+    class: they say nothing of how far to trust a vote.
     """
     from scipy.optimize import minimize
     from scipy.special import expit
@@ -34,6 +37,7 @@ def fit_calibration(
     if is_medical.all() or not is_medical.any():
         raise ValueError("weights need labels of both classes")
     has_voted: NDArray[np.bool_] = np.asarray(~np.isnan(log_odds).all(axis=0))
+    has_voted &= np.array([voter != NEIGHBOURS for voter in voters], dtype=bool)
     odds = np.nan_to_num(log_odds[:, has_voted], nan=0.0)
     fitted_voters = [voter for voter, voted in zip(voters, has_voted, strict=True) if voted]
     before = effective_weights(prior) if prior else {}
@@ -62,7 +66,8 @@ def fit_calibration(
     weights = {voter: round(float(weight) / total, 6) for voter, weight in zip(fitted_voters, fitted, strict=True)}
     weights |= {voter: round(weight / total, 6) for voter, weight in unfitted.items()}
     temperature = max(round(1 / total, 6), LEAST_TEMPERATURE)
-    calibration = Calibration(taken_at_their_word(weights, temperature), temperature)
+    alike_from = prior.alike_from if prior else None
+    calibration = Calibration(taken_at_their_word(weights, temperature), temperature, alike_from=alike_from)
     probability = np.nan_to_num(combine(log_odds, voters, calibration), nan=EVEN)
     return replace(calibration, points=operating_points(probability, is_medical))
 
@@ -72,20 +77,29 @@ def combine(log_odds: Doubles, voters: Sequence[str], calibration: Calibration) 
 
     A voter that the calibration does not know has no weight until a model set is fitted with it: counted at a
     guess, it would spoil what a confidence means. Only where nobody else votes, those there are count alike.
+    What `NEIGHBOURS` say is calibrated already, and stands in the place of what the picture looks like by itself.
     """
     weights = weights_of(voters, calibration)
     has_voted = ~np.isnan(log_odds)
-    summed = np.where(has_voted, log_odds, 0.0) @ weights / calibration.temperature
+    said = np.where(has_voted, log_odds, 0.0) * weights / calibration.temperature
+    if NEIGHBOURS in voters:
+        column = list(voters).index(NEIGHBOURS)
+        by_looks = np.array([voter not in NOT_BY_LOOKS for voter in voters], dtype=bool)
+        said = np.where(has_voted[:, [column]] & by_looks, 0.0, said)
+        said[:, column] = np.where(has_voted[:, column], log_odds[:, column], 0.0)
     counted = np.maximum(has_voted.sum(axis=1), 1)
     plain = np.where(has_voted.any(axis=1), np.nansum(log_odds, axis=1) / counted, np.nan)
-    probability: Doubles = 1 / (1 + np.exp(-np.where(is_known(log_odds, weights), summed, plain)))
+    probability: Doubles = 1 / (
+        1 + np.exp(-np.where(is_heard(log_odds, voters, weights).any(axis=1), said.sum(axis=1), plain))
+    )
     return probability
 
 
-def is_known(log_odds: Doubles, weights: Doubles) -> NDArray[np.bool_]:
-    """Pictures on which a voter with weight has voted: (pictures,)."""
-    known: NDArray[np.bool_] = np.any(~np.isnan(log_odds) & (weights > 0), axis=1)
-    return known
+def is_heard(log_odds: Doubles, voters: Sequence[str], weights: Doubles) -> NDArray[np.bool_]:
+    """Votes that make the probability of a picture, those with weight and of `NEIGHBOURS`: (pictures, voters)."""
+    counts = (weights > 0) | (np.array(voters, dtype=object) == NEIGHBOURS)
+    heard: NDArray[np.bool_] = ~np.isnan(log_odds) & counts
+    return heard
 
 
 def weights_of(voters: Sequence[str], calibration: Calibration) -> Doubles:

@@ -12,22 +12,26 @@ class Calibration:
     """How votes become a probability: a weight for each voter's log-odds, one temperature over their sum.
 
     `points` has what recalls cost on the labelled pictures that it was fitted on; sets of before have none.
+    `alike_from` is the cosine, in the space of words, from which pictures of a run have a say in one another's verdict;
+    without it none has.
     """
 
     weights: Mapping[str, float]
     temperature: float
     points: tuple[OperatingPoint, ...] = ()
+    alike_from: float | None = None
 
     @classmethod
     def of_stored(cls, stored: Mapping[str, Any]) -> Self:
         """As a manifest has it."""
         points = tuple(OperatingPoint(**row) for row in stored.get("points", ()))
-        return cls(stored["weights"], stored["temperature"], points)
+        return cls(stored["weights"], stored["temperature"], points, stored.get("alike_from"))
 
     def stored(self) -> dict[str, Any]:
-        """As a manifest has it; without points as before there were any, so that the same set has the same digest."""
+        """As a manifest has it; without what older sets lack, so that the same set has the same digest."""
         points = {"points": [asdict(point) for point in self.points]} if self.points else {}
-        return {"weights": dict(self.weights), "temperature": self.temperature, **points}
+        alike = {"alike_from": self.alike_from} if self.alike_from is not None else {}
+        return {"weights": dict(self.weights), "temperature": self.temperature, **points, **alike}
 
     def without_points(self) -> Self:
         """The same for votes that it was not fitted on: what recalls cost among them is not known."""

@@ -1,12 +1,13 @@
-"""Step `ensemble`: votes to verdicts, by the strategy and the calibration of the model set."""
+"""Step `ensemble`: pictures alike vote on one another, then votes become verdicts by strategy and calibration."""
 
 import logging
 from collections import Counter
 
 from medsift.contracts import Verdict, Vote
+from medsift.steps.company import CompanyOfRun
 from medsift.steps.context import Context, Summary
 from medsift.steps.operating_point import at_operating_point
-from medsift.steps.portions import pictures_of, portions_of, rows_of
+from medsift.steps.portions import ONE_BY_ONE, pictures_of, portions_of, votes_of
 from medsift.steps.resources import log_rate
 from medsift.steps.run_model_set import model_set_of_run
 from medsift.steps.tables import write_rows
@@ -17,18 +18,21 @@ STEP = "ensemble"
 
 
 def run(context: Context) -> Summary:
-    """Decide for every picture of the run; leaves `<portion>.verdicts`."""
+    """Decide for every picture of the run; leaves `<portion>.votes` of `neighbours`, and `<portion>.verdicts`."""
     decide = STRATEGIES.get(context.settings.strategy)
     model_set = at_operating_point(context.settings, model_set_of_run(context))
     portions = portions_of(context)
+    company = CompanyOfRun(context, model_set)
     labels: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     review = 0
     with log_rate(log, STEP, "pictures", sum(portion.pictures for portion in portions)) as rate:
         for portion in portions:
             sha256s = [picture.sha256 for picture in pictures_of(context, portion)]
-            votes = [vote for step in ("cluster", "score") for vote in rows_of(context, portion, step, "votes", Vote)]
-            verdicts = decide(sha256s, votes, model_set, context.settings.review_threshold)
+            votes = votes_of(context, portion, ONE_BY_ONE)
+            of_neighbours = company.votes(portion, sha256s, votes)
+            write_rows(context.volume.table(context.run_id, STEP, f"{portion.name}.votes"), Vote, of_neighbours)
+            verdicts = decide(sha256s, [*votes, *of_neighbours], model_set, context.settings.review_threshold)
             write_rows(context.volume.table(context.run_id, STEP, f"{portion.name}.verdicts"), Verdict, verdicts)
             labels.update(verdict.verdict for verdict in verdicts)
             kinds.update(verdict.kind for verdict in verdicts if verdict.kind)

@@ -1,7 +1,7 @@
 """Why a picture got its verdict: what each voter saw, what it is like, and which parts of it speak for which side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from medsift.contracts import Surroundings, Verdict, Vote
 from medsift.encoders import Floats, Pixels, Profile
 from medsift.errors import StoreError, UsageError
 from medsift.modelsets import assign
+from medsift.modelsets.calibrating import NEIGHBOURS
 from medsift.pictures.batches import by_side
 from medsift.sandbox import Sandbox
 from medsift.settings import Settings
@@ -25,11 +26,14 @@ from medsift.steps.shard import surroundings
 from medsift.store import Neighbour, Store
 from medsift.strategies import SMALLEST, STRATEGIES
 from medsift.voters import Evidence, cast_votes
+from medsift.voters.neighbours import abstain
 
 CELLS = 8  # of the heat map, along either side
 PROMPTS = 3  # of either side, the best fitting
 ALIKE = 5
 BLANK = Surroundings("", "")
+ITSELF = "0"  # the picture's row among the covered ones
+BY_ITSELF = "the picture is judged by itself"
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,8 @@ class Alike:
 
 @dataclass(frozen=True)
 class Explanation:
-    """`pulls`: by how much each voter moves the log-odds of the verdict, against its not voting at all.
+    """`pulls`: by how much each voter moves the log-odds of the verdict, against its not voting at all. Those of
+    `neighbours` are against the picture by itself, all others are of the picture by itself.
 
     `heat` (cells, cells): by how much each part does, against its being covered; above 0 speaks for medical. `png` is
     the picture under it. `alike_off` says why nothing alike is shown.
@@ -137,15 +142,16 @@ def explain(context: Context, subject: Subject) -> Explanation:
     (seen,) = _ask(context, "views:views", {**arguments, **views})
     vectors = profile.encode_pictures(_pixels(profile, [seen]))
     votes = _votes(context, subject, vectors)
+    company = _company(context, subject)
     covered = _ask(context, "occlusion:covered_views", {**arguments, **views, "cells": CELLS})
     heat = _heat(context, subject, profile, covered)
     (png,) = _ask(context, "occlusion:heat_map", {**arguments, "heat": heat.tolist()})
     alike, alike_off = _alike(context, subject, profile, vectors)
     return Explanation(
         subject,
-        _decide(context, votes)[0],
-        votes,
-        _pulls(context, votes),
+        _decide(context, [*votes, *company])[0],
+        [*votes, *company],
+        _pulls(context, votes) | _pull_of(context, votes, company),
         _prompts(context, vectors),
         _clusters(context, vectors),
         alike,
@@ -178,6 +184,13 @@ def _votes(context: Context, subject: Subject, vectors: Mapping[str, Floats]) ->
     return cast_votes(evidence, prompted(context.settings), usable_model_set(context.settings))
 
 
+def _company(context: Context, subject: Subject) -> list[Vote]:
+    """What the pictures alike of the run that judged it last say; an abstention where none has."""
+    stored = context.store.votes([subject.sha256], *verdict_keys(context.settings)) if context.store else []
+    said = [replace(vote, sha256=ITSELF) for vote in stored if vote.voter == NEIGHBOURS]
+    return said or abstain([ITSELF], BY_ITSELF)
+
+
 def _decide(context: Context, votes: Sequence[Vote]) -> list[Verdict]:
     rows = list(dict.fromkeys(vote.sha256 for vote in votes))
     decide = STRATEGIES.get(context.settings.strategy)
@@ -198,6 +211,12 @@ def _pulls(context: Context, votes: Sequence[Vote]) -> dict[str, float]:
         others = [Vote(v.sha256, v.voter, None) if v.voter == silent.voter else v for v in votes]
         pulls[silent.voter] = float(whole - _log_odds(_decide(context, others))[0])
     return pulls
+
+
+def _pull_of(context: Context, votes: Sequence[Vote], company: Sequence[Vote]) -> dict[str, float]:
+    """Of the pictures alike: against the picture by itself."""
+    together, alone = (_log_odds(_decide(context, cast))[0] for cast in ([*votes, *company], votes))
+    return {NEIGHBOURS: float(together - alone)}
 
 
 def _heat(context: Context, subject: Subject, profile: Profile, covered: Sequence[bytes]) -> NDArray[np.float64]:

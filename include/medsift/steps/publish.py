@@ -14,7 +14,7 @@ from medsift.steps.context import Context, Summary
 from medsift.steps.header import RunHeader
 from medsift.steps.mirror import mirror_model_set, record_of
 from medsift.steps.plan import extraction_digest
-from medsift.steps.portions import pictures_of, portions_of, rows_of
+from medsift.steps.portions import pictures_of, portions_of, rows_of, votes_of
 from medsift.steps.profile import encoder_digests
 from medsift.steps.resources import log_rate
 from medsift.steps.tables import iter_rows
@@ -76,7 +76,7 @@ def _judged(context: Context, portion: Portion) -> Judged:
     return Judged(
         pictures,
         encoded,
-        [vote for step in ("cluster", "score") for vote in rows_of(context, portion, step, "votes", Vote)],
+        votes_of(context, portion),
         rows_of(context, portion, "ensemble", "verdicts", Verdict),
     )
 

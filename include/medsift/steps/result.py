@@ -9,7 +9,7 @@ from medsift import __version__
 from medsift.contracts import MEDICAL, NON_MEDICAL, Assignment, Occurrence, Picture, SourceOutcome, Verdict, Vote
 from medsift.steps.context import Context
 from medsift.steps.header import RunHeader
-from medsift.steps.portions import all_rows_of
+from medsift.steps.portions import VOTING, all_rows_of
 from medsift.steps.tables import read_rows
 
 SOURCE_STATES = ("done", "partial", "empty", "unchanged", "failed")
@@ -45,7 +45,7 @@ class RunResult:
             rows("shard", "occurrences", Occurrence),
             rows("shard", "pictures", Picture),
             {verdict.sha256: verdict for verdict in all_rows_of(context, "ensemble", "verdicts", Verdict)},
-            [vote for step in ("cluster", "score") for vote in all_rows_of(context, step, "votes", Vote)],
+            [vote for step in VOTING for vote in all_rows_of(context, step, "votes", Vote)],
             list(all_rows_of(context, "cluster", "assignments", Assignment)),
         )
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from medsift.contracts import MEDICAL, NON_MEDICAL, Verdict, Vote
 from medsift.modelsets import ModelSet
+from medsift.modelsets.calibrating import NEIGHBOURS
 from medsift.modelsets.operating_points import EVEN
 from medsift.registry import Registry
 
@@ -17,7 +18,7 @@ Flags = NDArray[np.bool_]
 Strategy = Callable[[Sequence[str], Sequence[Vote], ModelSet | None, float], list[Verdict]]
 
 LEAST_DISAGREEMENT = 0.1  # votes nearer to 0.5 than this take no side
-TRAINED = "kinds"  # knows kinds from pictures, prompts only from words
+BEST_AT_KINDS = ("kinds", NEIGHBOURS)  # know kinds from pictures, prompts only from words; the last knows best
 SMALLEST = 1e-6  # probabilities are kept off 0 and 1 by this before log-odds are taken
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", "medsift.strategies")
@@ -116,11 +117,16 @@ class Tally:
 
 def _best_kinds(votes: Sequence[Vote]) -> Kinds:
     """Of each side the kind that the best vote names. One that names a single kind (a tag) knows it; one that names
-    a kind for either case has compared what is likely, best the one that was trained on kinds."""
+    a kind for either case has compared what is likely."""
     medical = other = None
-    for vote in sorted(votes, key=lambda vote: (vote.kind_otherwise is None, vote.voter == TRAINED)):
+    for vote in sorted(votes, key=_knowledge):
         is_medical = vote.probability is not None and vote.probability >= 0.5
         own, otherwise = (vote.kind, vote.kind_otherwise)
         medical = (own if is_medical else otherwise) or medical
         other = (otherwise if is_medical else own) or other
     return medical, other
+
+
+def _knowledge(vote: Vote) -> tuple[bool, int]:
+    rank = BEST_AT_KINDS.index(vote.voter) + 1 if vote.voter in BEST_AT_KINDS else 0
+    return vote.kind_otherwise is None, rank

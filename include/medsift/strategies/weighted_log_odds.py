@@ -6,7 +6,7 @@ import numpy as np
 
 from medsift.contracts import Verdict, Vote
 from medsift.modelsets import Calibration, ModelSet
-from medsift.modelsets.calibrating import combine, is_known, weights_of
+from medsift.modelsets.calibrating import combine, is_heard, weights_of
 from medsift.modelsets.operating_points import EVEN
 from medsift.strategies import Doubles, Flags, Tally, register
 
@@ -25,11 +25,12 @@ def weighted_log_odds(
     calibration = model_set.calibration if model_set else UNFITTED
     log_odds = tally.log_odds()
     probability = combine(log_odds, tally.voters, calibration)
-    heard = _heard(log_odds, weights_of(tally.voters, calibration))
+    heard = _heard(log_odds, tally.voters, weights_of(tally.voters, calibration))
     return tally.verdicts(probability, review_threshold, heard, model_set.threshold if model_set else EVEN)
 
 
-def _heard(log_odds: Doubles, weights: Doubles) -> Flags:
-    """Whose votes make the probability: those with weight, or all of a picture's where none has any."""
-    heard: Flags = ~np.isnan(log_odds) & ((weights > 0) | ~is_known(log_odds, weights)[:, None])
-    return heard
+def _heard(log_odds: Doubles, voters: Sequence[str], weights: Doubles) -> Flags:
+    """Whose votes make the probability: those that count, or all of a picture's where none does."""
+    heard = is_heard(log_odds, voters, weights)
+    result: Flags = heard | (~np.isnan(log_odds) & ~heard.any(axis=1, keepdims=True))
+    return result

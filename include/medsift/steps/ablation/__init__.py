@@ -12,7 +12,7 @@ from medsift.evaluation.ablation import Ablation
 from medsift.evaluation.manifest import ManifestRow
 from medsift.evaluation.metrics import measure
 from medsift.evaluation.report import most_wrong, write_ablation
-from medsift.modelsets import Head, current
+from medsift.modelsets import Head, ModelSet, current
 from medsift.prompts import usable_prompt_sets
 from medsift.settings import Settings
 from medsift.sources.dicom import STUDY_GROUP
@@ -107,6 +107,7 @@ def _material(settings: Settings, rows: Sequence[ManifestRow], found: Found, lib
         {digest: known.vectors.of(sha256s) for digest, known in encoded.items()},
         model_set.calibration if model_set else UNCALIBRATED,
         _heads(settings),
+        _alike_from(settings),
     )
     return material, note
 
@@ -122,9 +123,22 @@ def _alike(found: Found) -> dict[str, list[str]]:
 
 def _heads(settings: Settings) -> dict[str, Head]:
     """What the sets in use learnt of kinds, by digest of the encoder it was learnt for."""
-    in_use = [current(Volume(settings.volume), profile) for profile in PROFILES.names()]
-    heads = [(model_set, head) for model_set in in_use if model_set and (head := model_set.head())]
+    heads = [(model_set, head) for model_set in _in_use(settings) if (head := model_set.head())]
     return {model_set.encoder_digests[head.encoder]: head for model_set, head in heads}
+
+
+def _alike_from(settings: Settings) -> dict[str, float | None]:
+    """From which cosine the sets in use call pictures alike, by digest of their encoders."""
+    return {
+        digest: model_set.calibration.alike_from
+        for model_set in _in_use(settings)
+        for digest in model_set.encoder_digests.values()
+    }
+
+
+def _in_use(settings: Settings) -> list[ModelSet]:
+    in_use = [current(Volume(settings.volume), profile) for profile in PROFILES.names()]
+    return [model_set for model_set in in_use if model_set]
 
 
 def _write(out: Path, variations: Variations, ablation: Ablation, found: Found, library: Library) -> None:

@@ -1,7 +1,7 @@
 """Votes and verdicts of one variation, everything fitted anew for each fold on the pictures of the others."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from medsift.contracts import Verdict, Vote
 from medsift.modelsets import Calibration, Head, ModelSet
 from medsift.modelsets.calibrating import fit_calibration
 from medsift.modelsets.clusters import Clusters, Partition, name_clusters, nearest, partition
+from medsift.steps.company import votes_of_pile
 from medsift.steps.fit_model_set import LEAST_MEMBERS, LEAST_PICTURES
 from medsift.strategies import STRATEGIES, Tally
 from medsift.voters import Evidence, Prompted, cast_votes
@@ -26,7 +27,8 @@ NO_CLUSTERS: Mapping[str, Clusters] = {}
 class Material:
     """Distinct pictures: identity, label, fold, captions and tags by row; vectors (n, d) by digest of their encoder.
 
-    `heads` has what model sets learnt of kinds, by digest of the encoder it was learnt for.
+    `heads` has what model sets learnt of kinds, `alike_from` from which cosine they call pictures alike, both by digest
+    of the encoder it was learnt for.
     """
 
     sha256s: Sequence[str]
@@ -37,6 +39,7 @@ class Material:
     vectors: Mapping[str, Floats]
     uncalibrated: Calibration  # where the labels of the other folds cannot say
     heads: Mapping[str, Head] = field(default_factory=dict)
+    alike_from: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,13 +104,23 @@ class Bench:
             made[fold] = [Vote(name, "clusters", float(p)) for name, p in zip(names, said, strict=True)]
         return made
 
+    def in_company(self, setup: Setup, votes: OfFolds) -> OfFolds:
+        """The votes, and those of the pictures alike of each fold: judged together as in a run."""
+        digest = setup.encoders[setup.prompted.encoder]
+        made: OfFolds = {}
+        for fold, cast in votes.items():
+            judged = self._material.folds == fold
+            calibration = replace(self._of_others(votes, fold), alike_from=self._material.alike_from.get(digest))
+            vectors = self._vectors(setup, setup.prompted.encoder)[judged]
+            made[fold] = [*cast, *votes_of_pile(self._names(judged), vectors, cast, calibration)]
+        return made
+
     def verdicts(self, votes: OfFolds, strategy: str, review_threshold: float) -> dict[str, Verdict]:
         """Verdicts by identity; the calibration of a fold is fitted on the votes of all others."""
         decide = STRATEGIES.get(strategy)
         decided: list[Verdict] = []
         for fold, cast in votes.items():
-            others = [vote for other, its in votes.items() if other != fold for vote in its]
-            model_set = self._set(self._calibration(others, fold))
+            model_set = self._set(self._of_others(votes, fold))
             decided += decide(self._names(self._material.folds == fold), cast, model_set, review_threshold)
         return {verdict.sha256: verdict for verdict in decided}
 
@@ -135,12 +148,13 @@ class Bench:
         odds = zero_shot_log_odds(self._vectors(setup, setup.prompted.encoder)[fitted_on], setup.prompted)
         return name_clusters(self._partitions[key], (1 / (1 + np.exp(-odds))).astype(np.float32))
 
-    def _calibration(self, votes: Sequence[Vote], fold: int) -> Calibration:
+    def _of_others(self, votes: OfFolds, fold: int) -> Calibration:
         others = self._material.folds != fold
         is_medical = self._material.is_medical[others]
         if not is_medical.any() or is_medical.all():
             return self._material.uncalibrated
-        tally = Tally.of(self._names(others), votes)
+        cast = [vote for other, its in votes.items() if other != fold for vote in its]
+        tally = Tally.of(self._names(others), cast)
         return fit_calibration(tally.log_odds(), list(tally.voters), is_medical)
 
     def _set(

@@ -9,6 +9,7 @@ from medsift.encoders import CNN_ENCODERS, PROFILES
 from medsift.evaluation.ablation import Row, measured, not_measured
 from medsift.evaluation.manifest import ManifestRow
 from medsift.evaluation.predictions import Prediction
+from medsift.modelsets.calibrating import NEIGHBOURS
 from medsift.prompts import list_prompt_sets, load_prompts, why_unusable
 from medsift.settings import Settings
 from medsift.steps.ablation.encoding import Encoded, Spec
@@ -64,8 +65,8 @@ class Variations:
 
     def voters(self) -> Iterator[Row]:
         """Each voter alone; where it abstains it is wrong, and where it always does there is nothing to measure."""
-        for voter in VOTERS.names():
-            specs = self._own if VOTERS.get(voter).uses_clusters else self._own[:1]
+        for voter in (*VOTERS.names(), NEIGHBOURS):
+            specs = self._own if voter == NEIGHBOURS or VOTERS.get(voter).uses_clusters else self._own[:1]
             yield self._row("voters", voter, self.settings.profile, specs, partial(self._voter, voter))
 
     def strategies(self) -> Iterator[Row]:
@@ -173,14 +174,14 @@ class Variations:
         return self.bench.verdicts(votes, PLAIN_VOTE, self.settings.review_threshold), votes
 
     def _voter(self, voter: str) -> Answer:
-        votes = of_voter(self.bench.votes(self._setup(*self._own)), voter)
+        votes = of_voter(self._ensemble(self._setup(*self._own))[1], voter)
         return alone(votes, self.settings.review_threshold), votes
 
     def _by_strategy(self, strategy: str) -> Answer:
         return self._ensemble(self._setup(*self._own), strategy)
 
     def _ensemble(self, setup: Setup, strategy: str = "") -> Answer:
-        votes = self.bench.votes(setup)
+        votes = self.bench.in_company(setup, self.bench.votes(setup))
         strategy = strategy or self.settings.strategy
         return self.bench.verdicts(votes, strategy, self.settings.review_threshold), votes
 

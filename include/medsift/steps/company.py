@@ -1,0 +1,72 @@
+"""Pictures of a run that are alike have a say in one another's verdict: the votes on them, brought together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from medsift.contracts import Portion, Vote
+from medsift.encoders import Floats
+from medsift.modelsets import Calibration, ModelSet
+from medsift.modelsets.calibrating import combine
+from medsift.steps.context import Context
+from medsift.steps.portions import ONE_BY_ONE, pictures_of, portions_of, votes_of
+from medsift.steps.profile import current_profile
+from medsift.steps.vectors import of_portion
+from medsift.strategies import SMALLEST, Tally
+from medsift.strategies.weighted_log_odds import UNFITTED
+from medsift.voters.neighbours import MOST_COMPARED, NO_MEASURE, Company, Said, abstain
+
+
+def said_of(sha256s: Sequence[str], vectors: Floats, votes: Sequence[Vote], calibration: Calibration) -> Said:
+    """What these votes together say of pictures with vectors (n, d); those that nobody could judge are left out."""
+    tally = Tally.of(sha256s, votes)
+    probability = combine(tally.log_odds(), tally.voters, calibration)
+    judged = np.flatnonzero(~np.isnan(probability)).tolist()
+    kept = np.clip(probability[judged], SMALLEST, 1 - SMALLEST)
+    names, kinds = [sha256s[row] for row in judged], [tally.kinds[row] for row in judged]
+    return Said(names, vectors[judged], np.log(kept / (1 - kept)), kinds)
+
+
+def votes_of_pile(
+    sha256s: Sequence[str], vectors: Floats, votes: Sequence[Vote], calibration: Calibration
+) -> list[Vote]:
+    """The votes of `neighbours` on pictures, all of them at hand, with vectors (n, d); abstentions as over a run."""
+    said = said_of(sha256s, vectors, votes, calibration)
+    if calibration.alike_from is None or not said.sha256s:
+        return abstain(sha256s, NO_MEASURE)
+    return Company(said, calibration.alike_from).votes(said)
+
+
+class CompanyOfRun:
+    """The voter `neighbours` over a run, portion by portion; abstains where no model set says what is alike."""
+
+    def __init__(self, context: Context, model_set: ModelSet | None) -> None:
+        self._context = context
+        self._words = current_profile(context.settings).words
+        is_fitted_for = model_set is not None and model_set.encoder_digests.get(self._words.name) == self._words.digest
+        self._calibration = model_set.calibration if model_set and is_fitted_for else UNFITTED
+        self._company = self._meet()
+
+    def votes(self, portion: Portion, sha256s: Sequence[str], votes: Sequence[Vote]) -> list[Vote]:
+        """One vote on each of a portion's pictures, on what `votes` say of them and of those alike."""
+        if self._company is None:
+            return abstain(sha256s, NO_MEASURE)
+        cast = self._company.votes(self._said(portion, sha256s, votes))
+        return cast + abstain(sorted(set(sha256s) - {vote.sha256 for vote in cast}))
+
+    def _meet(self) -> Company | None:
+        if self._calibration.alike_from is None:
+            return None
+        known: list[Said] = []
+        for portion in portions_of(self._context):
+            sha256s = [picture.sha256 for picture in pictures_of(self._context, portion)]
+            known.append(self._said(portion, sha256s, votes_of(self._context, portion, ONE_BY_ONE)))
+            if sum(len(said.sha256s) for said in known) >= MOST_COMPARED:
+                break
+        met = Said.joined(known) if known else None
+        return Company(met, self._calibration.alike_from) if met and met.sha256s else None
+
+    def _said(self, portion: Portion, sha256s: Sequence[str], votes: Sequence[Vote]) -> Said:
+        vectors = of_portion(self._context, self._words.name, self._words.digest, portion, sha256s)
+        embedded = [sha256 for sha256 in sha256s if sha256 in vectors.row_of]
+        return said_of(embedded, vectors.of(embedded), votes, self._calibration)

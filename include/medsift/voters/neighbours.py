@@ -1,0 +1,119 @@
+"""The company a picture keeps in its run: what the others say of it and of the pictures most like it, on average.
+
+Pictures of one kind and source fail one by one, where a single look is doubtful; together they are seldom wrong.
+Answers are smoothed over a graph of mutual nearest neighbours, as in label propagation (Zhou et al. 2004, "Learning
+with Local and Global Consistency"; Boudiaf et al. 2022, "LAME", for piles unlike what a network was trained on).
+
+It is not in the registry: it votes on the votes of a whole run, so it comes after all others.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medsift.contracts import Vote
+from medsift.modelsets.calibrating import NEIGHBOURS
+
+MOST_ALIKE = 12  # pictures at most
+MOST_COMPARED = 50_000  # pictures that others are compared with: more would cost more than they tell
+SLACK = 1e-6  # of a distance, for rounding
+NOBODY = "no picture of this run is much like it"
+NO_VECTOR = "no vector"
+NO_MEASURE = "the model set does not say which pictures are alike"
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Rows = NDArray[np.intp]
+Flags = NDArray[np.bool_]
+Kinds = tuple[str | None, str | None]  # if it is medical, if it is not
+
+
+@dataclass(frozen=True)
+class Said:
+    """What all other voters together say of pictures: calibrated `log_odds` of medical (n,), and kinds of both sides.
+
+    `vectors` (n, d) are of unit length, in the space of words.
+    """
+
+    sha256s: Sequence[str]
+    vectors: Floats
+    log_odds: Doubles
+    kinds: Sequence[Kinds]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self], most: int = MOST_COMPARED) -> Self:
+        """Several lots as one, no more than the first `most` pictures; raises `ValueError` for none at all."""
+        return cls(
+            [sha256 for part in parts for sha256 in part.sha256s][:most],
+            np.concatenate([part.vectors for part in parts])[:most],
+            np.concatenate([part.log_odds for part in parts])[:most],
+            [kinds for part in parts for kinds in part.kinds][:most],
+        )
+
+
+class Company:
+    """The pictures that those of a run are compared with; alike are two whose cosine is `alike_from` or more."""
+
+    def __init__(self, known: Said, alike_from: float) -> None:
+        from sklearn.neighbors import NearestNeighbors
+
+        self._known = known
+        self._row_of = {sha256: row for row, sha256 in enumerate(known.sha256s)}
+        self._farthest = np.sqrt(max(0.0, 2 - 2 * alike_from))  # of unit vectors with that cosine
+        self._index = NearestNeighbors(algorithm="brute").fit(known.vectors)
+        _, distances, _ = self._nearest(known)
+        self._reach = distances.max(axis=1, initial=0.0)
+
+    def votes(self, said: Said) -> list[Vote]:
+        """One vote a picture, of itself and those alike; an abstention where none is."""
+        if not len(said.sha256s):
+            return []
+        rows, distances, others = self._nearest(said)
+        # Mutual: a picture that many others lie around, as a hub of the space does, is not like all of them.
+        alike = others & (distances <= self._farthest) & (distances <= self._reach[rows] + SLACK)
+        return [
+            self._vote(sha256, float(said.log_odds[row]), said.kinds[row], rows[row][alike[row]])
+            for row, sha256 in enumerate(said.sha256s)
+        ]
+
+    def _nearest(self, said: Said) -> tuple[Rows, Doubles, Flags]:
+        """Rows of the nearest known pictures, their distances, and which are among the nearest others: (n, k) each."""
+        count = min(MOST_ALIKE + 1, len(self._known.sha256s))
+        distances, rows = self._index.kneighbors(said.vectors, count)
+        own = np.array([self._row_of.get(sha256, -1) for sha256 in said.sha256s])
+        others = rows != own[:, None]
+        others[others.all(axis=1), MOST_ALIKE:] = False
+        return rows, np.where(others, distances, 0.0), others
+
+    def _vote(self, sha256: str, log_odds: float, kinds: Kinds, alike: Rows) -> Vote:
+        if not len(alike):
+            return Vote(sha256, NEIGHBOURS, None, reason=NOBODY)
+        of_others = self._known.log_odds[alike]
+        mean = (log_odds + float(of_others.sum())) / (1 + len(alike))
+        members = [(log_odds, kinds), *((float(self._known.log_odds[row]), self._known.kinds[row]) for row in alike)]
+        medical, other = _commonest(members, 0), _commonest(members, 1)
+        is_medical = mean >= 0
+        return Vote(
+            sha256,
+            NEIGHBOURS,
+            float(1 / (1 + np.exp(-mean))),
+            medical if is_medical else other,
+            reason=f"{int((of_others >= 0).sum())} of the {len(alike)} pictures of this run most like it look medical",
+            kind_otherwise=other if is_medical else medical,
+        )
+
+
+def abstain(sha256s: Sequence[str], reason: str = NO_VECTOR) -> list[Vote]:
+    """Abstentions on these pictures."""
+    return [Vote(sha256, NEIGHBOURS, None, reason=reason) for sha256 in sha256s]
+
+
+def _commonest(members: Sequence[tuple[float, Kinds]], side: int) -> str | None:
+    """The commonest kind among those on that side (0: medical), the first picture's where none is."""
+    named = [kinds[side] for log_odds, kinds in members if (log_odds >= 0) == (side == 0)]
+    counted = Counter(kind for kind in named if kind is not None)
+    return counted.most_common(1)[0][0] if counted else members[0][1][side]
