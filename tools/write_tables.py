@@ -50,10 +50,10 @@ def comparison(document: Document) -> str:
 
 
 def sources_left_out(document: Document) -> str:
-    """Headline with intervals, then each kind with its n and what every voter gets right of it."""
+    """Headline in company and by itself, then each kind with its n and what every voter gets right of it."""
     voters = [name for name in document["voters"] if any(row[name] for row in document["by_kind_and_voter"].values())]
     headline = [
-        [title, f"{document[name]:.3f}", _interval(document["intervals"].get(name))]
+        [title, f"{document[name]:.3f}", _interval(document["intervals"].get(name)), f"{document['alone'][name]:.3f}"]
         for name, title in (
             ("balanced_accuracy", "balanced accuracy"),
             ("balanced_accuracy_of_three", "the same over kinds of three sources or more"),
@@ -72,7 +72,7 @@ def sources_left_out(document: Document) -> str:
     ]
     return "\n\n".join(
         (
-            _table(("figure", "value", "95 %, by source"), headline),
+            _table(("figure", "in company", "95 %, by source", "by itself"), headline),
             _table(("kind", "sources", "n", "right", "kind F1", *(f"`{voter}`" for voter in voters)), kinds),
         )
     )

@@ -55,13 +55,13 @@ def test_plain_pipelines_are_judged_on_the_folds_of_the_ensemble(training, data,
     comparison, crossval, _ = training
     folds, trained = data.rows["source"].str[1:].astype(int), pd.Series(True, index=data.rows.index)
     prompts = load_prompts(shipped("prompts"), "pair")
-    ours, votes = crossval.judge_folds(data, trained, folds, prompts, tmp_path)
-    made = comparison.compare(data, trained, folds, prompts, tmp_path, votes)
+    judged = crossval.judge_folds(data, trained, folds, prompts, tmp_path)
+    made = comparison.compare(data, trained, folds, prompts, tmp_path, judged.votes)
     assert list(made) == [comparison.ZERO_SHOT, comparison.K_MEANS, comparison.VOTE]
     for name, predictions in made.items():
         assert [p.file for p in predictions] == list(data.rows["file"]), name
         assert all(p.verdict for p in predictions), name
-    cast = {vote.sha256: vote.probability for vote in votes if vote.voter == "zero_shot"}
+    cast = {vote.sha256: vote.probability for vote in judged.votes if vote.voter == "zero_shot"}
     assert all(p.probability == pytest.approx(cast[p.file]) for p in made[comparison.ZERO_SHOT])
     of_fold = {}
     for p, fold in zip(made[comparison.K_MEANS], folds, strict=True):
@@ -71,11 +71,26 @@ def test_plain_pipelines_are_judged_on_the_folds_of_the_ensemble(training, data,
     from medsift.steps.ablation.encoding import Measured
 
     cost = Measured("lite", "d", "t", "torch_fp32", 1.0, 48, 2.0, 900.0)
-    comparison.write_comparison(tmp_path / "c.json", {**made, comparison.OURS: ours}, (cost, cost))
+    comparison.write_comparison(tmp_path / "c.json", {**made, comparison.OURS: judged.predictions}, (cost, cost))
     rows = json.loads((tmp_path / "c.json").read_text())["rows"]
     assert [row["state"] for row in rows] == ["measured"] * 4 + ["not measured"] * 4
     assert {row["pictures_per_second"] for row in rows[:4]} == {24.0}
     assert {row["command"] for row in rows[4:]} == {comparison.FILLED_BY}
+
+
+def test_pictures_of_a_fold_are_judged_together_and_each_by_itself(training, data, tmp_path):
+    folds, trained = data.rows["source"].str[1:].astype(int), pd.Series(True, index=data.rows.index)
+    judged = training[1].judge_folds(data, trained, folds, load_prompts(shipped("prompts"), "pair"), tmp_path)
+    said = {vote.sha256: vote.probability for vote in judged.votes if vote.voter == "neighbours"}
+    assert list(said) == [p.file for fold in range(4) for p in judged.predictions if p.source == f"s{fold}"]
+    met = {file: p for file, p in said.items() if p is not None}
+    assert met
+    assert {p.file: p.probability for p in judged.predictions if p.file in met} == pytest.approx(met)
+    by_itself = {p.file: p.probability for p in judged.alone}
+    assert {p.file: p.probability for p in judged.predictions if p.file not in met} == pytest.approx(
+        {file: p for file, p in by_itself.items() if file not in met}
+    )
+    assert any(by_itself[file] != pytest.approx(p, rel=1e-9) for file, p in met.items())
 
 
 def test_the_table_has_a_row_a_pipeline_and_says_what_fills_the_others(monkeypatch, tmp_path):
@@ -107,10 +122,10 @@ def test_kinds_of_few_sources_are_told_apart_from_the_others(training, data):
     said = {
         row.file: Verdict(row.file, "medical", 0.9, 0.9, "ct", 1.0, needs_review=False) for row in rows.itertuples()
     }
-    measured = crossval.figures(crossval.predictions_of(rows, said, []))
+    measured = crossval.figures(crossval.predictions_of(rows, said.values(), []))
     assert (measured["n_of_three"], measured["n_of_fewer"]) == (24, 24)
     assert measured["balanced_accuracy"] == 0.5
-    of_one = crossval.figures(crossval.predictions_of(rows[rows["kind"] == "ct"], said, []))
+    of_one = crossval.figures(crossval.predictions_of(rows[rows["kind"] == "ct"], said.values(), []))
     assert (of_one["n_of_fewer"], of_one["balanced_accuracy_of_fewer"]) == (0, None)
 
 
@@ -134,9 +149,10 @@ def test_sources_left_out_are_told_by_kind_and_voter_with_their_number(monkeypat
             "review_rate": 0.1, "intervals": {"auc": [0.4, 0.6]}, "voters": {"kinds": {}, "dicom": {}},
             "by_kind": {"ct": {"sources": 5, "n": 150, "accuracy": 0.99, "kind_f1": 0.876}},
             "by_kind_and_voter": {"ct": {"kinds": 0.98, "dicom": None}},
+            "alone": dict.fromkeys((*headline, "review_rate"), 0.25),
         }
     )  # fmt: skip
-    assert "| AUC | 0.500 | 0.400 to 0.600 |" in made
+    assert "| AUC | 0.500 | 0.400 to 0.600 | 0.250 |" in made
     assert "| ct | 5 | 150 | 0.990 | 0.88 | 0.98 |" in made
     assert "dicom" not in made
 

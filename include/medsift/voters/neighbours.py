@@ -55,6 +55,19 @@ class Said:
         )
 
 
+@dataclass(frozen=True)
+class Nearest:
+    """Rows of the nearest known pictures, how far they are, and which of them are other pictures: (n, k) each."""
+
+    rows: Rows
+    distances: Doubles
+    are_others: Flags
+
+    def of(self, chosen: Rows) -> "Nearest":
+        """Those of some pictures."""
+        return Nearest(self.rows[chosen], self.distances[chosen], self.are_others[chosen])
+
+
 class Company:
     """The pictures that those of a run are compared with; alike are two whose cosine is `alike_from` or more."""
 
@@ -65,29 +78,30 @@ class Company:
         self._row_of = {sha256: row for row, sha256 in enumerate(known.sha256s)}
         self._farthest = np.sqrt(max(0.0, 2 - 2 * alike_from))  # of unit vectors with that cosine
         self._index = NearestNeighbors(algorithm="brute").fit(known.vectors)
-        _, distances, _ = self._nearest(known)
-        self._reach = distances.max(axis=1, initial=0.0)
+        self._found = self._search(known.vectors, np.arange(len(known.sha256s)))
+        self._reach = self._found.distances.max(axis=1, initial=0.0)
 
     def votes(self, said: Said) -> list[Vote]:
         """One vote a picture, of itself and those alike; an abstention where none is."""
         if not len(said.sha256s):
             return []
-        rows, distances, others = self._nearest(said)
+        own = np.array([self._row_of.get(sha256, -1) for sha256 in said.sha256s])
+        found = self._found.of(own) if (own >= 0).all() else self._search(said.vectors, own)
         # Mutual: a picture that many others lie around, as a hub of the space does, is not like all of them.
-        alike = others & (distances <= self._farthest) & (distances <= self._reach[rows] + SLACK)
+        is_mutual = found.distances <= self._reach[found.rows] + SLACK
+        alike = found.are_others & is_mutual & (found.distances <= self._farthest)
         return [
-            self._vote(sha256, float(said.log_odds[row]), said.kinds[row], rows[row][alike[row]])
+            self._vote(sha256, float(said.log_odds[row]), said.kinds[row], found.rows[row][alike[row]])
             for row, sha256 in enumerate(said.sha256s)
         ]
 
-    def _nearest(self, said: Said) -> tuple[Rows, Doubles, Flags]:
-        """Rows of the nearest known pictures, their distances, and which are among the nearest others: (n, k) each."""
+    def _search(self, vectors: Floats, own: Rows) -> Nearest:
+        """Of vectors (n, d) of the known pictures `own` (n,), -1 where they are not known."""
         count = min(MOST_ALIKE + 1, len(self._known.sha256s))
-        distances, rows = self._index.kneighbors(said.vectors, count)
-        own = np.array([self._row_of.get(sha256, -1) for sha256 in said.sha256s])
-        others = rows != own[:, None]
-        others[others.all(axis=1), MOST_ALIKE:] = False
-        return rows, np.where(others, distances, 0.0), others
+        distances, rows = self._index.kneighbors(vectors, count)
+        are_others = rows != own[:, None]
+        are_others[are_others.all(axis=1), MOST_ALIKE:] = False
+        return Nearest(rows, np.where(are_others, distances, 0.0), are_others)
 
     def _vote(self, sha256: str, log_odds: float, kinds: Kinds, alike: Rows) -> Vote:
         if not len(alike):
