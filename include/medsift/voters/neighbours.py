@@ -19,7 +19,7 @@ from medsift.contracts import Vote
 from medsift.modelsets.calibrating import NEIGHBOURS
 
 MOST_ALIKE = 12  # pictures at most
-MOST_COMPARED = 50_000  # pictures that others are compared with: more would cost more than they tell
+MOST_COMPARED = 20_000  # pictures that others are compared with, so that the work grows with the run and not its square
 SLACK = 1e-6  # of a distance, for rounding
 NOBODY = "no picture of this run is much like it"
 NO_VECTOR = "no vector"
