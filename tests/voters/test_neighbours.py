@@ -1,5 +1,6 @@
 """The voter that asks what is said of the pictures of a run that are alike."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medsift.contracts import Vote
-from medsift.voters.neighbours import MOST_ALIKE, NOBODY, Company, Said
+from medsift.voters.neighbours import MOST_ALIKE, NOBODY, Company, Said, compared
 
 KINDS = ("ct", "photo")
 ALIKE_FROM = 0.5
@@ -88,10 +89,12 @@ def test_no_pictures_no_votes():
     assert Company(known, ALIKE_FROM).votes(nothing) == []
 
 
-def test_no_more_pictures_are_joined_than_are_compared():
-    parts = [said([[1, 0], [0, 1]], [1.0, 2.0], names=["a", "b"]), said([[1, 0]], [3.0], names=["c"])]
-    assert Said.joined(parts, most=2).sha256s == ["a", "b"]
-    assert Said.joined(parts).log_odds.tolist() == [1.0, 2.0, 3.0]
+def test_of_a_large_run_the_same_pictures_are_compared_however_it_is_cut():
+    run = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(5000)]
+    chosen = compared(run, len(run), most=1000)
+    assert 900 < len(chosen) < 1100
+    assert compared(run[:2000], len(run), 1000) + compared(run[2000:], len(run), 1000) == chosen
+    assert compared(run, len(run), most=5000) == run
 
 
 @given(st.integers(2, 40), st.integers(0, 2**32 - 1))

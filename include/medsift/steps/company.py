@@ -14,7 +14,7 @@ from medsift.steps.profile import current_profile
 from medsift.steps.vectors import of_portion
 from medsift.strategies import SMALLEST, Tally
 from medsift.strategies.weighted_log_odds import UNFITTED
-from medsift.voters.neighbours import MOST_COMPARED, NO_MEASURE, Company, Said, abstain
+from medsift.voters.neighbours import NO_MEASURE, Company, Said, abstain, compared
 
 
 def said_of(sha256s: Sequence[str], vectors: Floats, votes: Sequence[Vote], calibration: Calibration) -> Said:
@@ -57,12 +57,12 @@ class CompanyOfRun:
     def _meet(self) -> Company | None:
         if self._calibration.alike_from is None:
             return None
+        portions = portions_of(self._context)
+        total = sum(portion.pictures for portion in portions)
         known: list[Said] = []
-        for portion in portions_of(self._context):
-            sha256s = [picture.sha256 for picture in pictures_of(self._context, portion)]
+        for portion in portions:
+            sha256s = compared([picture.sha256 for picture in pictures_of(self._context, portion)], total)
             known.append(self._said(portion, sha256s, votes_of(self._context, portion, ONE_BY_ONE)))
-            if sum(len(said.sha256s) for said in known) >= MOST_COMPARED:
-                break
         met = Said.joined(known) if known else None
         return Company(met, self._calibration.alike_from) if met and met.sha256s else None
 

@@ -20,6 +20,7 @@ from medsift.modelsets.calibrating import NEIGHBOURS
 
 MOST_ALIKE = 12  # pictures at most
 MOST_COMPARED = 20_000  # pictures that others are compared with, so that the work grows with the run and not its square
+LEADING = 8  # hex digits of an identity, which are as good as drawn by lot
 SLACK = 1e-6  # of a distance, for rounding
 NOBODY = "no picture of this run is much like it"
 NO_VECTOR = "no vector"
@@ -45,13 +46,13 @@ class Said:
     kinds: Sequence[Kinds]
 
     @classmethod
-    def joined(cls, parts: Sequence[Self], most: int = MOST_COMPARED) -> Self:
-        """Several lots as one, no more than the first `most` pictures; raises `ValueError` for none at all."""
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Several lots as one; raises `ValueError` for no lot."""
         return cls(
-            [sha256 for part in parts for sha256 in part.sha256s][:most],
-            np.concatenate([part.vectors for part in parts])[:most],
-            np.concatenate([part.log_odds for part in parts])[:most],
-            [kinds for part in parts for kinds in part.kinds][:most],
+            [sha256 for part in parts for sha256 in part.sha256s],
+            np.concatenate([part.vectors for part in parts]),
+            np.concatenate([part.log_odds for part in parts]),
+            [kinds for part in parts for kinds in part.kinds],
         )
 
 
@@ -66,6 +67,12 @@ class Nearest:
     def of(self, chosen: Rows) -> "Nearest":
         """Those of some pictures."""
         return Nearest(self.rows[chosen], self.distances[chosen], self.are_others[chosen])
+
+
+def compared(sha256s: Sequence[str], total: int, most: int = MOST_COMPARED) -> list[str]:
+    """Those of a run's pictures that others are compared with: about `most` of `total`, the same however it is cut."""
+    end = most / max(total, 1) * 16**LEADING
+    return [sha256 for sha256 in sha256s if int(sha256[:LEADING], 16) < end]
 
 
 class Company:
