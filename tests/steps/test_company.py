@@ -60,7 +60,7 @@ def test_what_those_alike_say_is_stored_and_explains_the_verdict_of_the_run(
         explanation = explain(context, stored_subject(context, sha256))
         by_itself = explain(context, Subject(stored_subject(context, sha256).path, "", BLANK))
     assert explanation.verdict.probability == pytest.approx(picture["probability"], abs=1e-4)
-    assert "pictures of this run most like it" in explanation.votes[-1].reason
+    assert explanation.votes[-1].reason.startswith("like it in this run: ")
     assert (by_itself.votes[-1].reason, by_itself.pulls["neighbours"]) == (BY_ITSELF, 0)
     assert explanation.heat == pytest.approx(by_itself.heat, abs=1e-4)
     together, alone = explanation.verdict.probability, by_itself.verdict.probability

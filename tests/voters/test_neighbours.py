@@ -34,7 +34,7 @@ def test_a_picture_that_is_taken_for_the_other_side_is_set_right_by_those_like_i
     series = [[1, 0.01 * number] for number in range(5)]
     votes = votes_on(said(series, [-1.0, 2.0, 2.0, 2.0, 2.0]))
     assert log_odds(votes[0]) == pytest.approx(7 / 5)
-    assert votes[0].reason == "4 of the 4 pictures of this run most like it look medical"
+    assert votes[0].reason == "like it in this run: 4, of which 4 look medical"
 
 
 def test_a_picture_is_as_good_a_witness_of_itself_as_any_other():

@@ -22,7 +22,7 @@ MOST_ALIKE = 12  # pictures at most
 MOST_COMPARED = 20_000  # pictures that others are compared with, so that the work grows with the run and not its square
 LEADING = 8  # hex digits of an identity, which are as good as drawn by lot
 SLACK = 1e-6  # of a distance, for rounding
-NOBODY = "no picture of this run is much like it"
+NOBODY = "none is like it in this run"
 NO_VECTOR = "no vector"
 NO_MEASURE = "the model set does not say which pictures are alike"
 
@@ -123,7 +123,7 @@ class Company:
             NEIGHBOURS,
             float(1 / (1 + np.exp(-mean))),
             medical if is_medical else other,
-            reason=f"{int((of_others >= 0).sum())} of the {len(alike)} pictures of this run most like it look medical",
+            reason=f"like it in this run: {len(alike)}, of which {int((of_others >= 0).sum())} look medical",
             kind_otherwise=other if is_medical else medical,
         )
 
