@@ -90,7 +90,7 @@ def medsift_sort() -> None:
     def score() -> None:
         do_step("score")
 
-    @task(doc_md="Votes to one calibrated verdict a picture, and whether a person should look at it.")
+    @task(doc_md="A say for pictures alike, then one calibrated verdict each, and whether a person should look at it.")
     def ensemble() -> None:
         do_step("ensemble")
 

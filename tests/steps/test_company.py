@@ -39,6 +39,14 @@ def test_a_picture_in_company_has_the_verdict_of_those_alike(series: Path, plain
     assert said == pytest.approx({sha256: judged[sha256] for sha256 in said})
 
 
+def test_the_log_tells_how_many_pictures_have_company(
+    series: Path, plain_settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"), local_context(plain_settings, [str(series)]) as context:
+        said = neighbours(sort_sources(context, [str(series)]).as_json())
+    assert f"neighbours: {len(said)} votes, {SERIES - len(said)} abstentions" in caplog.messages
+
+
 def test_a_picture_alone_is_judged_by_itself(series: Path, plain_settings: Settings) -> None:
     source = [str(series / "series" / "000.png")]
     with local_context(plain_settings, source) as context:
