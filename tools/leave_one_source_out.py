@@ -18,7 +18,7 @@ import torch
 from alignment.crossval import NO_FOLD, figures, judge_folds
 from alignment.plots import plot_reliability
 from threadpoolctl import threadpool_limits
-from train_alignment import HERE, LEFT_OUT_KIND, PROMPT_SET, load_data, parse_options
+from train_alignment import HERE, LEFT_OUT_KIND, PROMPT_SET, counted, load_data, parse_options
 
 from medsift.contracts import MEDICAL
 from medsift.evaluation.calibration import reliability
@@ -41,10 +41,7 @@ def main() -> None:
     trained = data.rows["kind"] != LEFT_OUT_KIND
     prompts = load_prompts(HERE.parent / "prompts", PROMPT_SET)
     of_sources = judge_folds(data, trained, numbers, prompts, options.cache / "sources")
-    judged, alone = (
-        [prediction for prediction in said if prediction.kind != LEFT_OUT_KIND]
-        for said in (of_sources.predictions, of_sources.alone)
-    )
+    judged, alone = counted(of_sources.predictions), counted(of_sources.alone)
     confidences, is_right = decided(judged)
     document = {
         **figures(judged),

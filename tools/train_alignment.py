@@ -30,7 +30,7 @@ from threadpoolctl import threadpool_limits
 from medsift.encoders._efficientnet import efficientnet_tower
 from medsift.encoders._minilm import TextTower
 from medsift.encoders.engines import REFERENCE
-from medsift.evaluation.predictions import predictions_csv
+from medsift.evaluation.predictions import Prediction, predictions_csv
 from medsift.prompts import load_prompts
 from medsift.settings import Settings
 
@@ -54,11 +54,10 @@ def main() -> None:
 
     judged = judge_folds(data, trained, folds, prompts, options.cache)
     (options.cache / "predictions.csv").write_text(predictions_csv(judged.predictions))
-    headline = figures([prediction for prediction in judged.predictions if prediction.kind != LEFT_OUT_KIND])
-    alone = figures([prediction for prediction in judged.alone if prediction.kind != LEFT_OUT_KIND])
+    headline, alone = figures(counted(judged.predictions)), figures(counted(judged.alone))
     apart = figures([prediction for prediction in judged.predictions if prediction.kind == LEFT_OUT_KIND])
     compared = {**compare(data, trained, folds, prompts, options.cache, judged.votes), OURS: judged.predictions}
-    headlines = {name: [p for p in said if p.kind != LEFT_OUT_KIND] for name, said in compared.items()}
+    headlines = {name: counted(said) for name, said in compared.items()}
 
     shipped = part_of(data, trained.to_numpy())
     calibration = calibrate_on(judged.votes, shipped.rows)
@@ -73,6 +72,11 @@ def main() -> None:
     print(f"{model_set.name} {model_set.digest}")
     for name in ("balanced_accuracy", "auc", "ece", "accuracy_at_85", "kind_macro_f1_of_three", "review_rate"):
         print(f"{name}: {headline[name]:.4f}, each picture by itself {alone[name]:.4f}")
+
+
+def counted(predictions: list[Prediction]) -> list[Prediction]:
+    """Those that figures are made of: a kind that stands on neither side is told apart."""
+    return [prediction for prediction in predictions if prediction.kind != LEFT_OUT_KIND]
 
 
 def load_data(corpus: Path, cache: Path) -> TrainingData:

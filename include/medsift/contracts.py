@@ -10,6 +10,8 @@ SourceState = Literal["done", "partial", "empty", "unchanged", "failed"]
 OccurrenceState = Literal["kept", "exact_duplicate", "rejected", "failed"]
 Label = Literal["medical", "non-medical"]
 
+Kinds = tuple[str | None, str | None]  # of a picture: if it is medical, if it is not
+
 MEDICAL: Label = "medical"
 NON_MEDICAL: Label = "non-medical"
 

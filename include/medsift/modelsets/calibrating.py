@@ -89,9 +89,8 @@ def combine(log_odds: Doubles, voters: Sequence[str], calibration: Calibration) 
         said[:, column] = np.where(has_voted[:, column], log_odds[:, column], 0.0)
     counted = np.maximum(has_voted.sum(axis=1), 1)
     plain = np.where(has_voted.any(axis=1), np.nansum(log_odds, axis=1) / counted, np.nan)
-    probability: Doubles = 1 / (
-        1 + np.exp(-np.where(is_heard(log_odds, voters, weights).any(axis=1), said.sum(axis=1), plain))
-    )
+    is_known = is_heard(log_odds, voters, weights).any(axis=1)
+    probability: Doubles = 1 / (1 + np.exp(-np.where(is_known, said.sum(axis=1), plain)))
     return probability
 
 

@@ -7,14 +7,15 @@ import numpy as np
 from medsift.contracts import Portion, Vote
 from medsift.encoders import Floats
 from medsift.modelsets import Calibration, ModelSet
-from medsift.modelsets.calibrating import combine
+from medsift.modelsets.calibrating import NEIGHBOURS, combine
 from medsift.steps.context import Context
 from medsift.steps.portions import ONE_BY_ONE, pictures_of, portions_of, votes_of
 from medsift.steps.profile import current_profile
 from medsift.steps.vectors import of_portion
-from medsift.strategies import SMALLEST, Tally
+from medsift.strategies import Tally, log_odds_of
 from medsift.strategies.weighted_log_odds import UNFITTED
-from medsift.voters.neighbours import NO_MEASURE, Company, Said, abstain, compared
+from medsift.voters import NO_VECTOR, abstain
+from medsift.voters.neighbours import NO_MEASURE, Company, Said, compared
 
 
 def said_of(sha256s: Sequence[str], vectors: Floats, votes: Sequence[Vote], calibration: Calibration) -> Said:
@@ -22,9 +23,8 @@ def said_of(sha256s: Sequence[str], vectors: Floats, votes: Sequence[Vote], cali
     tally = Tally.of(sha256s, votes)
     probability = combine(tally.log_odds(), tally.voters, calibration)
     judged = np.flatnonzero(~np.isnan(probability)).tolist()
-    kept = np.clip(probability[judged], SMALLEST, 1 - SMALLEST)
     names, kinds = [sha256s[row] for row in judged], [tally.kinds[row] for row in judged]
-    return Said(names, vectors[judged], np.log(kept / (1 - kept)), kinds)
+    return Said(names, vectors[judged], log_odds_of(probability[judged]), kinds)
 
 
 def votes_of_pile(
@@ -32,9 +32,22 @@ def votes_of_pile(
 ) -> list[Vote]:
     """The votes of `neighbours` on pictures, all of them at hand, with vectors (n, d); abstentions as over a run."""
     said = said_of(sha256s, vectors, votes, calibration)
-    if calibration.alike_from is None or not said.sha256s:
-        return abstain(sha256s, NO_MEASURE)
-    return Company(said, calibration.alike_from).votes(said)
+    company = _met([said], calibration)
+    return _told(company, said, sha256s) if company else abstain(NEIGHBOURS, sha256s, NO_MEASURE)
+
+
+def _met(known: Sequence[Said], calibration: Calibration) -> Company | None:
+    """Those that pictures are compared with; None where none was judged, or the calibration has no measure."""
+    judged = [said for said in known if said.sha256s]
+    if calibration.alike_from is None or not judged:
+        return None
+    return Company(Said.joined(judged), calibration.alike_from)
+
+
+def _told(company: Company, said: Said, sha256s: Sequence[str]) -> list[Vote]:
+    """One vote on each picture, an abstention on those that nothing is said of."""
+    cast = company.votes(said)
+    return cast + abstain(NEIGHBOURS, sorted(set(sha256s) - set(said.sha256s)), NO_VECTOR)
 
 
 class CompanyOfRun:
@@ -50,21 +63,19 @@ class CompanyOfRun:
     def votes(self, portion: Portion, sha256s: Sequence[str], votes: Sequence[Vote]) -> list[Vote]:
         """One vote on each of a portion's pictures, on what `votes` say of them and of those alike."""
         if self._company is None:
-            return abstain(sha256s, NO_MEASURE)
-        cast = self._company.votes(self._said(portion, sha256s, votes))
-        return cast + abstain(sorted(set(sha256s) - {vote.sha256 for vote in cast}))
+            return abstain(NEIGHBOURS, sha256s, NO_MEASURE)
+        return _told(self._company, self._said(portion, sha256s, votes), sha256s)
 
     def _meet(self) -> Company | None:
         if self._calibration.alike_from is None:
-            return None
+            return None  # before anything is read
         portions = portions_of(self._context)
         total = sum(portion.pictures for portion in portions)
         known: list[Said] = []
         for portion in portions:
             sha256s = compared([picture.sha256 for picture in pictures_of(self._context, portion)], total)
             known.append(self._said(portion, sha256s, votes_of(self._context, portion, ONE_BY_ONE)))
-        met = Said.joined(known) if known else None
-        return Company(met, self._calibration.alike_from) if met and met.sha256s else None
+        return _met(known, self._calibration)
 
     def _said(self, portion: Portion, sha256s: Sequence[str], votes: Sequence[Vote]) -> Said:
         vectors = of_portion(self._context, self._words.name, self._words.digest, portion, sha256s)

@@ -24,9 +24,8 @@ from medsift.steps.operating_point import at_operating_point, check_operating_po
 from medsift.steps.profile import current_model_set, prompt_set, prompted, usable_model_set, verdict_keys
 from medsift.steps.shard import surroundings
 from medsift.store import Neighbour, Store
-from medsift.strategies import SMALLEST, STRATEGIES
-from medsift.voters import Evidence, cast_votes
-from medsift.voters.neighbours import abstain
+from medsift.strategies import STRATEGIES, log_odds_of
+from medsift.voters import Evidence, abstain, cast_votes
 
 CELLS = 8  # of the heat map, along either side
 PROMPTS = 3  # of either side, the best fitting
@@ -188,7 +187,7 @@ def _company(context: Context, subject: Subject) -> list[Vote]:
     """What the pictures alike of the run that judged it last say; an abstention where none has."""
     stored = context.store.votes([subject.sha256], *verdict_keys(context.settings)) if context.store else []
     said = [replace(vote, sha256=ITSELF) for vote in stored if vote.voter == NEIGHBOURS]
-    return said or abstain([ITSELF], BY_ITSELF)
+    return said or abstain(NEIGHBOURS, [ITSELF], BY_ITSELF)
 
 
 def _decide(context: Context, votes: Sequence[Vote]) -> list[Verdict]:
@@ -199,9 +198,7 @@ def _decide(context: Context, votes: Sequence[Vote]) -> list[Verdict]:
 
 
 def _log_odds(verdicts: Sequence[Verdict]) -> NDArray[np.float64]:
-    probability = np.clip([verdict.probability for verdict in verdicts], SMALLEST, 1 - SMALLEST)
-    odds: NDArray[np.float64] = np.log(probability / (1 - probability))
-    return odds
+    return log_odds_of(np.array([verdict.probability for verdict in verdicts]))
 
 
 def _pulls(context: Context, votes: Sequence[Vote]) -> dict[str, float]:

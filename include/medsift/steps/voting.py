@@ -12,7 +12,7 @@ from medsift.steps.resources import log_rate
 from medsift.steps.run_model_set import usable_model_set_of_run
 from medsift.steps.tables import write_rows
 from medsift.steps.vectors import of_portion
-from medsift.voters import VOTERS, Evidence, Voter
+from medsift.voters import NO_VECTOR, VOTERS, Evidence, Voter
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def vote_with(
         for portion, evidence, without in gather(context):
             votes = _votes(context, voters, evidence)
             said.update(vote.voter for vote in votes if vote.probability is not None)
-            votes += [Vote(sha256, voter.name, None, reason="no vector") for sha256 in without for voter in voters]
+            votes += [Vote(sha256, voter.name, None, reason=NO_VECTOR) for sha256 in without for voter in voters]
             write_rows(context.volume.table(context.run_id, step, f"{portion.name}.votes"), Vote, votes)
             if also is not None:
                 also(portion, evidence)

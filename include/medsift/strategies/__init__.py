@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from medsift.contracts import MEDICAL, NON_MEDICAL, Verdict, Vote
+from medsift.contracts import MEDICAL, NON_MEDICAL, Kinds, Verdict, Vote
 from medsift.modelsets import ModelSet
 from medsift.modelsets.calibrating import NEIGHBOURS
 from medsift.modelsets.operating_points import EVEN
@@ -23,9 +23,6 @@ SMALLEST = 1e-6  # probabilities are kept off 0 and 1 by this before log-odds ar
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", "medsift.strategies")
 register = STRATEGIES.register
-
-
-Kinds = tuple[str | None, str | None]  # if it is medical, if it is not
 
 
 @dataclass(frozen=True)
@@ -61,9 +58,7 @@ class Tally:
 
     def log_odds(self) -> Doubles:
         """Log-odds of every vote, NaN where a voter abstains: (pictures, voters)."""
-        kept = np.clip(self.probabilities, SMALLEST, 1 - SMALLEST)
-        odds: Doubles = np.log(kept / (1 - kept))
-        return odds
+        return log_odds_of(self.probabilities)
 
     def verdicts(
         self, probability: Doubles, review_threshold: float, heard: Flags | None = None, threshold: float = EVEN
@@ -113,6 +108,13 @@ class Tally:
         if self.sha256s[number] in self.strange:
             return "It is unlike anything known: far from the pictures of its cluster."
         return ""
+
+
+def log_odds_of(probabilities: Doubles) -> Doubles:
+    """Log-odds of probabilities, which are kept off 0 and 1; NaN stays NaN."""
+    kept = np.clip(probabilities, SMALLEST, 1 - SMALLEST)
+    odds: Doubles = np.log(kept / (1 - kept))
+    return odds
 
 
 def _best_kinds(votes: Sequence[Vote]) -> Kinds:

@@ -11,6 +11,8 @@ from medsift.contracts import Vote
 from medsift.modelsets import Head, ModelSet
 from medsift.registry import Registry
 
+NO_VECTOR = "no vector"  # why a voter abstains from a picture that could not be embedded
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -57,9 +59,9 @@ def head_of(
     return head, vectors
 
 
-def abstain(voter: str, evidence: Evidence, reason: str) -> list[Vote]:
-    """No vote of `voter` on any picture, for that reason."""
-    return [Vote(sha256, voter, None, reason=reason) for sha256 in evidence.sha256s]
+def abstain(voter: str, sha256s: Sequence[str], reason: str) -> list[Vote]:
+    """No vote of `voter` on any of these pictures, for that reason."""
+    return [Vote(sha256, voter, None, reason=reason) for sha256 in sha256s]
 
 
 VOTERS: Registry[type[Voter]] = Registry("voter", "medsift.voters")

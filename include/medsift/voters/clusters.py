@@ -67,7 +67,7 @@ class ClusterVoter:
             name for name in (prompted.encoder, *evidence.vectors) if name in clusters and name in evidence.vectors
         ]
         if model_set is None or not known:
-            return abstain(self.name, evidence, NONE_FITTED)
+            return abstain(self.name, evidence.sha256s, NONE_FITTED)
         odds = cluster_log_odds(evidence.vectors, clusters, model_set.spaces)
         first = clusters[known[0]]
         numbers = nearest(evidence.vectors[known[0]], first)

@@ -22,7 +22,7 @@ class KernelVoter:
         """P(medical) of every picture."""
         found = head_of(evidence, prompted, model_set)
         if found is None or (kernel := found[0].kernel) is None:
-            return abstain(self.name, evidence, NONE_FITTED)
+            return abstain(self.name, evidence.sha256s, NONE_FITTED)
         reason = f"by likeness to {len(kernel.centres)} groups of training pictures"
         probability = 1 / (1 + np.exp(-kernel.log_odds(found[1])))
         return [

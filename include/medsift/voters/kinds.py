@@ -30,7 +30,7 @@ class KindsVoter:
         """P(medical) of every picture, with the best kind of either side."""
         found = head_of(evidence, prompted, model_set)
         if found is None:
-            return abstain(self.name, evidence, NONE_FITTED)
+            return abstain(self.name, evidence.sha256s, NONE_FITTED)
         head, vectors = found
         shares = head.log_shares(vectors)
         probability = np.exp(shares[:, head.is_medical]).sum(axis=1)

@@ -25,7 +25,7 @@ class LearnedVoter:
         """P(medical) of every picture; it names no kind."""
         learned = model_set.learned() if model_set else None
         if learned is None or not learned.weights.keys() <= evidence.vectors.keys():
-            return abstain(self.name, evidence, NONE_FITTED)
+            return abstain(self.name, evidence.sha256s, NONE_FITTED)
         return [
             self._vote(sha256, float(odds), learned.labels)
             for sha256, odds in zip(evidence.sha256s, learned.log_odds(evidence.vectors), strict=True)

@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from medsift.contracts import Vote
+from medsift.contracts import Kinds, Vote
 from medsift.modelsets.calibrating import NEIGHBOURS
 
 MOST_ALIKE = 12  # pictures at most
@@ -23,14 +23,12 @@ MOST_COMPARED = 20_000  # pictures that others are compared with, so that the wo
 LEADING = 8  # hex digits of an identity, which are as good as drawn by lot
 SLACK = 1e-6  # of a distance, for rounding
 NOBODY = "none is like it in this run"
-NO_VECTOR = "no vector"
 NO_MEASURE = "the model set does not say which pictures are alike"
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Rows = NDArray[np.intp]
 Flags = NDArray[np.bool_]
-Kinds = tuple[str | None, str | None]  # if it is medical, if it is not
 
 
 @dataclass(frozen=True)
@@ -126,11 +124,6 @@ class Company:
             reason=f"like it in this run: {len(alike)}, of which {int((of_others >= 0).sum())} look medical",
             kind_otherwise=other if is_medical else medical,
         )
-
-
-def abstain(sha256s: Sequence[str], reason: str = NO_VECTOR) -> list[Vote]:
-    """Abstentions on these pictures."""
-    return [Vote(sha256, NEIGHBOURS, None, reason=reason) for sha256 in sha256s]
 
 
 def _commonest(members: Sequence[tuple[float, Kinds]], side: int) -> str | None:

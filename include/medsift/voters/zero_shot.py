@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from medsift.contracts import Vote
 from medsift.modelsets import ModelSet
-from medsift.voters import Evidence, Prompted, abstain, register
+from medsift.voters import NO_VECTOR, Evidence, Prompted, abstain, register
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -59,7 +59,7 @@ class ZeroShot:
         """P(medical) of every picture, with the best kind of either side; abstains without the encoder's vectors."""
         vectors = evidence.vectors.get(prompted.encoder)
         if vectors is None:
-            return abstain(self.name, evidence, "no vector")
+            return abstain(self.name, evidence.sha256s, NO_VECTOR)
         probability = 1 / (1 + np.exp(-zero_shot_log_odds(vectors, prompted)))
         return [
             self._vote(sha256, float(p), kinds)

@@ -97,7 +97,7 @@ def _material(settings: Settings, rows: Sequence[ManifestRow], found: Found, lib
     )
     first = {sha256: number for number, (_, sha256) in reversed(list(enumerate(with_picture)))}
     sha256s = list(first)
-    model_set = current_model_set(settings)
+    model_set, in_use = current_model_set(settings), _in_use(settings)
     material = Material(
         sha256s,
         np.array([with_picture[first[sha256]][0].label == MEDICAL for sha256 in sha256s], dtype=bool),
@@ -106,8 +106,8 @@ def _material(settings: Settings, rows: Sequence[ManifestRow], found: Found, lib
         [around[sha256].tags for sha256 in sha256s],
         {digest: known.vectors.of(sha256s) for digest, known in encoded.items()},
         model_set.calibration if model_set else UNCALIBRATED,
-        _heads(settings),
-        _alike_from(settings),
+        _heads(in_use),
+        _alike_from(in_use),
     )
     return material, note
 
@@ -121,24 +121,25 @@ def _alike(found: Found) -> dict[str, list[str]]:
     return shared
 
 
-def _heads(settings: Settings) -> dict[str, Head]:
+def _heads(in_use: Sequence[ModelSet]) -> dict[str, Head]:
     """What the sets in use learnt of kinds, by digest of the encoder it was learnt for."""
-    heads = [(model_set, head) for model_set in _in_use(settings) if (head := model_set.head())]
+    heads = [(model_set, head) for model_set in in_use if (head := model_set.head())]
     return {model_set.encoder_digests[head.encoder]: head for model_set, head in heads}
 
 
-def _alike_from(settings: Settings) -> dict[str, float | None]:
+def _alike_from(in_use: Sequence[ModelSet]) -> dict[str, float | None]:
     """From which cosine the sets in use call pictures alike, by digest of their encoders."""
     return {
         digest: model_set.calibration.alike_from
-        for model_set in _in_use(settings)
+        for model_set in in_use
         for digest in model_set.encoder_digests.values()
     }
 
 
 def _in_use(settings: Settings) -> list[ModelSet]:
-    in_use = [current(Volume(settings.volume), profile) for profile in PROFILES.names()]
-    return [model_set for model_set in in_use if model_set]
+    """The sets in use of all profiles that have one."""
+    of_profiles = [current(Volume(settings.volume), profile) for profile in PROFILES.names()]
+    return [model_set for model_set in of_profiles if model_set]
 
 
 def _write(out: Path, variations: Variations, ablation: Ablation, found: Found, library: Library) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from medsift.contracts import Verdict
 from medsift.encoders import CNN_ENCODERS, PROFILES
@@ -132,6 +132,14 @@ class Variations:
     def _own(self) -> tuple[Spec, Spec]:
         return words_of(self.settings.profile), cnn_of(self.settings.profile)
 
+    @cached_property
+    def _own_votes(self) -> OfFolds:
+        """The votes of all voters as the settings have it."""
+        return self._votes(self._setup(*self._own))
+
+    def _votes(self, setup: Setup) -> OfFolds:
+        return self.bench.in_company(setup, self.bench.votes(setup))
+
     def _row(self, group: str, name: str, profile: str, specs: Sequence[Spec], judged: Judged) -> Row:
         encoders = ", ".join(self._name_of(spec) for spec in specs)
         missing = self.library.why_not(*specs)
@@ -174,14 +182,14 @@ class Variations:
         return self.bench.verdicts(votes, PLAIN_VOTE, self.settings.review_threshold), votes
 
     def _voter(self, voter: str) -> Answer:
-        votes = of_voter(self._ensemble(self._setup(*self._own))[1], voter)
+        votes = of_voter(self._own_votes, voter)
         return alone(votes, self.settings.review_threshold), votes
 
     def _by_strategy(self, strategy: str) -> Answer:
         return self._ensemble(self._setup(*self._own), strategy)
 
     def _ensemble(self, setup: Setup, strategy: str = "") -> Answer:
-        votes = self.bench.in_company(setup, self.bench.votes(setup))
+        votes = self._votes(setup)
         strategy = strategy or self.settings.strategy
         return self.bench.verdicts(votes, strategy, self.settings.review_threshold), votes
 
