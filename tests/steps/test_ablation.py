@@ -32,7 +32,7 @@ def material(is_medical, folds, noise=0.3, uncalibrated=UNCALIBRATED):
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     names = [f"{number:03d}" for number in range(len(is_medical))]
     blank = [{} for _ in names]
-    return Material(names, is_medical, np.asarray(folds), [""] * len(names), blank, {"d": vectors}, uncalibrated)
+    return Material(names, is_medical, np.asarray(folds), [""] * len(names), blank, {"d": vectors}, [], uncalibrated)
 
 
 def setup(clusters=4):

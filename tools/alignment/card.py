@@ -17,8 +17,8 @@ and sources, over the last layer and all stages before it, and ridge regression 
 describe. With it come a head that knows the kinds of the training pictures (voter `kinds`) and, by a kernel over
 {centres} groups of them, the label (voter `kernel`); {clusters} K-Means clusters in the space of either encoder,
 labelled by their members; and the weights and the temperature that make a probability of the votes, with the cosine
-from which pictures of a run have a say in one another's verdict (`neighbours`). Made by `tools/train_alignment.py`;
-`modelset.json` pins every file.
+from which pictures of one folder or document have a say in one another's verdict (`neighbours`). Made by
+`tools/train_alignment.py`; `modelset.json` pins every file.
 
 **Not a medical device.** It sorts pictures into medical and other ones for collecting and curating; it says nothing
 about a patient.
@@ -28,8 +28,8 @@ about a patient.
 On {n} pictures of {sources} sources in {folds} folds over whole sources (`tools/folds.csv`); standardisation,
 alignment, clusters and calibration were fitted anew for each fold, and no figure is from a picture, or a source,
 that was trained on. Of each kind in each source at most {most} pictures are used. Many kinds have few sources, so
-that a fold often leaves most of a kind out. The pictures of a fold are judged as those of one run: those alike have a
-say in one another's verdict; "by itself" is without. Intervals: 95 %, bootstrap over sources. Prompts: set `figures`,
+that a fold often leaves most of a kind out. The pictures of a source are judged as those of one folder: those alike
+have a say in one another's verdict; "by itself" is without. Intervals: 95 %, bootstrap over sources. Prompts: set `figures`,
 none of them a training caption.
 
 {headline}

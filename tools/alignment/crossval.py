@@ -41,7 +41,7 @@ def judge_folds(
     cache: Path,
     calibration: Calibration | None = None,
 ) -> OfFolds:
-    """A prediction for every picture by a set that saw none of its source: the pictures of a fold are a run.
+    """A prediction for every picture by a set that saw none of its source: the pictures of a source lie together.
 
     `trained` says which pictures may be trained on; the others are judged all the same. Those in no fold (`NO_FOLD`)
     are trained on and never judged. The calibration of a fold is fitted on the votes of all other folds, where none is
@@ -65,8 +65,10 @@ def judge_folds(
     for fold, cast in votes.items():
         others = [vote for other, of_other in votes.items() if other != fold for vote in of_other]
         calibrated = calibration or calibrate_on(others, data.rows[trained])
-        files = data.rows["file"][(folds == fold).to_numpy()]
-        of_fold = votes_of_pile(list(files), vectors[fold], cast, calibrated)
+        held_out = data.rows[(folds == fold).to_numpy()]
+        files = held_out["file"]
+        places = zip(files, held_out["source"], strict=True)
+        of_fold = votes_of_pile(list(files), vectors[fold], cast, calibrated, places)
         company += of_fold
         alone += decide(cast, files, sets[fold], calibrated)
         together += decide([*cast, *of_fold], files, sets[fold], calibrated)

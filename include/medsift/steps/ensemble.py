@@ -31,7 +31,7 @@ def run(context: Context) -> Summary:
         for portion in portions:
             sha256s = [picture.sha256 for picture in pictures_of(context, portion)]
             votes = votes_of(context, portion, ONE_BY_ONE)
-            of_neighbours = company.votes(portion, sha256s, votes)
+            of_neighbours = company.votes(sha256s)
             write_rows(context.volume.table(context.run_id, STEP, f"{portion.name}.votes"), Vote, of_neighbours)
             in_company += sum(vote.probability is not None for vote in of_neighbours)
             verdicts = decide(sha256s, [*votes, *of_neighbours], model_set, context.settings.review_threshold)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from medsift.contracts import Occurrence, Picture, Verdict, Vote
 from medsift.store import tables as t
 from medsift.store.bulk import read_vectors
+from medsift.store.connection import find_by_key
 from medsift.store.publish import source_id
 from medsift.store.records import KnownSource, LabelRow, SourceVerdicts
 
@@ -33,6 +34,17 @@ LEFT JOIN verdicts v ON (v.sha256, v.model_set, v.prompt_set) = (o.sha256, runs.
 WHERE r.run_id = :run_id
 GROUP BY s.id, r.state, r.reason, r.found
 ORDER BY s.source
+"""
+
+# By a digest, since a path may be too long for an index.
+JUDGED_IN = """
+SELECT DISTINCT o.sha256
+FROM sources s
+JOIN occurrences o ON o.source_id = s.id
+JOIN verdicts v ON (v.sha256, v.model_set, v.prompt_set) = (o.sha256, :model_set, :prompt_set)
+JOIN embeddings e ON (e.encoder_digest, e.sha256) = (:encoder_digest, o.sha256)
+WHERE s.kind = 'folder' AND md5(regexp_replace(s.source, '/[^/]*$', '')) = md5(:folder)
+ORDER BY o.sha256 LIMIT :most
 """
 
 
@@ -105,6 +117,15 @@ def votes(connection: Connection, sha256s: Iterable[str], model_set: str, prompt
         for keys in _chunks(sha256s)
         for row in connection.execute(query.where(t.Vote.sha256.in_(keys)).order_by(t.Vote.sha256, t.Vote.voter))
     ]
+
+
+def judged_in(
+    connection: Connection, folder: str, model_set: str, prompt_set: str, encoder_digest: str, most: int
+) -> list[str]:
+    """Pictures of the picture files of a folder, none of those below, that have that verdict and vector."""
+    keys = {"model_set": model_set, "prompt_set": prompt_set, "encoder_digest": encoder_digest}
+    find_by_key(connection)
+    return list(connection.scalars(text(JUDGED_IN), {"folder": folder, "most": most, **keys}))
 
 
 def sources_lacking_verdicts(

@@ -149,6 +149,11 @@ class Store(PageStore):
         with self._transaction() as connection:
             return queries.votes(connection, sha256s, model_set, prompt_set)
 
+    def judged_in(self, folder: str, model_set: str, prompt_set: str, encoder_digest: str, most: int) -> list[str]:
+        """At most so many pictures of the picture files of a folder, by identity, that have that verdict and vector."""
+        with self._transaction() as connection:
+            return queries.judged_in(connection, folder, model_set, prompt_set, encoder_digest, most)
+
     def sources_lacking_verdicts(self, sources: Sequence[str], model_set: str, prompt_set: str) -> set[str]:
         """Those sources with a picture that this model set has not scored with this prompt set."""
         with self._transaction() as connection:

@@ -1,14 +1,14 @@
-"""The company a picture keeps in its run: what the others say of it and of the pictures most like it, on average.
+"""The company a picture keeps where it lies: what the others say of it and of the pictures most like it, on average.
 
 Pictures of one kind and source fail one by one, where a single look is doubtful; together they are seldom wrong.
 Answers are smoothed over a graph of mutual nearest neighbours, as in label propagation (Zhou et al. 2004, "Learning
 with Local and Global Consistency"; Boudiaf et al. 2022, "LAME", for piles unlike what a network was trained on).
 
-It is not in the registry: it votes on the votes of a whole run, so it comes after all others.
+It is not in the registry: it votes on the votes on many pictures, so it comes after all others.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,29 +17,29 @@ from numpy.typing import NDArray
 
 from medsift.contracts import Kinds, Vote
 from medsift.modelsets.calibrating import NEIGHBOURS
+from medsift.voters import NO_VECTOR
 
-MOST_ALIKE = 12  # pictures at most
-MOST_COMPARED = 20_000  # pictures that others are compared with, so that the work grows with the run and not its square
-LEADING = 8  # hex digits of an identity, which are as good as drawn by lot
+MOST_ALIKE = 12  # pictures at most, of one place
+MOST_COMPARED = 20_000  # pictures of a place that others are compared with: the work grows with it, not with its square
 SLACK = 1e-6  # of a distance, for rounding
-NOBODY = "none is like it in this run"
+NOBODY = "none is like it in its folder or document"
 NO_MEASURE = "the model set does not say which pictures are alike"
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Rows = NDArray[np.intp]
-Flags = NDArray[np.bool_]
+Pairs = NDArray[np.intp]  # (n, 2): a picture's row, and the row of one that is like it
+VectorsOf = Callable[[Sequence[str]], Floats]
 
 
 @dataclass(frozen=True)
 class Said:
     """What all other voters together say of pictures: calibrated `log_odds` of medical (n,), and kinds of both sides.
 
-    `vectors` (n, d) are of unit length, in the space of words.
+    NaN stands where nobody could judge.
     """
 
     sha256s: Sequence[str]
-    vectors: Floats
     log_odds: Doubles
     kinds: Sequence[Kinds]
 
@@ -48,72 +48,102 @@ class Said:
         """Several lots as one; raises `ValueError` for no lot."""
         return cls(
             [sha256 for part in parts for sha256 in part.sha256s],
-            np.concatenate([part.vectors for part in parts]),
             np.concatenate([part.log_odds for part in parts]),
             [kinds for part in parts for kinds in part.kinds],
         )
 
+    def __len__(self) -> int:
+        return len(self.sha256s)
+
+
+def alike(
+    sha256s: Sequence[str], vectors_of: VectorsOf, alike_from: float, most_compared: int = MOST_COMPARED
+) -> Pairs:
+    """Which pictures of one place are alike: (n, 2) of numbers of `sha256s`, which are in order and each once.
+
+    `vectors_of` gives unit vectors (m, d) of some of them. All are compared with the first `most_compared`, which are
+    as good as drawn by lot: identities are digests.
+    """
+    crowd = _Crowd(vectors_of(sha256s[:most_compared]), alike_from)
+    parts = [crowd.among()]
+    for first in range(most_compared, len(sha256s), most_compared):
+        parts.append(crowd.beside(vectors_of(sha256s[first : first + most_compared])) + np.array([first, 0]))
+    return np.concatenate(parts)
+
+
+class _Crowd:
+    """Pictures of one place that those there are compared with, by their vectors (n, d).
+
+    Alike are two whose cosine is `alike_from` or more, each of them among the nearest of the other: a picture that
+    many others lie around, as a hub of the space does, is not like all of them.
+    """
+
+    def __init__(self, vectors: Floats, alike_from: float) -> None:
+        from sklearn.neighbors import NearestNeighbors
+
+        self._size = len(vectors)
+        self._farthest = np.sqrt(max(0.0, 2 - 2 * alike_from))  # of unit vectors with that cosine
+        self._index = NearestNeighbors(algorithm="brute").fit(vectors)
+        self._own = self._nearest(vectors, np.arange(self._size))
+        self._reach = np.where(self._own.are_others, self._own.distances, 0.0).max(axis=1, initial=0.0)
+
+    def among(self) -> Pairs:
+        """Those that are alike."""
+        return self._alike(self._own)
+
+    def beside(self, vectors: Floats) -> Pairs:
+        """Of others with vectors (m, d) which are like one of the crowd."""
+        return self._alike(self._nearest(vectors, np.full(len(vectors), -1)))
+
+    def _nearest(self, vectors: Floats, own: Rows) -> "_Nearest":
+        """Of the members `own` (m,), -1 where they are none."""
+        distances, members = self._index.kneighbors(vectors, min(MOST_ALIKE + 1, self._size))
+        are_others = members != own[:, None]
+        are_others[are_others.all(axis=1), MOST_ALIKE:] = False
+        return _Nearest(members, distances, are_others)
+
+    def _alike(self, found: "_Nearest") -> Pairs:
+        is_mutual = found.distances <= self._reach[found.members] + SLACK
+        which, nearest = np.nonzero(found.are_others & is_mutual & (found.distances <= self._farthest))
+        return np.column_stack([which, found.members[which, nearest]])
+
 
 @dataclass(frozen=True)
-class Nearest:
-    """Rows of the nearest known pictures, how far they are, and which of them are other pictures: (n, k) each."""
+class _Nearest:
+    """Numbers of the nearest members of a crowd, how far they are, and which are other pictures: (m, k) each."""
 
-    rows: Rows
+    members: Rows
     distances: Doubles
-    are_others: Flags
-
-    def of(self, chosen: Rows) -> "Nearest":
-        """Those of some pictures."""
-        return Nearest(self.rows[chosen], self.distances[chosen], self.are_others[chosen])
-
-
-def compared(sha256s: Sequence[str], total: int, most: int = MOST_COMPARED) -> list[str]:
-    """Those of a run's pictures that others are compared with: about `most` of `total`, the same however it is cut."""
-    end = most / max(total, 1) * 16**LEADING
-    return [sha256 for sha256 in sha256s if int(sha256[:LEADING], 16) < end]
+    are_others: NDArray[np.bool_]
 
 
 class Company:
-    """The pictures that those of a run are compared with; alike are two whose cosine is `alike_from` or more."""
+    """Pictures with what is said of them, and which are alike: (n, 2) of rows of `said`, a pair once or more often."""
 
-    def __init__(self, known: Said, alike_from: float) -> None:
-        from sklearn.neighbors import NearestNeighbors
+    def __init__(self, said: Said, pairs: Pairs) -> None:
+        from scipy.sparse import csr_array
 
-        self._known = known
-        self._row_of = {sha256: row for row, sha256 in enumerate(known.sha256s)}
-        self._farthest = np.sqrt(max(0.0, 2 - 2 * alike_from))  # of unit vectors with that cosine
-        self._index = NearestNeighbors(algorithm="brute").fit(known.vectors)
-        self._found = self._search(known.vectors, np.arange(len(known.sha256s)))
-        self._reach = self._found.distances.max(axis=1, initial=0.0)
+        self._said = said
+        self._row_of = {sha256: row for row, sha256 in enumerate(said.sha256s)}
+        heard = pairs[~np.isnan(said.log_odds[pairs[:, 1]])]
+        size = len(said.sha256s)
+        self._alike = csr_array((np.ones(len(heard), bool), (heard[:, 0], heard[:, 1])), shape=(size, size))
+        self._alike.sum_duplicates()
 
-    def votes(self, said: Said) -> list[Vote]:
-        """One vote a picture, of itself and those alike; an abstention where none is."""
-        if not len(said.sha256s):
-            return []
-        own = np.array([self._row_of.get(sha256, -1) for sha256 in said.sha256s])
-        found = self._found.of(own) if (own >= 0).all() else self._search(said.vectors, own)
-        # Mutual: a picture that many others lie around, as a hub of the space does, is not like all of them.
-        is_mutual = found.distances <= self._reach[found.rows] + SLACK
-        alike = found.are_others & is_mutual & (found.distances <= self._farthest)
-        return [
-            self._vote(sha256, float(said.log_odds[row]), said.kinds[row], found.rows[row][alike[row]])
-            for row, sha256 in enumerate(said.sha256s)
-        ]
+    def votes(self, sha256s: Sequence[str]) -> list[Vote]:
+        """One vote on each of these pictures, of itself and those alike; an abstention where none is."""
+        return [self._vote(sha256) for sha256 in sha256s]
 
-    def _search(self, vectors: Floats, own: Rows) -> Nearest:
-        """Of vectors (n, d) of the known pictures `own` (n,), -1 where they are not known."""
-        count = min(MOST_ALIKE + 1, len(self._known.sha256s))
-        distances, rows = self._index.kneighbors(vectors, count)
-        are_others = rows != own[:, None]
-        are_others[are_others.all(axis=1), MOST_ALIKE:] = False
-        return Nearest(rows, np.where(are_others, distances, 0.0), are_others)
-
-    def _vote(self, sha256: str, log_odds: float, kinds: Kinds, alike: Rows) -> Vote:
-        if not len(alike):
-            return Vote(sha256, NEIGHBOURS, None, reason=NOBODY)
-        of_others = self._known.log_odds[alike]
-        mean = (log_odds + float(of_others.sum())) / (1 + len(alike))
-        members = [(log_odds, kinds), *((float(self._known.log_odds[row]), self._known.kinds[row]) for row in alike)]
+    def _vote(self, sha256: str) -> Vote:
+        row = self._row_of[sha256]
+        own = float(self._said.log_odds[row])
+        alike = self._alike.indices[self._alike.indptr[row] : self._alike.indptr[row + 1]]
+        if np.isnan(own) or not len(alike):
+            return Vote(sha256, NEIGHBOURS, None, reason=NO_VECTOR if np.isnan(own) else NOBODY)
+        of_others = self._said.log_odds[alike]
+        mean = (own + float(of_others.sum())) / (1 + len(alike))
+        members = [(own, self._said.kinds[row])]
+        members += [(float(odds), self._said.kinds[other]) for odds, other in zip(of_others, alike, strict=True)]
         medical, other = _commonest(members, 0), _commonest(members, 1)
         is_medical = mean >= 0
         return Vote(
@@ -121,7 +151,7 @@ class Company:
             NEIGHBOURS,
             float(1 / (1 + np.exp(-mean))),
             medical if is_medical else other,
-            reason=f"like it in this run: {len(alike)}, of which {int((of_others >= 0).sum())} look medical",
+            reason=f"like it where it lies: {len(alike)}, of which {int((of_others >= 0).sum())} look medical",
             kind_otherwise=other if is_medical else medical,
         )
 

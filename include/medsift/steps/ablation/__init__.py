@@ -105,6 +105,7 @@ def _material(settings: Settings, rows: Sequence[ManifestRow], found: Found, lib
         [around[sha256].captions for sha256 in sha256s],
         [around[sha256].tags for sha256 in sha256s],
         {digest: known.vectors.of(sha256s) for digest, known in encoded.items()},
+        found.places,
         model_set.calibration if model_set else UNCALIBRATED,
         _heads(in_use),
         _alike_from(in_use),

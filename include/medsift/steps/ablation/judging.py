@@ -12,7 +12,7 @@ from medsift.contracts import Verdict, Vote
 from medsift.modelsets import Calibration, Head, ModelSet
 from medsift.modelsets.calibrating import fit_calibration
 from medsift.modelsets.clusters import Clusters, Partition, name_clusters, nearest, partition
-from medsift.steps.company import votes_of_pile
+from medsift.steps.company import Container, votes_of_pile
 from medsift.steps.fit_model_set import LEAST_MEMBERS, LEAST_PICTURES
 from medsift.strategies import STRATEGIES, Tally
 from medsift.voters import Evidence, Prompted, cast_votes
@@ -27,8 +27,8 @@ NO_CLUSTERS: Mapping[str, Clusters] = {}
 class Material:
     """Distinct pictures: identity, label, fold, captions and tags by row; vectors (n, d) by digest of their encoder.
 
-    `heads` has what model sets learnt of kinds, `alike_from` from which cosine they call pictures alike, both by digest
-    of the encoder it was learnt for.
+    `places` has each picture with what it lies in, as often as it lies somewhere. `heads` has what model sets learnt of
+    kinds, `alike_from` from which cosine they call pictures alike, both by digest of the encoder it was learnt for.
     """
 
     sha256s: Sequence[str]
@@ -37,6 +37,7 @@ class Material:
     captions: Sequence[str]
     tags: Sequence[Mapping[str, str]]
     vectors: Mapping[str, Floats]
+    places: Sequence[tuple[str, Container]]
     uncalibrated: Calibration  # where the labels of the other folds cannot say
     heads: Mapping[str, Head] = field(default_factory=dict)
     alike_from: Mapping[str, float | None] = field(default_factory=dict)
@@ -105,14 +106,15 @@ class Bench:
         return made
 
     def in_company(self, setup: Setup, votes: OfFolds) -> OfFolds:
-        """The votes, and those of the pictures alike of each fold: judged together as in a run."""
+        """The votes, and those of the pictures alike: of each fold, those that lie together."""
         digest = setup.encoders[setup.prompted.encoder]
         made: OfFolds = {}
         for fold, cast in votes.items():
             judged = self._material.folds == fold
             calibration = replace(self._of_others(votes, fold), alike_from=self._material.alike_from.get(digest))
             vectors = self._vectors(setup, setup.prompted.encoder)[judged]
-            made[fold] = [*cast, *votes_of_pile(self._names(judged), vectors, cast, calibration)]
+            company = votes_of_pile(self._names(judged), vectors, cast, calibration, self._material.places)
+            made[fold] = [*cast, *company]
         return made
 
     def verdicts(self, votes: OfFolds, strategy: str, review_threshold: float) -> dict[str, Verdict]:

@@ -8,6 +8,7 @@ from medsift.contracts import Leaf, Occurrence, Picture, SourceOutcome, Surround
 from medsift.errors import UsageError
 from medsift.evaluation.manifest import ManifestRow
 from medsift.settings import Settings
+from medsift.steps.company import Container
 from medsift.steps.context import Context, Progress
 from medsift.steps.expand import absolute, file_leaf
 from medsift.steps.journal import digest_of
@@ -31,12 +32,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Found:
-    """`outcomes` by row of the manifest; the distinct `pictures` in the order of identities, `around` them by row."""
+    """`outcomes` by row of the manifest; the distinct `pictures` in the order of identities, `around` them by row.
+
+    `places`: each picture with what it lies in, as often as it lies somewhere.
+    """
 
     volume: Volume
     outcomes: Sequence[Outcome]
     pictures: Sequence[Picture]
     around: Sequence[Surroundings]
+    places: Sequence[tuple[str, Container]]
 
 
 def find_manifest_pictures(
@@ -55,7 +60,9 @@ def find_manifest_pictures(
         if not context.volume.table(run_id, "shard", "portions").exists():
             find_pictures(context, [leaf.source for leaf in leaves if leaf.kind in PICTURE_KINDS])
             context.volume.tidy(run_id)
-        return Found(context.volume, _outcomes(context, leaves), *_pictures(context))
+        occurrences = read_rows(context.volume.table(run_id, "shard", "occurrences"), Occurrence)
+        places = [(place.sha256, Container.of(place)) for place in occurrences if place.sha256]
+        return Found(context.volume, _outcomes(context, leaves, occurrences), *_pictures(context), places)
 
 
 def _version(leaf: Leaf) -> tuple[int, int]:
@@ -73,9 +80,9 @@ def _pictures(context: Context) -> tuple[list[Picture], list[Surroundings]]:
     return pictures, [around[picture.sha256] for picture in pictures]
 
 
-def _outcomes(context: Context, leaves: Sequence[Leaf]) -> list[Outcome]:
+def _outcomes(context: Context, leaves: Sequence[Leaf], occurrences: Sequence[Occurrence]) -> list[Outcome]:
     found: dict[str, Outcome] = {}
-    for row in read_rows(context.volume.table(context.run_id, "shard", "occurrences"), Occurrence):
+    for row in occurrences:
         if row.source not in found or (row.sha256 and not found[row.source].sha256):
             found[row.source] = Outcome(row.sha256, row.state, row.reason)
     for source in read_rows(context.volume.table(context.run_id, "shard", "sources"), SourceOutcome):
