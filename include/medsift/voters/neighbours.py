@@ -19,7 +19,7 @@ from medsift.contracts import Kinds, Vote
 from medsift.modelsets.calibrating import NEIGHBOURS
 from medsift.voters import NO_VECTOR
 
-MOST_ALIKE = 12  # pictures at most, of one place
+MOST_ALIKE = 16  # pictures at most, of one place
 MOST_COMPARED = 20_000  # pictures of a place that others are compared with: the work grows with it, not with its square
 SLACK = 1e-6  # of a distance, for rounding
 NOBODY = "none is like it in its folder or document"
