@@ -114,6 +114,34 @@ def test_counts_of_the_report_add_up_with_the_tables(sample_run: SampleRun) -> N
     assert sources == counts["sources"]["given"]
 
 
+def test_command_line_gives_the_same_verdicts_as_the_dag_whatever_else_that_sorted(
+    sample_run: SampleRun, tmp_path: Path
+) -> None:
+    done = command("sort", SAMPLE / "folder", "--json", tmp_path / "cli.json", volume=tmp_path / "other")
+    assert done.returncode == 0, done.stderr
+    by_command = json.loads((tmp_path / "cli.json").read_text())["pictures"]
+    assert any(picture["votes"]["neighbours"] is not None for picture in by_command)
+    by_dag = {p["sha256"]: p for p in sample_run.document["pictures"]}
+    for picture in by_command:
+        twin = by_dag[picture["sha256"]]
+        assert picture["probability"] == pytest.approx(twin["probability"], abs=1e-4)
+        assert picture["votes"] == pytest.approx(twin["votes"], abs=1e-4)
+        assert (picture["verdict"], picture["kind"]) == (twin["verdict"], twin["kind"])
+
+
+def test_one_picture_sorted_again_has_the_verdict_that_it_had_among_all(sample_run: SampleRun) -> None:
+    company = [p for p in sample_run.document["pictures"] if p["votes"]["neighbours"] is not None]
+    files = [(p, place["source"]) for p in company for place in p["occurrences"] if place["kind"] == "folder"]
+    picture, source = files[0]
+    done = command("stack", "run", source, volume=sample_run.volume)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pages = {p["sha256"]: p for p in newest_document(sample_run.volume)["pictures"]}
+    assert len(pages) < len(company)
+    again = pages[picture["sha256"]]
+    assert again["votes"] == pytest.approx(picture["votes"], abs=1e-4)
+    assert again["probability"] == pytest.approx(picture["probability"], abs=1e-4)
+
+
 def test_bad_sources_are_rows_with_reasons_and_the_run_is_green(sample_run: SampleRun) -> None:
     good = SAMPLE / "folder" / "img_013.png"
     missing = sample_run.bad / "missing.pdf"
@@ -167,32 +195,3 @@ def newest_document(volume: Path) -> dict[str, Any]:
     newest = max(volume.glob("runs/*/report/result.json"), key=lambda path: path.stat().st_mtime)
     document: dict[str, Any] = json.loads(newest.read_text())
     return document
-
-
-def test_command_line_gives_the_same_verdicts_as_the_dag_on_the_same_sources(
-    sample_run: SampleRun, tmp_path: Path
-) -> None:
-    done = command("stack", "run", SAMPLE / "folder", volume=sample_run.volume)
-    assert done.returncode == 0, done.stdout + done.stderr
-    by_dag = {p["sha256"]: p for p in newest_document(sample_run.volume)["pictures"]}
-    done = command("sort", SAMPLE / "folder", "--json", tmp_path / "cli.json", volume=tmp_path / "other")
-    assert done.returncode == 0, done.stderr
-    by_command = {p["sha256"]: p for p in json.loads((tmp_path / "cli.json").read_text())["pictures"]}
-    assert by_command.keys() == by_dag.keys()
-    assert any(picture["votes"]["neighbours"] is not None for picture in by_command.values())
-    for sha256, picture in by_command.items():
-        twin = by_dag[sha256]
-        assert picture["probability"] == pytest.approx(twin["probability"], abs=1e-4)
-        assert picture["votes"] == pytest.approx(twin["votes"], abs=1e-4)
-        assert (picture["verdict"], picture["kind"]) == (twin["verdict"], twin["kind"])
-
-
-def test_a_picture_that_nothing_in_a_run_is_like_has_its_verdict_whatever_else_is_sorted(
-    sample_run: SampleRun,
-) -> None:
-    whole = {p["sha256"]: p for p in sample_run.document["pictures"]}
-    part = {p["sha256"]: p for p in newest_document(sample_run.volume)["pictures"]}
-    alone = [sha256 for sha256 in part if whole[sha256]["votes"]["neighbours"] is None]
-    assert alone
-    for sha256 in alone:
-        assert part[sha256]["probability"] == pytest.approx(whole[sha256]["probability"], abs=1e-4)
