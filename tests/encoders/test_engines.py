@@ -5,6 +5,7 @@ import logging
 import re
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from medsift.encoders import Judge, View
 from medsift.encoders._running import Chooser
 from medsift.encoders._selftest import pictures
-from medsift.encoders._tower import NetworkTower
+from medsift.encoders._tower import WORTH_AN_EXPORT, NetworkTower
 from medsift.encoders.engines import ENGINES, REFERENCE, Network
 from medsift.errors import SettingError, WeightsError
 from medsift.settings import Settings
@@ -191,8 +192,8 @@ def test_openvino_tells_nobody_of_its_use(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_a_volume_nothing_is_kept_and_the_reference_runs(tmp_path):
-    tower = NetworkTower(
+def without_volume(folder) -> NetworkTower:
+    return NetworkTower(
         "small",
         load=module,
         weights_digest="cd" * 32,
@@ -200,7 +201,25 @@ def test_without_a_volume_nothing_is_kept_and_the_reference_runs(tmp_path):
         mean=(0.5, 0.5, 0.5),
         deviation=(0.5, 0.5, 0.5),
         width=32,
-        settings=Settings(volume=tmp_path / "none", device="cpu"),
+        settings=Settings(volume=folder / "none", device="cpu"),
+        self_test=lambda digest: folder / "none" / digest,
     )
+
+
+def test_without_a_volume_nothing_is_kept_and_the_reference_runs(tmp_path):
+    tower = without_volume(tmp_path)
     assert tower.engine == REFERENCE
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_volume_many_pictures_are_worth_an_export_that_is_not_kept(tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    tower = without_volume(tmp_path)
+    assert tower.is_ready()
+    tower.prepare(pictures=WORTH_AN_EXPORT)
+    assert tower.engine == "openvino_fp32"
+    assert "self-test of small by openvino_fp32" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+    shown = pictures(SIDE)[:4, None]
+    assert tower.features(shown) == pytest.approx(without_volume(tmp_path).features(shown), abs=1e-3)

@@ -29,8 +29,8 @@ On {n} pictures of {sources} sources in {folds} folds over whole sources (`tools
 alignment, clusters and calibration were fitted anew for each fold, and no figure is from a picture, or a source,
 that was trained on. Of each kind in each source at most {most} pictures are used. Many kinds have few sources, so
 that a fold often leaves most of a kind out. The pictures of a source are judged as those of one folder: those alike
-have a say in one another's verdict; "by itself" is without. Intervals: 95 %, bootstrap over sources. Prompts: set `figures`,
-none of them a training caption.
+have a say in one another's verdict; "by itself" is without. Intervals: 95 %, bootstrap over sources. Prompts: set
+`figures`, none of them a training caption.
 
 {headline}
 

@@ -65,9 +65,10 @@ class Tower(Protocol):
     def is_ready(self, judge: Judge | None = None) -> bool:
         """Whether `prepare` only loads what is kept: nothing has to be exported or measured first."""
 
-    def prepare(self, judge: Judge | None = None) -> None:
+    def prepare(self, judge: Judge | None = None, pictures: int = 0) -> None:
         """Load the network before its first use; raises `WeightsError` where it cannot be used.
 
+        `pictures`: how many it will see, as far as known; what takes long and is not kept is only done for many.
         Without a judge no engine below float32 is chosen: nobody could say what that does to verdicts.
         """
 

@@ -38,7 +38,7 @@ class Running:
 class Chooser:
     """Finds the engine of one network. `folder` keeps exports and choices, `self_test` the reference's features.
 
-    Without a folder nothing is kept: the reference runs on a CPU, since an export costs more than a small run saves.
+    Without a folder nothing is exported: the reference runs on a CPU.
     Without a judge, `auto` chooses no precision below float32.
     """
 

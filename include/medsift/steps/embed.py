@@ -29,7 +29,7 @@ def run(context: Context, shard: str) -> Summary:
     if not pictures:
         log.info("embed: nothing new in this shard")
         return {"shard": shard, "pictures": 0, "embedded": 0}
-    profile = loaded_profile(context.settings)
+    profile = loaded_profile(context.settings, len(pictures))
     vectors: dict[str, list[NDArray[np.float32]]] = {encoder.name: [] for encoder in profile.encoders}
     embedded: list[str] = []
     with log_rate(log, STEP, "pictures", len(pictures)) as rate:

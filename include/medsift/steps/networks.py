@@ -17,20 +17,20 @@ from medsift.voters import VOTERS, Evidence, cast_votes
 log = logging.getLogger(__name__)
 
 
-def loaded_profile(settings: Settings) -> Profile:
-    """The profile of the settings, its networks loaded; raises `WeightsError` where one cannot be used."""
+def loaded_profile(settings: Settings, pictures: int = 0) -> Profile:
+    """The profile of the settings, its networks loaded for so many; raises `WeightsError` where one cannot be used."""
     profile = current_profile(settings)
     if not all(tower.is_ready(judge_of(settings, profile, tower)) for tower in profile.towers):
         log.info("measuring engines once on this machine: some seconds")
         use_first(settings)
-    return load_here(settings)
+    return load_here(settings, pictures)
 
 
-def load_here(settings: Settings) -> Profile:
+def load_here(settings: Settings, pictures: int = 0) -> Profile:
     """The same, with whatever it takes done in this process."""
     profile = current_profile(settings)
     for tower in profile.towers:
-        tower.prepare(judge_of(settings, profile, tower))
+        tower.prepare(judge_of(settings, profile, tower), pictures)
         log.info("%s runs on engine %s", tower.name, tower.engine)
     return profile
 
