@@ -61,6 +61,8 @@ def sources_left_out(document: Document) -> str:
             ("auc", "AUC"), ("ece", "calibration error (ECE)"),
             ("accuracy_at_85", "right among the 85 % most confident"), ("kind_macro_f1", "kind, macro-F1"),
             ("kind_macro_f1_of_three", "kind, macro-F1 over kinds of three sources or more"),
+            ("kind_macro_f1_of_three_medical", "the same, medical kinds (modalities)"),
+            ("kind_macro_f1_of_three_others", "the same, types of other pictures"),
             ("review_rate", "sent to review"),
         )
         if name in document

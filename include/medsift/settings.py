@@ -105,7 +105,7 @@ class Settings(BaseModel):
         89_000_000, ge=1_000_000, le=178_000_000, description="Pictures of more pixels than this are rejected."
     )
     allowed_extensions: list[str] = Field(
-        ["jpg", "jpeg", "jfif", "png", "tif", "tiff", "webp", "gif", "bmp", "jp2", "dcm", "pdf", "zip"],
+        ["jpg", "jpeg", "jfif", "png", "tif", "tiff", "webp", "gif", "bmp", "jp2", "avif", "dcm", "pdf", "zip"],
         description="Files that a folder or inbox is searched for (DICOM without an ending is found by content).",
     )
     max_images_per_url: int = Field(50, ge=1, le=10_000, description="Pictures taken from one web page at most.")

@@ -18,7 +18,7 @@ from medsift.pictures.preparing import Job, Rules, prepare_all
 SECRET = "ZQ52.5163N-Jane"
 XMP = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><p>{SECRET}</p></x:xmpmeta>'.encode()
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
-IN_EXIF = ("JPEG", "PNG", "WEBP", "TIFF", "JPEG2000")
+IN_EXIF = ("JPEG", "PNG", "WEBP", "TIFF", "JPEG2000", "AVIF")
 
 
 def exif(turn: int = 1) -> Image.Exif:
@@ -48,7 +48,7 @@ def encoded(format_name: str, turn: int = 1, image: Image.Image | None = None) -
         options |= {"tiffinfo": tags}
     elif format_name == "JPEG2000":
         options = {}
-    elif format_name in ("JPEG", "WEBP", "GIF", "BMP"):
+    elif format_name in ("JPEG", "WEBP", "GIF", "BMP", "AVIF"):
         options |= {"xmp": XMP, "comment": SECRET.encode()}
     if format_name in ("GIF", "BMP"):
         options.pop("exif")
@@ -80,7 +80,7 @@ def test_nothing_is_said_any_more_and_not_a_pixel_changes(format_name):
     assert len(bare) <= len(data)
 
 
-@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_a_picture_that_lies_on_its_side_is_still_shown_upright(format_name, turn):
     data = encoded(format_name, turn)
@@ -89,7 +89,7 @@ def test_a_picture_that_lies_on_its_side_is_still_shown_upright(format_name, tur
     assert (shown(bare) == shown(data)).all()
 
 
-@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF", "GIF"])
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF"])
 def test_the_colour_profile_stays(format_name):
     data = encoded(format_name)
     before, after = (Image.open(io.BytesIO(one)).info.get("icc_profile") for one in (data, stripped(data)))
@@ -103,7 +103,7 @@ def test_a_file_that_says_nothing_keeps_its_very_bytes(format_name):
     bare = stripped(buffer.getvalue())
     if format_name != "TIFF":  # Pillow names itself in a tag there
         assert bare == buffer.getvalue()
-    assert (shown(bare) == NOISE).all() or format_name in ("JPEG", "WEBP", "JPEG2000", "GIF")
+    assert (shown(bare) == NOISE).all() or format_name in ("JPEG", "WEBP", "JPEG2000", "GIF", "AVIF")
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"subsampling": 2, "restart_marker_rows": 1}, {}])
@@ -141,6 +141,23 @@ def test_an_animation_keeps_its_frames():
     bare = stripped(buffer.getvalue())
     assert SECRET.encode() not in bare
     assert Image.open(io.BytesIO(bare)).n_frames == 3
+
+
+def test_of_an_avif_no_box_that_a_program_added_is_kept():
+    secret = SECRET.encode()
+    data = encoded("AVIF") + struct.pack(">I4s", 24 + len(secret), b"uuid") + bytes(16) + secret
+    bare = stripped(data)
+    assert secret not in bare
+    assert (shown(bare) == shown(data)).all()
+
+
+def test_of_a_moving_avif_only_the_first_picture_is_kept(workers, tmp_path):
+    frames = [Image.fromarray(np.roll(NOISE, step)) for step in range(3)]
+    frames[0].save(tmp_path / "a.avif", save_all=True, append_images=frames[1:], exif=exif())
+    (prepared,) = prepare_all(workers, [Job(tmp_path / "a.avif", False, 16)], Rules(40, 10**6))
+    assert (prepared.state, prepared.extension) == ("kept", "png")
+    assert SECRET.encode() not in prepared.stored
+    assert (shown(prepared.stored) == shown((tmp_path / "a.avif").read_bytes())).all()
 
 
 @hypothesis_settings(max_examples=150, deadline=None)

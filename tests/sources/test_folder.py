@@ -9,10 +9,11 @@ from PIL import Image
 
 from medsift.contracts import Candidate, Leaf, Missed
 from medsift.errors import SourceError
+from medsift.pictures.heads import is_picture
 from medsift.sandbox import Limits, Sandbox
 from medsift.settings import Settings
 from medsift.sources import Tools
-from medsift.sources.folder import FolderSource, is_picture, leaf_files, links_out, read_head, regular_files
+from medsift.sources.folder import FolderSource, leaf_files, links_out, read_head, regular_files
 from medsift.sources.http import Door
 
 EXTENSIONS = ["jpg", "png", "tif", "dcm"]
@@ -38,7 +39,9 @@ def tiff(path: Path, *pages: Image.Image) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.gif", "a.bmp", "a.jp2", "a.tif", "wrong.tif.jpg"])
+@pytest.mark.parametrize(
+    "name", ["a.jpg", "a.png", "a.webp", "a.gif", "a.bmp", "a.jp2", "a.avif", "a.tif", "wrong.tif.jpg"]
+)
 def test_a_single_picture_comes_as_found(tmp_path, tools, name):
     path = tmp_path / name
     page(1).save(path, "PNG" if name.startswith("wrong") else None)
@@ -122,7 +125,7 @@ def test_a_folder_gives_its_files_of_allowed_endings_sorted(tmp_path):
     assert len(list(regular_files(tmp_path))) == 4
 
 
-@pytest.mark.parametrize("name", ["a.jfif", "a.jp2", "a.JPEG", "a.tif", "a.webp", "a.bmp"])
+@pytest.mark.parametrize("name", ["a.jfif", "a.jp2", "a.JPEG", "a.tif", "a.webp", "a.bmp", "a.avif"])
 def test_a_folder_is_searched_for_every_format_that_is_read_on_disk(tmp_path, name):
     (tmp_path / name).write_bytes(b"whatever")
     assert list(leaf_files(tmp_path, Settings().allowed_extensions)) == [tmp_path / name]

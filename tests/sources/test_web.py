@@ -276,7 +276,7 @@ def test_pictures_that_stand_in_the_page_itself_are_taken(site, extract):
     assert site.paths == ["/"]
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "TIFF", "WEBP", "GIF"])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000", "AVIF"])
 def test_the_format_is_seen_in_the_bytes_not_in_the_name(site, extract, file_format):
     data = site.picture("x", file_format)
     site.serve("/picture.php", data, content_type="text/html")

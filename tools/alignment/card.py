@@ -83,6 +83,8 @@ HEADLINES = {
     "accuracy_at_85": "right among the 85 % most confident",
     "kind_macro_f1": "kind told right, macro-F1",
     "kind_macro_f1_of_three": "kind told right, macro-F1 over kinds that three sources or more carry",
+    "kind_macro_f1_of_three_medical": "the same, medical kinds (modalities)",
+    "kind_macro_f1_of_three_others": "the same, types of other pictures",
     "review_rate": "sent to review (threshold 0.8)",
 }
 

@@ -12,7 +12,7 @@ from alignment.build import calibrate, cast_votes, decide, fit_set
 from alignment.fit import TrainingData
 from numpy.typing import NDArray
 
-from medsift.contracts import Verdict, Vote
+from medsift.contracts import MEDICAL, NON_MEDICAL, Verdict, Vote
 from medsift.encoders._minilm import TextTower
 from medsift.evaluation.metrics import intervals, measure
 from medsift.evaluation.predictions import Prediction
@@ -99,8 +99,11 @@ def figures(predictions: list[Prediction]) -> dict[str, Any]:
     f1 = _kind_f1(predictions, list(measured["by_kind"]))
     for kind, row in measured["by_kind"].items():
         row |= {"sources": len(sources[kind]), "kind_f1": f1[kind]}
-    of_three = [row["kind_f1"] for row in measured["by_kind"].values() if row["sources"] >= MANY_SOURCES]
-    measured["kind_macro_f1_of_three"] = float(np.mean(of_three)) if of_three else None
+    labels = {prediction.kind: prediction.label for prediction in predictions}
+    many = {kind: row["kind_f1"] for kind, row in measured["by_kind"].items() if row["sources"] >= MANY_SOURCES}
+    for name, chosen in (("", (MEDICAL, NON_MEDICAL)), ("_medical", (MEDICAL,)), ("_others", (NON_MEDICAL,))):
+        of_side = [score for kind, score in many.items() if labels[kind] in chosen]
+        measured[f"kind_macro_f1_of_three{name}"] = float(np.mean(of_side)) if of_side else None
     found = intervals(predictions)
     for name, is_many in (("of_three", True), ("of_fewer", False)):
         part = [each for each in predictions if (len(sources[each.kind]) >= MANY_SOURCES) == is_many]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from medsift.errors import PictureError
 from medsift.pictures.jpeg_end import with_end
@@ -28,12 +28,16 @@ EXTENSIONS = {
     "GIF": "gif",
     "BMP": "bmp",
     "JPEG2000": "jp2",
+    "AVIF": "avif",
 }
 FORMATS = [name for name in EXTENSIONS if name != "MPO"]
 WHITE_IS_ZERO = 0  # value of the TIFF tag PhotometricInterpretation
 PHOTOMETRIC_TAG = 262
 # What Pillow's readers are known to raise over damaged files; anything else ends the child and is reported there.
-DECODER_ERRORS = (OSError, SyntaxError, ValueError, struct.error, EOFError, LookupError, TypeError, ArithmeticError)
+DECODER_ERRORS = (
+    OSError, SyntaxError, ValueError, struct.error, EOFError, LookupError, TypeError, ArithmeticError, RuntimeError,
+)  # fmt: skip
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a sandbox child may start no thread
 
 
 def decode(data: bytes, max_pixels: int) -> Image.Image:

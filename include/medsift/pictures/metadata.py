@@ -9,6 +9,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 
+from medsift.pictures._avif_metadata import without_items
 from medsift.pictures._tiff_metadata import without_tags
 
 ORIENTATION = 0x0112
@@ -171,4 +172,5 @@ WRITERS: dict[str, Callable[[bytes, int], bytes]] = {
     "JPEG2000": _jp2,
     "TIFF": lambda data, _: without_tags(data),
     "BMP": lambda data, _: data,
+    "AVIF": lambda data, _: without_items(data),
 }

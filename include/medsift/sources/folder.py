@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from medsift.contracts import About, Candidate, Leaf, Missed, Place
 from medsift.errors import PictureError, SourceError
+from medsift.pictures.heads import TIFF_HEADS, is_picture
 from medsift.sandbox import MAX_REASON, Item
 from medsift.sources import Tools, register
 from medsift.sources._dicom.heads import begins_like_dicom
@@ -16,16 +17,6 @@ from medsift.sources._dicom.heads import begins_like_dicom
 MAX_FILE_BYTES = 2**30
 HEAD_BYTES = 4096
 ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
-TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-PICTURE_HEADS = (
-    b"\xff\xd8\xff",  # JPEG
-    b"\x89PNG\r\n\x1a\n",
-    b"GIF87a",
-    b"GIF89a",
-    b"\0\0\0\x0cjP  \r\n\x87\n",  # JPEG 2000, in a file or
-    b"\xff\x4f\xff\x51",  # as a bare codestream
-    *TIFF_HEADS,
-)
 
 
 @register("folder")
@@ -49,13 +40,6 @@ class FolderSource:
             yield from _pages(path, tools)
         else:
             yield Candidate(place, _whole(path), is_rebuilt=False)
-
-
-def is_picture(head: bytes) -> bool:
-    """Whether a file that begins so is a picture of a kind that is read."""
-    is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    is_bmp = head[:2] == b"BM" and head[14:18] in {bytes([size, 0, 0, 0]) for size in (12, 40, 52, 56, 64, 108, 124)}
-    return is_webp or is_bmp or head.startswith(PICTURE_HEADS)
 
 
 def shown_name(path: str) -> str:

@@ -10,9 +10,10 @@ from typing import ClassVar
 
 from medsift.contracts import About, Candidate, Leaf, Missed, Place
 from medsift.errors import SandboxError, SourceError, TemporaryError
+from medsift.pictures.heads import is_picture
 from medsift.sandbox import GARBAGE, Item
 from medsift.sources import KINDS, Tools, register
-from medsift.sources._web.content import charset, content_of, is_picture, mime_type
+from medsift.sources._web.content import charset, content_of, mime_type
 from medsift.sources._web.page import MAX_ADDRESS
 from medsift.sources._web.refresh import may_refresh
 from medsift.sources.http import Fetched, shown

@@ -15,7 +15,7 @@ from medsift.sources.http import shown
 from medsift.volume import Volume
 
 LIST_ENDINGS = {".txt", ".lst", ".list"}
-PICTURE_ENDINGS = {"jpg", "jpeg", "jfif", "png", "tif", "tiff", "webp", "gif", "bmp", "jp2"}
+PICTURE_ENDINGS = {"jpg", "jpeg", "jfif", "png", "tif", "tiff", "webp", "gif", "bmp", "jp2", "avif"}
 
 
 @dataclass

@@ -3,19 +3,13 @@
 import re
 from typing import Literal
 
+from medsift.pictures.heads import is_picture
+
 Content = Literal["picture", "pdf", "dicom", "page", "other"]
 
-PICTURE_MAGIC = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|II\*\0|MM\0\*|II\+\0\x08\0|MM\0\+\0\x08|RIFF....WEBP", re.DOTALL
-)
 PAGE_TYPES = {"text/html", "application/xhtml+xml"}
 PAGE_START = re.compile(rb"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 SNIFFED_BYTES = 4096
-
-
-def is_picture(data: bytes) -> bool:
-    """Whether the bytes begin as JPEG, PNG, GIF, TIFF or WebP."""
-    return PICTURE_MAGIC.match(data) is not None
 
 
 def content_of(data: bytes, content_type: str) -> Content:
