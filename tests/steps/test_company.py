@@ -106,7 +106,7 @@ def test_what_those_alike_say_is_stored_and_explains_the_verdict_of_the_run(
         explanation = explain(context, stored_subject(context, sha256))
         by_itself = explain(context, Subject(stored_subject(context, sha256).path, "", BLANK))
     assert explanation.verdict.probability == pytest.approx(judged(document)[sha256], abs=1e-4)
-    assert explanation.votes[-1].reason.startswith("like it where it lies: ")
+    assert explanation.votes[-1].reason.startswith("alike in its folder or document: ")
     assert (by_itself.votes[-1].reason, by_itself.pulls["neighbours"]) == (BY_ITSELF, 0)
     assert explanation.heat == pytest.approx(by_itself.heat, abs=1e-4)
     together, alone = explanation.verdict.probability, by_itself.verdict.probability

@@ -45,7 +45,7 @@ def log_odds(vote: Vote) -> float:
 def test_a_picture_that_is_taken_for_the_other_side_is_set_right_by_those_like_it():
     votes = votes_on([[1, 0.01 * number] for number in range(5)], [-1.0, 2.0, 2.0, 2.0, 2.0])
     assert log_odds(votes[0]) == pytest.approx(7 / 5)
-    assert votes[0].reason == "like it where it lies: 4, of which 4 look medical"
+    assert votes[0].reason == "alike in its folder or document: 4, of which 4 look medical"
 
 
 def test_a_picture_is_as_good_a_witness_of_itself_as_any_other():

@@ -151,7 +151,7 @@ class Company:
             NEIGHBOURS,
             float(1 / (1 + np.exp(-mean))),
             medical if is_medical else other,
-            reason=f"like it where it lies: {len(alike)}, of which {int((of_others >= 0).sum())} look medical",
+            reason=f"alike in its folder or document: {len(alike)}, of which {int((of_others >= 0).sum())} look medical",
             kind_otherwise=other if is_medical else medical,
         )
 
