@@ -145,13 +145,13 @@ class Company:
         members = [(own, self._said.kinds[row])]
         members += [(float(odds), self._said.kinds[other]) for odds, other in zip(of_others, alike, strict=True)]
         medical, other = _commonest(members, 0), _commonest(members, 1)
-        is_medical = mean >= 0
+        is_medical, look_medical = mean >= 0, int((of_others >= 0).sum())
         return Vote(
             sha256,
             NEIGHBOURS,
             float(1 / (1 + np.exp(-mean))),
             medical if is_medical else other,
-            reason=f"alike in its folder or document: {len(alike)}, of which {int((of_others >= 0).sum())} look medical",
+            reason=f"alike in its folder or document: {len(alike)}, of which {look_medical} look medical",
             kind_otherwise=other if is_medical else medical,
         )
 
