@@ -143,12 +143,54 @@ def test_an_animation_keeps_its_frames():
     assert Image.open(io.BytesIO(bare)).n_frames == 3
 
 
-def test_of_an_avif_no_box_that_a_program_added_is_kept():
-    secret = SECRET.encode()
-    data = encoded("AVIF") + struct.pack(">I4s", 24 + len(secret), b"uuid") + bytes(16) + secret
+def box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), name) + content
+
+
+@pytest.mark.parametrize("name", [b"uuid", b"free", b"skip", b"mdat", b"udta", b"xml "])
+def test_of_an_avif_no_box_that_a_program_added_is_kept(name):
+    data = encoded("AVIF") + box(name, bytes(16) + SECRET.encode())
     bare = stripped(data)
-    assert secret not in bare
+    assert SECRET.encode() not in bare
     assert (shown(bare) == shown(data)).all()
+
+
+def test_of_an_avif_neither_names_of_items_nor_a_property_that_describes_is_kept():
+    data = encoded("AVIF")
+    described = bytes(4) + b"en\0" + SECRET.encode() + b"\0\0\0"
+    ways = [_longer(data, (b"meta", b"iprp", b"ipco"), box(b"udes", described)),
+            _longer(data, (b"meta",), box(b"xml ", bytes(4) + SECRET.encode())),
+            data.replace(b"Color\0", b"Jane!\0", 1)]  # fmt: skip
+    for told in ways:
+        assert (shown(told) == shown(data)).all()
+        bare = stripped(told)
+        assert SECRET.encode() not in bare
+        assert b"Jane!" not in bare
+        assert (shown(bare) == shown(data)).all()
+
+
+def _longer(data: bytes, path: tuple[bytes, ...], addition: bytes) -> bytes:
+    """The file with a box more at the end of the one that the path leads to; its items move, and stay found."""
+    result, start, place = bytearray(data), 0, 0
+    for name in path:
+        place = data.index(name, start) - 4
+        size = int.from_bytes(result[place : place + 4], "big")
+        result[place : place + 4] = struct.pack(">I", size + len(addition))
+        start, end = place + 8, place + size
+    result[end:end] = addition
+    return bytes(_moved(result, data, len(addition)))
+
+
+def _moved(result: bytearray, data: bytes, by: int) -> bytearray:
+    """Items of a file that libavif wrote: 4 bytes an offset and a length, one piece each, no base."""
+    place = result.index(b"iloc") + 4
+    assert result[place] == 0
+    assert result[place + 4 : place + 6] == b"\x44\0"
+    for number in range(int.from_bytes(result[place + 6 : place + 8], "big")):
+        at = place + 8 + 14 * number + 6
+        old = int.from_bytes(result[at : at + 4], "big")
+        result[at : at + 4] = struct.pack(">I", old + by)
+    return result
 
 
 def test_of_a_moving_avif_only_the_first_picture_is_kept(workers, tmp_path):

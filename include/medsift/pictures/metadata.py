@@ -23,7 +23,7 @@ WEBP_DROPPED = {b"EXIF", b"XMP "}
 WEBP_EXIF, WEBP_XMP = 0x08, 0x04  # flags of VP8X
 JP2_DROPPED = {b"uuid", b"xml ", b"uinf"}
 GIF_KEPT = {b"NETSCAPE2.0", b"ANIMEXTS1.0"}
-BROKEN = (struct.error, IndexError, ValueError)
+BROKEN = (struct.error, LookupError, ValueError)
 
 
 def without_metadata(data: bytes, format_name: str, orientation: int) -> bytes:
