@@ -12,6 +12,10 @@ Label = Literal["medical", "non-medical"]
 
 Kinds = tuple[str | None, str | None]  # of a picture: if it is medical, if it is not
 
+PICTURE_ENDINGS = (
+    "jpg", "jpeg", "jfif", "png", "tif", "tiff", "webp", "gif", "bmp", "jp2", "avif",
+)  # fmt: skip
+
 MEDICAL: Label = "medical"
 NON_MEDICAL: Label = "non-medical"
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
+from medsift.contracts import PICTURE_ENDINGS
 from medsift.errors import SettingError
 
 PREFIX = "MEDSIFT_"
@@ -105,7 +106,7 @@ class Settings(BaseModel):
         89_000_000, ge=1_000_000, le=178_000_000, description="Pictures of more pixels than this are rejected."
     )
     allowed_extensions: list[str] = Field(
-        ["jpg", "jpeg", "jfif", "png", "tif", "tiff", "webp", "gif", "bmp", "jp2", "avif", "dcm", "pdf", "zip"],
+        [*PICTURE_ENDINGS, "dcm", "pdf", "zip"],
         description="Files that a folder or inbox is searched for (DICOM without an ending is found by content).",
     )
     max_images_per_url: int = Field(50, ge=1, le=10_000, description="Pictures taken from one web page at most.")

@@ -29,7 +29,7 @@ def two_halves(left: object, right: object, mode: str, size: tuple[int, int] = (
     return image
 
 
-@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000"])
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000", "AVIF"])
 def test_every_format_is_read(format_name):
     image = decode(encoded(two_halves((200, 20, 20), (20, 20, 200), "RGB"), format_name), MAX_PIXELS)
     assert (image.size, image.mode) == ((40, 20), "RGB")
@@ -81,7 +81,7 @@ def test_a_jpeg_whose_last_bytes_are_missing_fails(options):
             decode(data[:-missing], MAX_PIXELS)
 
 
-@pytest.mark.parametrize("format_name", ["PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000"])
+@pytest.mark.parametrize("format_name", ["PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000", "AVIF"])
 def test_half_a_file_of_any_format_fails(format_name):
     data = encoded(noise(), format_name)
     with pytest.raises(PictureError) as caught:
@@ -207,7 +207,7 @@ def test_an_animation_is_its_first_frame(format_name):
     assert np.allclose(decode(data, MAX_PIXELS).getpixel((20, 20)), (255, 0, 0), atol=6)
 
 
-SEEDS = [encoded(noise(48, 32), name) for name in ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000")]
+SEEDS = [encoded(noise(48, 32), name) for name in ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000", "AVIF")]
 
 
 @settings(max_examples=200)

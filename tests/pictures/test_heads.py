@@ -20,6 +20,7 @@ def family(major: bytes, *others: bytes) -> bytes:
         (family(b"avis", b"msf1"), True),
         (family(b"heic", b"mif1"), False),
         (family(b"isom", b"mp42"), False),
+        (family(b"mif1", *[b"miaf"] * 40, b"avif"), False),
         (family(b"mif1", b"heic") + b"avif", False),
         (b"BM" + bytes(12) + struct.pack("<I", 40), True),
         (b"BM" + bytes(12) + struct.pack("<I", 41), False),

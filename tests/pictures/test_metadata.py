@@ -18,7 +18,7 @@ from medsift.pictures.preparing import Job, Rules, prepare_all
 SECRET = "ZQ52.5163N-Jane"
 XMP = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><p>{SECRET}</p></x:xmpmeta>'.encode()
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
-IN_EXIF = ("JPEG", "PNG", "WEBP", "TIFF", "JPEG2000", "AVIF")
+IN_EXIF = ("JPEG", "PNG", "WEBP", "TIFF", "JPEG2000")
 
 
 def exif(turn: int = 1) -> Image.Exif:
@@ -48,7 +48,7 @@ def encoded(format_name: str, turn: int = 1, image: Image.Image | None = None) -
         options |= {"tiffinfo": tags}
     elif format_name == "JPEG2000":
         options = {}
-    elif format_name in ("JPEG", "WEBP", "GIF", "BMP", "AVIF"):
+    elif format_name in ("JPEG", "WEBP", "GIF", "BMP"):
         options |= {"xmp": XMP, "comment": SECRET.encode()}
     if format_name in ("GIF", "BMP"):
         options.pop("exif")
@@ -68,7 +68,7 @@ def shown(data: bytes) -> np.ndarray:
     return np.asarray(decode(data, 10**6))
 
 
-@pytest.mark.parametrize("format_name", [name for name in FORMATS if name != "BMP"])
+@pytest.mark.parametrize("format_name", [name for name in FORMATS if name not in ("BMP", "AVIF")])
 def test_nothing_is_said_any_more_and_not_a_pixel_changes(format_name):
     data = encoded(format_name)
     assert SECRET.encode() in data
@@ -80,7 +80,7 @@ def test_nothing_is_said_any_more_and_not_a_pixel_changes(format_name):
     assert len(bare) <= len(data)
 
 
-@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_a_picture_that_lies_on_its_side_is_still_shown_upright(format_name, turn):
     data = encoded(format_name, turn)
@@ -89,21 +89,21 @@ def test_a_picture_that_lies_on_its_side_is_still_shown_upright(format_name, tur
     assert (shown(bare) == shown(data)).all()
 
 
-@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF"])
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF", "GIF"])
 def test_the_colour_profile_stays(format_name):
     data = encoded(format_name)
     before, after = (Image.open(io.BytesIO(one)).info.get("icc_profile") for one in (data, stripped(data)))
     assert before == after
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", [name for name in FORMATS if name != "AVIF"])
 def test_a_file_that_says_nothing_keeps_its_very_bytes(format_name):
     buffer = io.BytesIO()
     Image.fromarray(NOISE).save(buffer, format_name)
     bare = stripped(buffer.getvalue())
     if format_name != "TIFF":  # Pillow names itself in a tag there
         assert bare == buffer.getvalue()
-    assert (shown(bare) == NOISE).all() or format_name in ("JPEG", "WEBP", "JPEG2000", "GIF", "AVIF")
+    assert (shown(bare) == NOISE).all() or format_name in ("JPEG", "WEBP", "JPEG2000", "GIF")
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"subsampling": 2, "restart_marker_rows": 1}, {}])
@@ -143,63 +143,20 @@ def test_an_animation_keeps_its_frames():
     assert Image.open(io.BytesIO(bare)).n_frames == 3
 
 
-def box(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I4s", 8 + len(content), name) + content
-
-
-@pytest.mark.parametrize("name", [b"uuid", b"free", b"skip", b"mdat", b"udta", b"xml "])
-def test_of_an_avif_no_box_that_a_program_added_is_kept(name):
-    data = encoded("AVIF") + box(name, bytes(16) + SECRET.encode())
-    bare = stripped(data)
-    assert SECRET.encode() not in bare
-    assert (shown(bare) == shown(data)).all()
-
-
-def test_of_an_avif_neither_names_of_items_nor_a_property_that_describes_is_kept():
-    data = encoded("AVIF")
-    described = bytes(4) + b"en\0" + SECRET.encode() + b"\0\0\0"
-    ways = [_longer(data, (b"meta", b"iprp", b"ipco"), box(b"udes", described)),
-            _longer(data, (b"meta",), box(b"xml ", bytes(4) + SECRET.encode())),
-            data.replace(b"Color\0", b"Jane!\0", 1)]  # fmt: skip
-    for told in ways:
-        assert (shown(told) == shown(data)).all()
-        bare = stripped(told)
-        assert SECRET.encode() not in bare
-        assert b"Jane!" not in bare
-        assert (shown(bare) == shown(data)).all()
-
-
-def _longer(data: bytes, path: tuple[bytes, ...], addition: bytes) -> bytes:
-    """The file with a box more at the end of the one that the path leads to; its items move, and stay found."""
-    result, start, place = bytearray(data), 0, 0
-    for name in path:
-        place = data.index(name, start) - 4
-        size = int.from_bytes(result[place : place + 4], "big")
-        result[place : place + 4] = struct.pack(">I", size + len(addition))
-        start, end = place + 8, place + size
-    result[end:end] = addition
-    return bytes(_moved(result, data, len(addition)))
-
-
-def _moved(result: bytearray, data: bytes, by: int) -> bytearray:
-    """Items of a file that libavif wrote: 4 bytes an offset and a length, one piece each, no base."""
-    place = result.index(b"iloc") + 4
-    assert result[place] == 0
-    assert result[place + 4 : place + 6] == b"\x44\0"
-    for number in range(int.from_bytes(result[place + 6 : place + 8], "big")):
-        at = place + 8 + 14 * number + 6
-        old = int.from_bytes(result[at : at + 4], "big")
-        result[at : at + 4] = struct.pack(">I", old + by)
-    return result
-
-
-def test_of_a_moving_avif_only_the_first_picture_is_kept(workers, tmp_path):
-    frames = [Image.fromarray(np.roll(NOISE, step)) for step in range(3)]
-    frames[0].save(tmp_path / "a.avif", save_all=True, append_images=frames[1:], exif=exif())
-    (prepared,) = prepare_all(workers, [Job(tmp_path / "a.avif", False, 16)], Rules(40, 10**6))
+@pytest.mark.parametrize("frames", [1, 3])
+def test_of_an_avif_only_the_pixels_of_its_first_picture_are_kept(workers, tmp_path, frames):
+    path = tmp_path / "a.avif"
+    if frames == 1:
+        path.write_bytes(encoded("AVIF", 6))
+    else:
+        steps = [Image.fromarray(np.roll(NOISE, step)) for step in range(frames)]
+        steps[0].save(path, save_all=True, append_images=steps[1:], exif=exif())
+    assert SECRET.encode() in path.read_bytes()
+    (prepared,) = prepare_all(workers, [Job(path, False, 16)], Rules(40, 10**6))
     assert (prepared.state, prepared.extension) == ("kept", "png")
+    assert (shown(prepared.stored) == shown(path.read_bytes())).all()
+    assert Image.open(io.BytesIO(prepared.stored)).info == {}
     assert SECRET.encode() not in prepared.stored
-    assert (shown(prepared.stored) == shown((tmp_path / "a.avif").read_bytes())).all()
 
 
 @hypothesis_settings(max_examples=150, deadline=None)

@@ -18,7 +18,8 @@ from medsift.contracts import Candidate, Leaf, Missed
 from medsift.errors import SourceError
 from medsift.sandbox import Limits, Sandbox
 from medsift.settings import Settings
-from medsift.sources import Tools, archive
+from medsift.sources import Tools
+from medsift.sources._within import opening
 from medsift.sources.archive import ArchiveSource
 from medsift.sources.http import Door
 
@@ -111,11 +112,11 @@ def test_a_link_is_not_followed(tmp_path, tools):
 def test_an_archive_within_an_archive_is_told_and_not_opened(tmp_path, tools):
     inner = zipped(tmp_path / "inner.zip", {"a.png": picture()}).read_bytes()
     (nested,) = extracted(zipped(tmp_path / "outer.zip", {"inner.zip": inner}), tools)
-    assert (nested.state, nested.reason) == ("rejected", archive.NESTED)
+    assert (nested.state, nested.reason) == ("rejected", opening.NESTED)
 
 
 def test_a_bomb_costs_itself_and_is_not_unpacked_to_its_end(tmp_path, tools, monkeypatch):
-    monkeypatch.setattr(archive, "MAX_BYTES", 3 * 2**20)
+    monkeypatch.setattr(opening, "MAX_BYTES", 3 * 2**20)
     path = zipped(tmp_path / "a.zip", {"a.png": picture(1), "bomb.png": bytes(2**28), "never.png": picture(2)})
     assert path.stat().st_size < 2**20
     first, cut = extracted(path, tools)
@@ -125,7 +126,7 @@ def test_a_bomb_costs_itself_and_is_not_unpacked_to_its_end(tmp_path, tools, mon
 
 
 def test_a_size_that_is_understated_does_not_get_past_the_limit(tmp_path, tools, monkeypatch):
-    monkeypatch.setattr(archive, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(opening, "MAX_BYTES", 2**20)
     path = zipped(tmp_path / "a.zip", {"bomb.png": bytes(2**24)})
     data = bytearray(path.read_bytes())
     for mark, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):  # uncompressed size, in both headers

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.sources.pdf_cases import CASES
+from tests.sources.test_pdf_attachments import document, picture
 from tools.fuzz_pdfs import files_of, fuzzed, mutated
 
 PDFS = Path(__file__).parents[3] / "shared" / "pdfs"
@@ -19,6 +20,7 @@ def _wrong(files: list[bytes], seeds: range, keep: Path) -> list[str]:
 
 def test_mutations_of_made_files_end_in_rows_or_a_reason(tmp_path: Path) -> None:
     made = [make().document.tobytes() for make in CASES.values()]
+    made += [document({"a.png": picture(1), "b.jpg": picture(2, "JPEG")}).tobytes()] * 5
     assert _wrong(made, range(IN_CI), tmp_path) == []
 
 

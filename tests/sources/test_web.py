@@ -412,6 +412,18 @@ def test_a_pdf_at_an_address_is_read_as_a_pdf_with_its_pages(site, extract):
     assert (about.pages, about.etag) == (1, '"p"')
 
 
+def test_a_file_attached_to_a_pdf_at_an_address_has_its_name_behind_the_address(site, extract):
+    import pymupdf
+
+    document = pymupdf.open()
+    document.new_page()
+    document.embfile_add("a", site.picture("attached"), filename="film.png")
+    site.serve("/paper", document.tobytes(), content_type="application/pdf")
+    (found,), missed, _ = extract(site.url("/paper"))
+    assert (found.data, found.place.url, found.place.path) == (site.picture("attached"), site.url("/paper"), "film.png")
+    assert missed == []
+
+
 def test_a_dicom_file_at_an_address_is_read_as_dicom(site, extract):
     from pydicom.data import get_testdata_file
 

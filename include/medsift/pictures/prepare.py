@@ -55,7 +55,7 @@ def _anonymous(data: bytes, opened: Image.Image, max_pixels: int) -> tuple[bytes
     name = str(opened.format)
     try:
         return without_metadata(data, name, orientation(opened)), EXTENSIONS[name]
-    except ValueError:  # none of ours can follow it, so only its pixels are kept
+    except ValueError:  # so only its pixels are kept
         return png(normalised(open_picture(data, max_pixels))), "png"
 
 

@@ -17,9 +17,8 @@ Box = Annotated[list[Point] | None, Query(min_length=4, max_length=4, descriptio
 TYPES = {
     "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp",
     "bmp": "image/bmp", "tif": "image/tiff", "tiff": "image/tiff", "jp2": "image/jp2", "j2k": "image/jp2",
-    "avif": "image/avif",
 }  # fmt: skip
-SHOWN_BY_BROWSERS = {"png", "jpg", "jpeg", "gif", "webp", "bmp", "avif"}
+SHOWN_BY_BROWSERS = {"png", "jpg", "jpeg", "gif", "webp", "bmp"}
 OTHER = "application/octet-stream"
 LARGE, PAGE = "medsift.pictures.thumbnails:large", "medsift.sources._pdf.showing:page"
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}  # the address names the content

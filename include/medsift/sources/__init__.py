@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from medsift.sources.http import Door
 
 
-def _keep_nothing(_document: Path) -> None:
+def keep_nothing(_document: Path) -> None:
     """Default: documents are not kept."""
 
 
@@ -28,7 +28,8 @@ class Tools:
 
     `key` makes the keyed hashes of what may identify a person (unless given, one that nobody knows); with
     `hides_dicom_paths` the names of DICOM files inside others are among that.
-    `keep` is told of each document that gave pictures, whole and as it was read: never of DICOM, never of archives.
+    `keep` is told of each document that gave pictures, whole and as it was read: never of DICOM, of archives or
+    of what lies within another file (`is_within`).
     """
 
     settings: Settings
@@ -36,7 +37,8 @@ class Tools:
     door: "Door"
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     hides_dicom_paths: bool = False
-    keep: Callable[[Path], None] = _keep_nothing
+    keep: Callable[[Path], None] = keep_nothing
+    is_within: bool = False
 
 
 class SourceKind(Protocol):

@@ -1,4 +1,5 @@
-"""PDF files: every picture as the rendered page shows it. What reads them runs in the sandbox (package _pdf)."""
+"""PDF files: every picture as the rendered page shows it, and those of attached files. What reads them runs in the
+sandbox (package _pdf)."""
 
 import time
 from collections.abc import Generator, Iterator
@@ -9,8 +10,10 @@ from medsift.contracts import About, Candidate, Leaf, Missed, Place
 from medsift.errors import EmptySourceError, SandboxError, SourceError
 from medsift.sandbox import MAX_REASON, TOO_LONG, Item
 from medsift.sources import Tools, register
+from medsift.sources._within.opening import pictures_within
 
 READER = "medsift.sources._pdf.reader:pictures"
+ATTACHMENTS = "medsift.sources._pdf.attachments:members"
 SECONDS_A_PAGE = 1.0  # what a file may take beyond `child_timeout_s` for each of its pages
 BUDGET_S = 15.0  # after so long a child hands back between two pages, so that a limit meets one page, not the file
 MAX_PAGES_TIMED = 20_000  # pages that a file claims beyond these get no time of their own
@@ -20,7 +23,7 @@ FACTS, MAX_FACT = ("xref", "pixel_size", "colour_space"), 200  # of a picture's 
 
 @register("pdf")
 class PdfSource:
-    """PDF: pictures with page, box, caption and nearby words."""
+    """PDF: pictures with page, box, caption and nearby words; of attached files with their names behind the path."""
 
     name: ClassVar[str] = "pdf"
 
@@ -29,15 +32,27 @@ class PdfSource:
         return b"%PDF" in head[:1024] or source.lower().endswith(".pdf")
 
     def extract(self, leaf: Leaf, tools: Tools) -> Iterator[Candidate | Missed | About]:
-        """Every picture of the PDF in page order; raises `SourceError` where none of it can be read."""
+        """Every picture of the PDF in page order, then those of attached files; raises `SourceError` where none of it
+        can be read."""
         if not leaf.path or not Path(leaf.path).is_file():
             raise SourceError("There is no such file.")
         path, came = Path(leaf.path).absolute(), False
-        for item in _Reading(path, tools).run():
+        reading = _Reading(path, tools)
+        for item in reading.run():
             came = came or isinstance(item, Candidate)
             yield item
-        if came:
+        holds_dicom = reading.has_attached and (yield from _attached(path, leaf, tools))
+        if came and not holds_dicom:
             tools.keep(path)
+
+
+def _attached(path: Path, leaf: Leaf, tools: Tools) -> Generator[Candidate | Missed, None, bool]:
+    """Pictures of attached files, then whether one of these was DICOM; a fault costs the pages nothing."""
+    try:
+        return (yield from pictures_within(ATTACHMENTS, path, leaf, tools))
+    except SourceError as error:
+        yield _lost(None, f"The attached files could not be read. {error}")
+        return True  # for all that is known
 
 
 class _Reading:
@@ -54,6 +69,7 @@ class _Reading:
         self.at = 0
         self.deaths = 0
         self.damage = ""
+        self.has_attached = False
 
     def run(self) -> Iterator[Candidate | Missed | About]:
         following: int | None = 1
@@ -95,6 +111,8 @@ class _Reading:
             self.pages = header.number("pages")
             self.ends += SECONDS_A_PAGE * min(self.pages, MAX_PAGES_TIMED)
             yield About(title=header.text("title"), pages=self.pages)
+        elif kind == "attached":
+            self.has_attached = True
         elif kind == "page":
             self.at = header.number("page")
         elif kind == "damaged":
@@ -121,5 +139,5 @@ def _place(header: Item) -> Place:
     )
 
 
-def _lost(page: int, reason: str) -> Missed:
+def _lost(page: int | None, reason: str) -> Missed:
     return Missed(Place(page=page), "failed", reason, is_part=True)

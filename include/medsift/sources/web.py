@@ -81,7 +81,7 @@ def _sent_on(page: Fetched, tools: Tools) -> Fetched:
 
 
 def _as_file(kind: str, page: Fetched, leaf: Leaf, tools: Tools, about: About) -> Iterator[Candidate | Missed | About]:
-    """What the source kind `kind` finds in the answer, with its address for a path."""
+    """What the source kind `kind` finds in the answer, with its address for a path; of files within it the name."""
     with tempfile.TemporaryDirectory(prefix="medsift-") as folder:
         path = Path(folder) / f"answer{ENDINGS[kind]}"
         path.write_bytes(page.data)
@@ -89,7 +89,8 @@ def _as_file(kind: str, page: Fetched, leaf: Leaf, tools: Tools, about: About) -
             if isinstance(item, About):
                 about = replace(about, title=item.title, pages=item.pages)
             else:
-                yield replace(item, place=replace(item.place, url=page.url, path=None))
+                within = (item.place.path or "").removeprefix(str(path)).removeprefix("/")
+                yield replace(item, place=replace(item.place, url=page.url, path=within or None))
     yield about
 
 

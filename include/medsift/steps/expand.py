@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from medsift.contracts import Leaf
+from medsift.contracts import PICTURE_ENDINGS, Leaf
 from medsift.errors import SourceError
 from medsift.settings import Settings
 from medsift.sources import KINDS
@@ -15,7 +15,6 @@ from medsift.sources.http import shown
 from medsift.volume import Volume
 
 LIST_ENDINGS = {".txt", ".lst", ".list"}
-PICTURE_ENDINGS = {"jpg", "jpeg", "jfif", "png", "tif", "tiff", "webp", "gif", "bmp", "jp2", "avif"}
 
 
 @dataclass

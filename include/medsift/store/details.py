@@ -12,7 +12,8 @@ from medsift.store.gallery import ListedPicture, listed
 from medsift.store.labelling import SaidLabel, history
 
 PLACES = """
-SELECT s.source, o.kind, o.page, o.box, o.frame, o.url, o.path, o.caption, o.nearby, s.document, d.title
+SELECT s.source, o.kind, o.page, o.box, o.frame, o.url, o.path, o.caption, o.nearby,
+       CASE WHEN o.kind = 'pdf' AND o.path IS NOT NULL THEN NULL ELSE s.document END AS document, d.title
 FROM occurrences o JOIN sources s ON s.id = o.source_id LEFT JOIN documents d ON d.digest = s.document
 WHERE o.sha256 = :sha256 ORDER BY s.source, o.ordinal LIMIT :most
 """
@@ -33,7 +34,7 @@ ORDER BY sha256 LIMIT :most
 PAGE_PLACES = """
 SELECT EXISTS (
     SELECT FROM occurrences o JOIN sources s ON s.id = o.source_id
-    WHERE s.document = :document AND o.page = :page AND o.kind = 'pdf' AND o.sha256 IS NOT NULL)
+    WHERE s.document = :document AND o.page = :page AND o.kind = 'pdf' AND o.sha256 IS NOT NULL AND o.path IS NULL)
 """
 JUDGED = """
 SELECT c.sha256, c.label, c.verdict, c.probability, c.confidence, c.kind
@@ -48,7 +49,8 @@ VOTE = ", ".join(f"votes.{field.name}" for field in fields(Vote))
 
 @dataclass(frozen=True)
 class ShownPlace:
-    """A place of a picture; `document` is the digest of what its source gave when it was read last."""
+    """A place of a picture; `document` is the digest of what its source gave when it was read last, none for a file
+    attached to it: the page is then not one of the document's."""
 
     source: str
     kind: str

@@ -1,8 +1,8 @@
 """Runs in the sandbox child: a PDF in, headers and bytes out, page by page, so that the parent knows how far it came.
 
-Headers by their `type`: `about` (title, pages), `page` (a page begins), `picture` (bytes follow), `refused` (state,
-reason; `is_part` where it is a page), `next` (the page to go on with in another call), `damaged` (the reason why
-nothing could be had of the whole file).
+Headers by their `type`: `about` (title, pages), `attached` (there are files attached), `page` (a page begins),
+`picture` (bytes follow), `refused` (state, reason; `is_part` where it is a page), `next` (the page to go on with in
+another call), `damaged` (the reason why nothing could be had of the whole file).
 """
 
 import time
@@ -12,6 +12,7 @@ from typing import Any
 
 from medsift.errors import EmptySourceError, SourceError
 from medsift.sources._pdf import Mu
+from medsift.sources._pdf.attachments import has_clipped, has_named
 from medsift.sources._pdf.damage import content_fault, passed_over
 from medsift.sources._pdf.facts import PageObjects
 from medsift.sources._pdf.jpeg_headers import JpegHeaders
@@ -35,6 +36,8 @@ def pictures(arguments: dict[str, Any], _payload: bytes) -> Iterator[Answer]:
     count, first = page_count(document), int(arguments["first_page"])
     if first == 1:
         yield {"type": "about", "title": _title(document, count), "pages": count}, b""
+        if has_named(document):
+            yield {"type": "attached"}, b""
     bad = came = 0
     for answer in _pages(document, count, arguments):
         bad += bool(answer[0].get("is_part"))
@@ -68,6 +71,8 @@ def _pages(document: Mu, count: int, arguments: dict[str, Any]) -> Iterator[Answ
 
 def _page(document: Mu, number: int, max_pixels: int, known: Known) -> Iterator[Answer]:
     page = document.load_page(number - 1)
+    if has_clipped(page):
+        yield {"type": "attached"}, b""
     if fault := content_fault(document, page):
         yield _broken(number, fault)
     display_list, lost = _interpreted(document, page, number)

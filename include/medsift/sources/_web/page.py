@@ -13,6 +13,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString, PageElement
 
+from medsift.contracts import PICTURE_ENDINGS
 from medsift.sources._web.inline import decoded_data_uri
 from medsift.sources._web.linked_data import pictures_of_linked_data
 from medsift.sources._web.refresh import target_of
@@ -36,9 +37,10 @@ PLACEHOLDER = re.compile(
 BACKGROUNDS = ("background", "data-bg", "data-background", "data-background-image")
 PICTURE_TAGS = ("img", "amp-img", "amp-anim")
 PREVIEWS = {"og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src", "image"}
+# AVIF is not among them: what the page offers beside it is less compressed.
 READABLE_TYPES = {"", "image/jpeg", "image/jpg", "image/png", "image/webp", "image/tiff", "image/gif"}
-PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".jp2", ".avif")
-PICTURE_FILE = re.compile(r"(?!data:)[^\s{}<>]+\.(?:jpe?g|png|tiff?|webp|gif|bmp|jp2|avif)(?:[?#]\S*)?", re.IGNORECASE)
+ENDINGS = tuple(f".{ending}" for ending in PICTURE_ENDINGS)
+PICTURE_FILE = re.compile(rf"(?!data:)[^\s{{}}<>]+\.(?:{'|'.join(PICTURE_ENDINGS)})(?:[?#]\S*)?", re.IGNORECASE)
 CSS_URL = re.compile(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^)'\"]*?))\s*\)", re.IGNORECASE)
 NO_FILES = ("javascript:", "cid:", "about:")  # what stands where a picture will be, or in mails
 MAX_ADDRESS = 8192  # longer ones no server takes
@@ -161,7 +163,7 @@ def _wrapping_link(img: Tag, base: str) -> list[str]:
 
 
 def _leads_to_picture(base: str, target: str) -> bool:
-    return any(_path_of(address).endswith(PICTURE_ENDINGS) for address in _joined(base, [target]))
+    return any(_path_of(address).endswith(ENDINGS) for address in _joined(base, [target]))
 
 
 def _path_of(address: str) -> str:

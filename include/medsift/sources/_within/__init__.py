@@ -1,0 +1,1 @@
+"""Files within files: members of an archive, files attached to a PDF."""

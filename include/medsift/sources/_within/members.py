@@ -1,0 +1,68 @@
+"""Which of the files within a file are looked at, within limits. Runs in the sandbox child only.
+
+What counts against the limits is what comes out, not what the file around them announces.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from medsift.errors import SourceError
+from medsift.sources._dicom.heads import begins_like_dicom
+
+MAX_MEMBERS = 10_000
+MAX_MEMBER_BYTES = 512 * 2**20
+HEAD_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file within a file: `read` gives its first n bytes or raises `SourceError`; with a `refusal` it is not read."""
+
+    name: str
+    read: Callable[[int], bytes]
+    refusal: str = ""
+
+
+def looked_at(members: Sequence[Member], arguments: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """{"name"} with the bytes of each member to look at, {"name", "state", "reason"} for one that cannot be had, at
+    last {"skipped": n, "left_out": reason or nothing}.
+
+    `arguments`: endings (lower case, without dot), max_bytes (of all members together). Files of another ending are
+    skipped unless they are DICOM and `dcm` is among the endings.
+    """
+    endings, left = set(arguments["endings"]), int(arguments["max_bytes"])
+    skipped, left_out = 0, ""
+    if len(members) > MAX_MEMBERS:
+        left_out = f"Only {MAX_MEMBERS} of its {len(members)} files were read."
+    for member in members[:MAX_MEMBERS]:
+        if member.refusal:
+            yield _missed(member, "rejected", member.refusal)
+            continue
+        try:
+            if not _is_wanted(member, endings):
+                skipped += 1
+                continue
+            data = member.read(min(left, MAX_MEMBER_BYTES) + 1)
+        except SourceError as error:
+            yield _missed(member, "failed", str(error))
+            continue
+        if len(data) > MAX_MEMBER_BYTES:
+            yield _missed(member, "rejected", f"It unpacks to more than {MAX_MEMBER_BYTES >> 20} MB.")
+        elif len(data) > left:
+            left_out = "It unpacks to more than is read of the files within one; the rest was left out."
+            break
+        else:
+            left -= len(data)
+            yield {"name": member.name}, data
+    yield {"skipped": skipped, "left_out": left_out}, b""
+
+
+def _is_wanted(member: Member, endings: set[str]) -> bool:
+    is_dicom = "dcm" in endings and begins_like_dicom(member.read(HEAD_BYTES))
+    return is_dicom or PurePosixPath(member.name).suffix.lower().lstrip(".") in endings
+
+
+def _missed(member: Member, state: str, reason: str) -> tuple[dict[str, Any], bytes]:
+    return {"name": member.name, "state": state, "reason": reason}, b""
