@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from medsift.errors import MedsiftError
 
@@ -273,6 +274,19 @@ class Volume:
                     raise VolumeError(f"{path} changed while it was copied.")
         except OSError as error:
             raise VolumeError(f"Cannot write {target}: {error.strerror}.") from error
+
+    @contextmanager
+    def scratch(self, run_id: str, size: int) -> Iterator[IO[bytes]]:
+        """A file of the run without a name, of so many zeros, gone after the block.
+
+        All of it is there from the start: who maps a file into memory and finds the disk full later dies of it without
+        a word. Raises `VolumeError` where there is no room.
+        """
+        folder = self.run(run_id)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            with _told_if_unwritable(folder):
+                os.posix_fallocate(file.fileno(), 0, size)
+            yield file
 
     def tidy(self, run_id: str) -> None:
         """Remove what a run needs no more once it is published, and what killed processes left half-written."""

@@ -217,7 +217,9 @@ def test_without_a_volume_many_pictures_are_worth_an_export_that_is_not_kept(tmp
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     tower = without_volume(tmp_path)
     assert tower.is_ready()
+    assert tower.engine == REFERENCE
     tower.prepare(pictures=WORTH_AN_EXPORT)
+    tower.prepare()
     assert tower.engine == "openvino_fp32"
     assert "self-test of small by openvino_fp32" in caplog.text
     assert list(tmp_path.iterdir()) == []

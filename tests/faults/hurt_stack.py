@@ -132,7 +132,8 @@ class HurtStack:
         assert wait_until(lambda: self.state.phase == "ready", 180), self.state
         volume = Volume(self.settings.volume)
         assert left_behind(volume) == []
-        assert not (volume.run(new_run_id(run)) / "candidates").exists()
+        left = [*(volume.run(new_run_id(run)) / "candidates").rglob("*")]
+        assert left == [], (sorted((path.stat().st_mtime, str(path)) for path in left), self.tries(run), time.time())
         assert wait_until(lambda: self.strangers() == [], 30), self.strangers()
         assert wait_until(lambda: locks_held(self.urls.admin) == 0, 30)
 

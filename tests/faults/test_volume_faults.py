@@ -40,6 +40,16 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
+def in_namespace(script: str, **environment: str) -> str:
+    """What a shell script prints that may mount."""
+    # Who is root may mount in a namespace of mounts; others are root in a namespace of users.
+    unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
+    command = [*unshare, "sh", "-c", f"set -e\n{script}"]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def sorted_on(tmp_path: Path, pictures: Path, database: Urls, *mounts: str) -> list[Ended]:
     """`medsift sort --store` once after each mount of the volume with these options, all on one file system."""
     volume = tmp_path / "volume"
@@ -52,12 +62,7 @@ def sorted_on(tmp_path: Path, pictures: Path, database: Urls, *mounts: str) -> l
         steps.append(f"status=0; {command} >{tmp_path}/said.{number} 2>&1 || status=$?")
         steps.append(f"echo $status >{tmp_path}/status.{number}")
         steps.append(f"find {volume} -name '*.part*' >{tmp_path}/left.{number}")
-    # Who is root may mount in a namespace of mounts; others are root in a namespace of users.
-    unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
-    environment = os.environ | {"MEDSIFT_VOLUME": str(volume), "MEDSIFT_DATABASE_URL": database.task}
-    script = "\n".join(["set -e", *steps])
-    done = subprocess.run([*unshare, "sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    in_namespace("\n".join(steps), MEDSIFT_VOLUME=str(volume), MEDSIFT_DATABASE_URL=database.task)
     return [
         Ended(
             int((tmp_path / f"status.{number}").read_text()),
@@ -84,3 +89,27 @@ def test_a_volume_that_is_full_or_read_only_is_one_sentence_and_costs_no_row_onc
         assert failed.left == []
     assert (mended.status, mended.left) == (0, []), mended.said
     assert digests(database.admin, OF_RUNS) == rows
+
+
+SCRATCH = """
+import sys
+from pathlib import Path
+from medsift.volume import Volume, VolumeError
+volume = Volume(Path(sys.argv[1]))
+volume.run("r").mkdir(parents=True)
+for size in (2**20, 2**23):
+    try:
+        with volume.scratch("r", size) as file:
+            print(len(file.read()))
+    except VolumeError as error:
+        print(error)
+print([path.name for path in volume.run("r").iterdir()])
+"""
+
+
+def test_a_file_to_be_mapped_is_whole_or_refused_with_one_sentence(tmp_path: Path) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    run = shlex.join([sys.executable, "-c", SCRATCH, str(volume)])
+    said = in_namespace(f"mount -t tmpfs none -o size=4m {volume}\n{run}").splitlines()
+    assert said == [str(2**20), f"Cannot write {volume / 'runs' / 'r'}: No space left on device.", "[]"]

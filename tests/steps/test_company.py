@@ -5,8 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pydicom
 import pymupdf
 import pytest
+from PIL import Image
+from pydicom.data import get_testdata_file
 
 from medsift.settings import Settings
 from medsift.steps import Context
@@ -163,9 +167,52 @@ def test_the_store_knows_the_pictures_of_a_folder_by_the_set_that_judged_them(
     own = sorted(place.sha256 or "" for place in places if Path(place.source).parent == folder)
     assert len(own) == SERIES
     keys = (*verdict_keys(load()), current_profile(load()).words.digest)
-    assert store.judged_in(str(folder), *keys, 100) == own
-    assert store.judged_in(str(folder), *keys, 3) == own[:3]
-    assert store.judged_in(str(series), *keys, 100) == []
+    assert store.judged_in("folder", str(folder), [], *keys, 100) == own
+    assert store.judged_in("folder", str(folder), [], *keys, 3) == own[:3]
+    assert store.judged_in("folder", str(series), [], *keys, 100) == []
+    for place in places:
+        others = store.judged_in("folder", str(folder), [place.source], *keys, 100)
+        assert others == [sha256 for sha256 in own if sha256 != place.sha256]
     for position in range(3):
-        others = [*keys[:position], "another", *keys[position + 1 :]]
-        assert store.judged_in(str(folder), *others, 100) == []
+        strange = [*keys[:position], "another", *keys[position + 1 :]]
+        assert store.judged_in("folder", str(folder), [], *strange, 100) == []
+
+
+@pytest.mark.postgres
+def test_a_file_that_changed_is_no_witness_of_what_it_is_now(
+    series: Path, store: Store, do_run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    do_run("before")
+    changed = series / "series" / "000.png"
+    with Image.open(changed) as image:
+        image.rotate(180).save(changed)
+    document = do_run("after", [str(changed)])
+    settings = Settings.load({"volume": str(tmp_path / "other"), "engine": "torch_fp32"}, {})
+    Volume(settings.volume).prepare()
+    at_once = judged(sort(settings, series))
+    assert judged(document) == pytest.approx({sha256: at_once[sha256] for sha256 in judged(document)}, abs=1e-4)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """The inbox with slices of one study, hardly different."""
+    folder = tmp_path / "var" / "inbox" / "study"
+    folder.mkdir(parents=True)
+    slice_ = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    for number in range(SERIES):
+        slice_.SOPInstanceUID = slice_.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+        slice_.PixelData = np.roll(np.frombuffer(slice_.PixelData, np.int16), number * 128).tobytes()
+        slice_.save_as(folder / f"{number}.dcm")
+    return folder
+
+
+@pytest.mark.postgres
+def test_a_slice_sorted_again_by_itself_keeps_the_verdict_it_had_in_its_study(
+    study: Path, store: Store, do_run: Callable[..., dict[str, Any]]
+) -> None:
+    first = do_run("all")
+    assert len(neighbours(first)) == SERIES
+    again = do_run("one", [str(study / "3.dcm")])
+    (sha256,) = judged(again)
+    assert neighbours(again) == pytest.approx({sha256: neighbours(first)[sha256]}, abs=1e-6)
+    assert judged(again)[sha256] == pytest.approx(judged(first)[sha256], abs=1e-6)

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medsift.contracts import Vote
-from medsift.voters import NO_VECTOR
-from medsift.voters.neighbours import MOST_ALIKE, MOST_COMPARED, NOBODY, Company, Floats, Said, alike
+from medsift.voters.neighbours import MOST_ALIKE, MOST_COMPARED, NOBODY, UNJUDGED, Company, Floats, Said, alike
 
 KINDS = ("ct", "photo")
 ALIKE_FROM = 0.5
@@ -20,9 +19,10 @@ def unit(vectors: Sequence[Sequence[float]]) -> Floats:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def pairs_of(vectors: Floats, alike_from: float = ALIKE_FROM, most_compared: int = MOST_COMPARED):
+def pairs_of(vectors: Floats, alike_from: float = ALIKE_FROM, most_compared: int = MOST_COMPARED, asked=None):
     names = [f"{number:04d}" for number in range(len(vectors))]
-    return alike(names, lambda some: vectors[[int(name) for name in some]], alike_from, most_compared)
+    every = np.arange(len(vectors)) if asked is None else asked
+    return alike(names, every, lambda some: vectors[[int(name) for name in some]], alike_from, most_compared)
 
 
 def votes_on(
@@ -65,7 +65,7 @@ def test_a_single_picture_has_no_company():
 
 def test_what_nobody_can_judge_has_no_say_and_no_vote():
     votes = votes_on([[1, 0], [1, 0.1], [1, 0.2]], [3.0, np.nan, -1.0])
-    assert (votes[1].probability, votes[1].reason) == (None, NO_VECTOR)
+    assert (votes[1].probability, votes[1].reason) == (None, UNJUDGED)
     assert [log_odds(votes[number]) for number in (0, 2)] == pytest.approx([1.0, 1.0])
 
 
@@ -114,6 +114,15 @@ def test_those_compared_are_as_alike_as_if_they_were_alone(count: int, seed: int
     alone = pairs_of(vectors[:most])
     assert {tuple(pair) for pair in pairs if pair[0] < most} == {tuple(pair) for pair in alone}
     assert (pairs[:, 1] < most).all()
+
+
+@given(st.integers(2, 60), st.integers(0, 2**32 - 1), st.integers(2, 60))
+def test_those_asked_for_are_like_the_same_as_if_all_were(count: int, seed: int, most: int):
+    draw = np.random.default_rng(seed)
+    vectors = unit(draw.normal(size=(count, 3)))
+    asked = np.flatnonzero(draw.random(count) < 0.3)
+    some, every = (pairs_of(vectors, 0.0, most, of) for of in (asked, None))
+    assert {tuple(pair) for pair in some} == {tuple(pair) for pair in every if pair[0] in asked}
 
 
 @given(st.integers(2, 40), st.integers(0, 2**32 - 1))

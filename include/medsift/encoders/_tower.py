@@ -55,6 +55,8 @@ class NetworkTower:
         self._is_convolutional = is_convolutional
         self._running: Running | None = None
         self._judged_by = ""
+        self._pictures = 0  # the most that it was prepared for
+        self._may_export = False
 
     @cached_property
     def digest(self) -> str:
@@ -84,18 +86,22 @@ class NetworkTower:
         """Whether `prepare` only loads what is kept: nothing has to be exported or measured first."""
         if self._running is not None:
             return True
-        with self._folder(0) as folder:
+        with self._folder() as folder:
             return self._chooser(judge, folder).is_ready()
 
     def prepare(self, judge: Judge | None = None, pictures: int = 0) -> None:
         """Load the network and let it pass its self-test now; raises `WeightsError` where it cannot.
 
-        Again with another judge, the engine is chosen anew.
+        Again with another judge, or for so many pictures that an export begins to be worth it, the engine is chosen
+        anew.
         """
-        if self._running is None or (judge is not None and judge.key != self._judged_by):
-            with self._folder(pictures) as folder:
+        self._pictures = max(self._pictures, pictures)
+        with self._folder() as folder:
+            is_judged_anew = judge is not None and judge.key != self._judged_by
+            if self._running is None or is_judged_anew or (folder is not None and not self._may_export):
                 self._running = self._chooser(judge, folder).choose()
-            self._judged_by = judge.key if judge else ""
+                self._judged_by = judge.key if judge else ""
+                self._may_export = folder is not None
 
     def _loaded(self) -> Running:
         if self._running is None:
@@ -103,11 +109,11 @@ class NetworkTower:
         return cast(Running, self._running)
 
     @contextmanager
-    def _folder(self, pictures: int) -> Iterator[Path | None]:
+    def _folder(self) -> Iterator[Path | None]:
         """Where exports lie: on the volume; without one, nothing is left behind."""
         if self._volume.root.is_dir():
             yield self._volume.engines(self.digest)
-        elif pictures < WORTH_AN_EXPORT:
+        elif self._pictures < WORTH_AN_EXPORT:
             yield None
         else:
             with TemporaryDirectory(prefix="medsift-") as folder:

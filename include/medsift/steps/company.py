@@ -1,16 +1,15 @@
 """Pictures of one folder or document that are alike have a say in one another's verdict: the votes on them, brought
 together."""
 
-import tempfile
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import compress
-from typing import IO, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from medsift.contracts import Occurrence, Vote
+from medsift.contracts import Occurrence, Portion, Vote
 from medsift.encoders import Floats
 from medsift.modelsets import Calibration, ModelSet
 from medsift.modelsets.calibrating import NEIGHBOURS, combine
@@ -24,9 +23,8 @@ from medsift.steps.vectors import Vectors, of_portion
 from medsift.strategies import Tally, log_odds_of
 from medsift.strategies.weighted_log_odds import UNFITTED
 from medsift.voters import abstain
-from medsift.voters.neighbours import MOST_COMPARED, NO_MEASURE, Company, Pairs, Said, VectorsOf, alike
+from medsift.voters.neighbours import MOST_COMPARED, NO_MEASURE, NO_PAIRS, Company, Rows, Said, VectorsOf, alike
 
-NO_PAIRS: Pairs = np.zeros((0, 2), np.intp)
 NOTHING_SAID = Said([], np.zeros(0), [])
 
 
@@ -62,17 +60,17 @@ def votes_of_pile(
     meeting = _Meeting(_said_of(sha256s, votes, calibration), calibration.alike_from)
     together: dict[object, set[str]] = defaultdict(set)
     for sha256, container in places:
-        if sha256 in meeting.row_of:
+        if sha256 in meeting.own:
             together[container].add(sha256)
     for members in together.values():
-        meeting.meet(members, lambda names: vectors[[meeting.row_of[name] for name in names]])
+        meeting.meet(members, lambda names: vectors[meeting.rows_of(names)])
     return meeting.company().votes(sha256s)
 
 
 class CompanyOfRun:
     """The voter `neighbours` over a run; abstains where no model set says what is alike.
 
-    In folders of which the run has only a part (new files by night), it asks the store's pictures too.
+    In folders and studies of which the run has only a part (new files by night), it asks the store's pictures too.
     """
 
     def __init__(self, context: Context, model_set: ModelSet | None) -> None:
@@ -89,29 +87,27 @@ class CompanyOfRun:
 
     def _meet(self, alike_from: float) -> Company:
         known = _KnownBefore(self._context, self._words.digest)
+        portions = portions_of(self._context)
+        shape = (max(1, sum(portion.pictures for portion in portions)), self._words.dimension)
         # On disk, since a run may have more vectors than fit into memory.
-        with tempfile.TemporaryFile(prefix="medsift-") as file:
-            said, vectors = self._said_and_seen(file)
-            meeting = _Meeting(said, alike_from)
+        with self._context.volume.scratch(self._context.run_id, 4 * shape[0] * shape[1]) as file:
+            vectors = np.memmap(file, np.float32, "r+", shape=shape)
+            meeting = _Meeting(self._said_and_seen(portions, vectors), alike_from)
 
             def vectors_of(names: Sequence[str]) -> Floats:
-                rows = np.array([meeting.row_of.get(name, len(said)) for name in names])
-                of_run = rows < len(said)
-                found = np.zeros((len(names), vectors.shape[1]), np.float32)
-                found[of_run] = vectors[rows[of_run]]
-                found[~of_run] = known.vectors(list(compress(names, ~of_run)))
+                rows = meeting.rows_of(names)
+                found = vectors[rows]
+                if (are_others := rows < 0).any():
+                    found[are_others] = known.vectors(list(compress(names, are_others)))
                 return found
 
-            for container, rows in self._containers(meeting.row_of).items():
-                members = {said.sha256s[row] for row in rows}
-                meeting.meet({*members, *known.beside(container)}, vectors_of)
-        return meeting.company(_said_of(meeting.others, known.votes(meeting.others), self._calibration))
+            for container, (members, sources) in self._containers(meeting.own).items():
+                meeting.meet({*members, *known.beside(container, sources)}, vectors_of)
+        others = meeting.others
+        return meeting.company(_said_of(others, known.votes(others), self._calibration))
 
-    def _said_and_seen(self, file: IO[bytes]) -> tuple[Said, Floats]:
-        """What is said of all pictures of the run, and their vectors (n, d), kept in the file."""
-        portions = portions_of(self._context)
-        count = sum(portion.pictures for portion in portions)
-        vectors = np.memmap(file, np.float32, "w+", shape=(max(count, 1), self._words.dimension))
+    def _said_and_seen(self, portions: Sequence[Portion], vectors: Floats) -> Said:
+        """What is said of all pictures of the run; their vectors are written into `vectors` (n, d), row by row."""
         parts = [NOTHING_SAID]
         for portion in portions:
             sha256s = [picture.sha256 for picture in pictures_of(self._context, portion)]
@@ -121,41 +117,49 @@ class CompanyOfRun:
             first = sum(map(len, parts))
             vectors[first + np.flatnonzero(has_vector)] = made.of(list(compress(sha256s, has_vector)))
             parts.append(replace(said, log_odds=np.where(has_vector, said.log_odds, np.nan)))
-        return Said.joined(parts), vectors
+        return Said.joined(parts)
 
-    def _containers(self, row_of: Mapping[str, int]) -> dict[Container, list[int]]:
-        together: dict[Container, list[int]] = defaultdict(list)
+    def _containers(self, own: Collection[str]) -> dict[Container, tuple[list[str], list[str]]]:
+        """Pictures of the run, and the sources that it took them from, by what these lie in."""
+        together: dict[Container, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
         for place in iter_rows(self._context.volume.table(self._context.run_id, "shard", "occurrences"), Occurrence):
-            if (row := row_of.get(place.sha256 or "")) is not None:
-                together[Container.of(place)].append(row)
+            members, sources = together[Container.of(place)]
+            sources.append(place.source)
+            if place.sha256 and place.sha256 in own:
+                members.append(place.sha256)
         return together
 
 
 class _Meeting:
-    """Finds which pictures are alike, one container after the other."""
+    """Finds which pictures are alike, one container after the other; a pile's own, and others that they meet."""
 
     def __init__(self, said: Said, alike_from: float) -> None:
         self._said = said
         self._alike_from = alike_from
         self._pairs = [NO_PAIRS]
-        self.row_of = {sha256: row for row, sha256 in enumerate(said.sha256s)}
+        self.own = {sha256: row for row, sha256 in enumerate(said.sha256s)}
+        self._others: dict[str, int] = {}
 
     @property
     def others(self) -> list[str]:
-        """Those met of which nothing is said yet, that pictures of the pile are like."""
-        return list(self.row_of)[len(self._said) :]
+        """Those that pictures of the pile are like, and of which nothing is said yet."""
+        return list(self._others)
+
+    def rows_of(self, sha256s: Sequence[str]) -> Rows:
+        """Rows (n,) of what is said of them; -1 for others."""
+        return np.array([self.own.get(sha256, -1) for sha256 in sha256s], np.intp)
 
     def meet(self, sha256s: Collection[str], vectors_of: VectorsOf) -> None:
         """The pictures of one container, of the pile and others; those that nobody could judge are passed over."""
         names = sorted(filter(self._has_say, sha256s))
-        if len(names) < 2:
+        rows = self.rows_of(names)
+        asked = np.flatnonzero(rows >= 0)
+        if len(names) < 2 or not len(asked):
             return
-        rows = np.array([self.row_of.get(name, -1) for name in names])
-        pairs = alike(names, vectors_of, self._alike_from)
-        of_pile = rows[pairs[:, 0]]
-        pairs = pairs[(of_pile >= 0) & (of_pile < len(self._said))]
+        pairs = alike(names, asked, vectors_of, self._alike_from)
         for number in np.unique(pairs[:, 1]):
-            rows[number] = self.row_of.setdefault(names[number], len(self.row_of))
+            if rows[number] < 0:
+                rows[number] = len(self.own) + self._others.setdefault(names[number], len(self._others))
         self._pairs.append(rows[pairs])
 
     def company(self, of_others: Said = NOTHING_SAID) -> Company:
@@ -163,12 +167,12 @@ class _Meeting:
         return Company(Said.joined([self._said, of_others]), np.concatenate(self._pairs))
 
     def _has_say(self, sha256: str) -> bool:
-        row = self.row_of.get(sha256, len(self._said))
-        return row >= len(self._said) or not np.isnan(self._said.log_odds[row])
+        row = self.own.get(sha256)
+        return row is None or not np.isnan(self._said.log_odds[row])
 
 
 class _KnownBefore:
-    """Pictures of a run's folders that the store knows, judged by the run's model set: nothing without a store."""
+    """Pictures that lie beside those of a run and that its model set judged before: nothing without a store."""
 
     def __init__(self, context: Context, encoder_digest: str) -> None:
         self._store = context.store
@@ -176,11 +180,12 @@ class _KnownBefore:
         self._keys = header.model_set, header.prompt_set_digest
         self._encoder_digest = encoder_digest
 
-    def beside(self, container: Container) -> list[str]:
-        """The pictures of a folder; of what is read whole in every run, none."""
-        if self._store is None or container.kind != "folder":
+    def beside(self, container: Container, sources: Sequence[str]) -> list[str]:
+        """The pictures of a folder or study that come from none of these sources; a source is read whole."""
+        if self._store is None or container.kind == "source":
             return []
-        return self._store.judged_in(container.name, *self._keys, self._encoder_digest, MOST_COMPARED)
+        keys = (*self._keys, self._encoder_digest)
+        return self._store.judged_in(container.kind, container.name, sources, *keys, MOST_COMPARED)
 
     def vectors(self, sha256s: Sequence[str]) -> Floats:
         """Their vectors (n, d)."""

@@ -1,9 +1,9 @@
 """What is read from Postgres. Every function runs on the caller's connection and changes nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,14 +36,18 @@ GROUP BY s.id, r.state, r.reason, r.found
 ORDER BY s.source
 """
 
-# By a digest, since a path may be too long for an index.
+LIES_IN = {
+    # By a digest, since a path may be too long for an index.
+    "folder": "s.kind = 'folder' AND md5(regexp_replace(s.source, '/[^/]*$', '')) = md5(:name)",
+    "study": "o.tags ->> 'StudyGroup' = :name",
+}
 JUDGED_IN = """
 SELECT DISTINCT o.sha256
 FROM sources s
 JOIN occurrences o ON o.source_id = s.id
 JOIN verdicts v ON (v.sha256, v.model_set, v.prompt_set) = (o.sha256, :model_set, :prompt_set)
 JOIN embeddings e ON (e.encoder_digest, e.sha256) = (:encoder_digest, o.sha256)
-WHERE s.kind = 'folder' AND md5(regexp_replace(s.source, '/[^/]*$', '')) = md5(:folder)
+WHERE {lies_in} AND NOT EXISTS (SELECT FROM unnest(CAST(:sources AS text[])) AS read (id) WHERE read.id = s.id)
 ORDER BY o.sha256 LIMIT :most
 """
 
@@ -120,12 +124,20 @@ def votes(connection: Connection, sha256s: Iterable[str], model_set: str, prompt
 
 
 def judged_in(
-    connection: Connection, folder: str, model_set: str, prompt_set: str, encoder_digest: str, most: int
+    connection: Connection,
+    kind: Literal["folder", "study"],
+    name: str,
+    sources: Sequence[str],
+    keys: Mapping[str, str],
+    most: int,
 ) -> list[str]:
-    """Pictures of the picture files of a folder, none of those below, that have that verdict and vector."""
-    keys = {"model_set": model_set, "prompt_set": prompt_set, "encoder_digest": encoder_digest}
+    """Pictures in a folder, none of those below, or in a study, that lie there in other sources than these.
+
+    `keys`: model_set, prompt_set and encoder_digest of the verdict and vector that they have.
+    """
     find_by_key(connection)
-    return list(connection.scalars(text(JUDGED_IN), {"folder": folder, "most": most, **keys}))
+    values = {"name": name, "sources": [source_id(source) for source in sources], "most": most, **keys}
+    return list(connection.scalars(text(JUDGED_IN.format(lies_in=LIES_IN[kind])), values))
 
 
 def sources_lacking_verdicts(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,10 +149,23 @@ class Store(PageStore):
         with self._transaction() as connection:
             return queries.votes(connection, sha256s, model_set, prompt_set)
 
-    def judged_in(self, folder: str, model_set: str, prompt_set: str, encoder_digest: str, most: int) -> list[str]:
-        """At most so many pictures of the picture files of a folder, by identity, that have that verdict and vector."""
+    def judged_in(
+        self,
+        kind: Literal["folder", "study"],
+        name: str,
+        sources: Sequence[str],
+        model_set: str,
+        prompt_set: str,
+        encoder_digest: str,
+        most: int,
+    ) -> list[str]:
+        """At most so many pictures in a folder of picture files, or in a DICOM study by its keyed hash, in order.
+
+        Those that have that verdict and vector, and lie there in other sources than these.
+        """
         with self._transaction() as connection:
-            return queries.judged_in(connection, folder, model_set, prompt_set, encoder_digest, most)
+            keys = {"model_set": model_set, "prompt_set": prompt_set, "encoder_digest": encoder_digest}
+            return queries.judged_in(connection, kind, name, sources, keys, most)
 
     def sources_lacking_verdicts(self, sources: Sequence[str], model_set: str, prompt_set: str) -> set[str]:
         """Those sources with a picture that this model set has not scored with this prompt set."""

@@ -29,6 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 IS_SHA256 = "length({0}) = 64 AND {0} !~ '[^0-9a-f]'"  # one pattern for both takes ten times as long
 FOLDER_KEY = "md5(regexp_replace(source, '/[^/]*$', ''))"  # of picture files; a path may be too long a key
+STUDY_KEY = "(tags ->> 'StudyGroup')"  # of DICOM files
 IS_PROBABILITY = "{} BETWEEN 0 AND 1"
 
 
@@ -198,6 +199,7 @@ class Occurrence(Base):
         CheckConstraint("(state IN ('kept', 'exact_duplicate')) = (sha256 IS NOT NULL)", name="sha256"),
         CheckConstraint("page > 0", name="page"),
         CheckConstraint("cardinality(box) = 4", name="box"),
+        Index("occurrences_study_idx", text(STUDY_KEY), postgresql_where=text(f"{STUDY_KEY} IS NOT NULL")),
         Index(None, "sha256"),
     )
 

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from medsift.contracts import Kinds, Vote
 from medsift.modelsets.calibrating import NEIGHBOURS
-from medsift.voters import NO_VECTOR
 
 MOST_ALIKE = 16  # pictures at most, of one place
-MOST_COMPARED = 20_000  # pictures of a place that others are compared with: the work grows with it, not with its square
+MOST_COMPARED = 20_000  # pictures of a place that those asked for are compared with, so that the work grows with these
 SLACK = 1e-6  # of a distance, for rounding
 NOBODY = "none is like it in its folder or document"
+UNJUDGED = "it has no vector, or no other voter could judge it"
 NO_MEASURE = "the model set does not say which pictures are alike"
 
 Floats = NDArray[np.float32]
@@ -30,6 +30,7 @@ Doubles = NDArray[np.float64]
 Rows = NDArray[np.intp]
 Pairs = NDArray[np.intp]  # (n, 2): a picture's row, and the row of one that is like it
 VectorsOf = Callable[[Sequence[str]], Floats]
+NO_PAIRS: Pairs = np.zeros((0, 2), np.intp)
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,18 @@ class Said:
 
 
 def alike(
-    sha256s: Sequence[str], vectors_of: VectorsOf, alike_from: float, most_compared: int = MOST_COMPARED
+    sha256s: Sequence[str], asked: Rows, vectors_of: VectorsOf, alike_from: float, most_compared: int = MOST_COMPARED
 ) -> Pairs:
-    """Which pictures of one place are alike: (n, 2) of numbers of `sha256s`, which are in order and each once.
+    """Which pictures of one place each of those asked for is like: (n, 2) of numbers of `sha256s`.
 
-    `vectors_of` gives unit vectors (m, d) of some of them. All are compared with the first `most_compared`, which are
-    as good as drawn by lot: identities are digests.
+    `sha256s` are in order and each once, `asked` (m,) numbers of some; `vectors_of` gives unit vectors (m, d). They are
+    compared with the first `most_compared`, which are as good as drawn by lot: identities are digests.
     """
     crowd = _Crowd(vectors_of(sha256s[:most_compared]), alike_from)
-    parts = [crowd.among()]
-    for first in range(most_compared, len(sha256s), most_compared):
-        parts.append(crowd.beside(vectors_of(sha256s[first : first + most_compared])) + np.array([first, 0]))
+    parts = [NO_PAIRS]
+    for first in range(0, len(asked), most_compared):
+        some = asked[first : first + most_compared]
+        parts.append(crowd.like(vectors_of([sha256s[number] for number in some]), some))
     return np.concatenate(parts)
 
 
@@ -81,31 +83,33 @@ class _Crowd:
     def __init__(self, vectors: Floats, alike_from: float) -> None:
         from sklearn.neighbors import NearestNeighbors
 
-        self._size = len(vectors)
+        self._vectors = vectors
         self._farthest = np.sqrt(max(0.0, 2 - 2 * alike_from))  # of unit vectors with that cosine
         self._index = NearestNeighbors(algorithm="brute").fit(vectors)
-        self._own = self._nearest(vectors, np.arange(self._size))
-        self._reach = np.where(self._own.are_others, self._own.distances, 0.0).max(axis=1, initial=0.0)
+        self._reach = np.full(len(vectors), np.nan)  # of a member, how far the last of its nearest is
 
-    def among(self) -> Pairs:
-        """Those that are alike."""
-        return self._alike(self._own)
-
-    def beside(self, vectors: Floats) -> Pairs:
-        """Of others with vectors (m, d) which are like one of the crowd."""
-        return self._alike(self._nearest(vectors, np.full(len(vectors), -1)))
-
-    def _nearest(self, vectors: Floats, own: Rows) -> "_Nearest":
-        """Of the members `own` (m,), -1 where they are none."""
-        distances, members = self._index.kneighbors(vectors, min(MOST_ALIKE + 1, self._size))
-        are_others = members != own[:, None]
-        are_others[are_others.all(axis=1), MOST_ALIKE:] = False
-        return _Nearest(members, distances, are_others)
-
-    def _alike(self, found: "_Nearest") -> Pairs:
+    def like(self, vectors: Floats, numbers: Rows) -> Pairs:
+        """Of pictures with vectors (m, d) which are like a member; a number below n is that member's own."""
+        found = self._nearest(vectors, numbers)
+        are_members = numbers < len(self._reach)
+        self._reach[numbers[are_members]] = found.reach[are_members]
+        self._measure(np.unique(found.members[found.are_others]))
         is_mutual = found.distances <= self._reach[found.members] + SLACK
         which, nearest = np.nonzero(found.are_others & is_mutual & (found.distances <= self._farthest))
-        return np.column_stack([which, found.members[which, nearest]])
+        return np.column_stack([numbers[which], found.members[which, nearest]])
+
+    def _measure(self, members: Rows) -> None:
+        """The reach of members, where it is not known yet."""
+        lacking = members[np.isnan(self._reach[members])]
+        if len(lacking):
+            self._reach[lacking] = self._nearest(self._vectors[lacking], lacking).reach
+
+    def _nearest(self, vectors: Floats, numbers: Rows) -> "_Nearest":
+        distances, members = self._index.kneighbors(vectors, min(MOST_ALIKE + 1, len(self._reach)))
+        are_others = members != numbers[:, None]
+        # Who is not among its own nearest, as no member or for many that are the same, has one too many of others.
+        are_others[are_others.all(axis=1), MOST_ALIKE:] = False
+        return _Nearest(members, distances, are_others)
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,12 @@ class _Nearest:
     members: Rows
     distances: Doubles
     are_others: NDArray[np.bool_]
+
+    @property
+    def reach(self) -> Doubles:
+        """How far the last of the others is, 0 where there is none: (m,)."""
+        reach: Doubles = np.where(self.are_others, self.distances, 0.0).max(axis=1, initial=0.0)
+        return reach
 
 
 class Company:
@@ -137,13 +147,13 @@ class Company:
     def _vote(self, sha256: str) -> Vote:
         row = self._row_of[sha256]
         own = float(self._said.log_odds[row])
-        alike = self._alike.indices[self._alike.indptr[row] : self._alike.indptr[row + 1]]
-        if np.isnan(own) or not len(alike):
-            return Vote(sha256, NEIGHBOURS, None, reason=NO_VECTOR if np.isnan(own) else NOBODY)
-        of_others = self._said.log_odds[alike]
-        mean = (own + float(of_others.sum())) / (1 + len(alike))
+        others = self._alike.indices[self._alike.indptr[row] : self._alike.indptr[row + 1]]
+        if np.isnan(own) or not len(others):
+            return Vote(sha256, NEIGHBOURS, None, reason=UNJUDGED if np.isnan(own) else NOBODY)
+        of_others = self._said.log_odds[others]
+        mean = (own + float(of_others.sum())) / (1 + len(others))
         members = [(own, self._said.kinds[row])]
-        members += [(float(odds), self._said.kinds[other]) for odds, other in zip(of_others, alike, strict=True)]
+        members += [(float(odds), self._said.kinds[other]) for odds, other in zip(of_others, others, strict=True)]
         medical, other = _commonest(members, 0), _commonest(members, 1)
         is_medical, look_medical = mean >= 0, int((of_others >= 0).sum())
         return Vote(
@@ -151,7 +161,7 @@ class Company:
             NEIGHBOURS,
             float(1 / (1 + np.exp(-mean))),
             medical if is_medical else other,
-            reason=f"alike in its folder or document: {len(alike)}, of which {look_medical} look medical",
+            reason=f"alike in its folder or document: {len(others)}, of which {look_medical} look medical",
             kind_otherwise=other if is_medical else medical,
         )
 
