@@ -1,20 +1,20 @@
 """What medsift's DAGs share: how a step runs as a task, what is retried, whom to tell of a failure."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
+from medsift_schedule import give_way_to_other_night
 
 from medsift.settings import Settings
 
 log = logging.getLogger(__name__)
 
 ABOUT = {name: str(field.description) for name, field in Settings.model_fields.items()}
-NIGHTS = 14  # how far back a nightly run may still be at work
 
 
 def run_id_of(context: Mapping[str, Any]) -> str:
@@ -29,12 +29,17 @@ def do_step(step: str, **arguments: object) -> dict[str, Any]:
     from medsift.steps import run_step
 
     context = get_current_context()
+    return keep_summary(lambda: run_step(Settings.load(), run_id_of(context), step, **arguments))
+
+
+def keep_summary(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Do a task's work and leave its summary where people and `make run` find it.
+
+    The work's faults fail the task at once, but for those that a retry may mend. Airflow's own, such as an API server
+    that is gone just now, are always tried again.
+    """
     with mended_by_retry_or_failed():
-        return keep_summary(run_step(Settings.load(), run_id_of(context), step, **arguments))
-
-
-def keep_summary(summary: dict[str, Any]) -> dict[str, Any]:
-    """Leave a task's summary where people and `make run` find it."""
+        summary = work()
     get_current_context()["ti"].xcom_push("summary", summary)
     return summary
 
@@ -55,11 +60,14 @@ def do_plan() -> list[dict[str, str]]:
     is_nightly = context["dag_run"].run_type == "scheduled"
     if is_nightly:
         give_way_to_other_night()
-    with mended_by_retry_or_failed():
-        form = {name: value for name, value in params.items() if name in ABOUT and value not in (None, "")}
+    form = {name: value for name, value in params.items() if name in ABOUT and value not in (None, "")}
+    trigger: Literal["nightly", "on_demand"] = "nightly" if is_nightly else "on_demand"
+
+    def planned() -> dict[str, Any]:
         settings = Settings.load(form | permitted(Settings.load(), run_id))
-        trigger: Literal["nightly", "on_demand"] = "nightly" if is_nightly else "on_demand"
-        return list(keep_summary(plan_run(settings, run_id, params["sources"].splitlines(), trigger))["batches"])
+        return plan_run(settings, run_id, params["sources"].splitlines(), trigger)
+
+    return list(keep_summary(planned)["batches"])
 
 
 def all_of_group(pulled: object) -> list[Any]:
@@ -85,26 +93,6 @@ def mended_by_retry_or_failed() -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
     except Exception as error:
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error
-
-
-def give_way_to_other_night() -> None:
-    """Skip a nightly run while another one is unfinished: what it would take is left to the next night.
-
-    The earlier night goes first; one that is cleared later on gives way to a later one that is at work by then.
-    Nights are told by their logical dates; an hour each way covers the change of summer time.
-    """
-    context = get_current_context()
-    instance, night = context["ti"], context["logical_date"]
-    steps = [timedelta(days=day, hours=hour) for day in range(1, NIGHTS + 1) for hour in (-1, 0, 1)]
-
-    def count(nights: list[datetime], states: list[str]) -> int:
-        return int(instance.get_dr_count(dag_id=instance.dag_id, logical_dates=nights, states=states))
-
-    is_taken = count([night - step for step in steps], ["queued", "running"]) > 0
-    if instance.try_number > 1:
-        is_taken |= count([night + step for step in steps], ["running"]) > 0
-    if is_taken:
-        raise AirflowSkipException("Another nightly run is still at work; what is new since is left to the next one.")
 
 
 def tell_of_failure(context: Mapping[str, Any]) -> None:

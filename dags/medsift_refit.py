@@ -5,7 +5,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Asset, AssetOrTimeSchedule, dag, get_current_context, task
-from medsift_common import DEFAULTS, keep_summary, mended_by_retry_or_failed, run_id_of
+from medsift_common import DEFAULTS, keep_summary, run_id_of
 from medsift_schedule import every
 
 from medsift.settings import Settings
@@ -30,9 +30,8 @@ def do_fit() -> dict[str, Any] | None:
     from medsift.steps import refit_from_labels
 
     context = get_current_context()
-    with mended_by_retry_or_failed():
-        date = context["dag_run"].run_after.date().isoformat()
-        summary = keep_summary(refit_from_labels(Settings.load(), run_id_of(context), date))
+    date = context["dag_run"].run_after.date().isoformat()
+    summary = keep_summary(lambda: refit_from_labels(Settings.load(), run_id_of(context), date))
     return summary if summary["is_not_worse"] else None
 
 
@@ -40,8 +39,8 @@ def do_promote(digest: str) -> None:
     """Put a set into use."""
     from medsift.steps import promote_set
 
-    with mended_by_retry_or_failed():
-        keep_summary(promote_set(Settings.load(), run_id_of(get_current_context()), digest))
+    context = get_current_context()
+    keep_summary(lambda: promote_set(Settings.load(), run_id_of(context), digest))
 
 
 @dag(

@@ -12,6 +12,7 @@ PROGRAM = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from airflow.sdk.exceptions import AirflowFailException
+import medsift_common
 from medsift_common import mended_by_retry_or_failed
 from medsift import errors
 from medsift.volume import VolumeError
@@ -25,7 +26,21 @@ def outcome(error):
     except Exception as raised:
         return ["retried", str(raised)]
 
-print(json.dumps({error: outcome(eval(error)) for error in sys.argv[2:]}))
+class Instance:
+    def xcom_push(self, key, value):
+        raise KeyError("what the API server did not answer")
+
+def outcome_of_keeping():
+    medsift_common.get_current_context = lambda: {"ti": Instance()}
+    try:
+        medsift_common.keep_summary(dict)
+    except AirflowFailException:
+        return ["failed", ""]
+    except KeyError:
+        return ["retried", ""]
+
+found = {error: outcome(eval(error)) for error in sys.argv[2:]}
+print(json.dumps(found | {"keeping": outcome_of_keeping()}))
 """
 MENDED = (
     "errors.StoreLostError('gone')",
@@ -58,3 +73,9 @@ def test_what_a_retry_can_mend_is_retried(outcomes: dict[str, list[str]], error:
 @pytest.mark.parametrize("error", NOT_MENDED)
 def test_what_a_retry_cannot_mend_fails_at_once_with_its_sentence(outcomes: dict[str, list[str]], error: str) -> None:
     assert outcomes[error] == ["failed", NOT_MENDED[error]]
+
+
+def test_work_that_was_done_is_not_lost_for_good_where_airflow_cannot_take_its_summary(
+    outcomes: dict[str, list[str]],
+) -> None:
+    assert outcomes["keeping"][0] == "retried"

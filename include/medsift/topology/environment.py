@@ -56,6 +56,7 @@ def airflow_environment(
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{LOOPBACK}:{port}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(layout.passwords),
+        "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "8",  # an api-server that is gone is asked for two minutes
         "SPT_NOENV": "1",  # setproctitle leaves the environment, hence our marker, where it can be read
         **SPEED,
         **(_celery(broker_url, airflow_url) if broker_url else {"AIRFLOW__CORE__EXECUTOR": "LocalExecutor"}),
