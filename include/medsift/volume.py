@@ -283,9 +283,10 @@ class Volume:
         a word. Raises `VolumeError` where there is no room.
         """
         folder = self.run(run_id)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            with _told_if_unwritable(folder):
-                os.posix_fallocate(file.fileno(), 0, size)
+        with _told_if_unwritable(folder):
+            file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed below, where what the block raises is its own
+            os.posix_fallocate(file.fileno(), 0, size)
+        with file:
             yield file
 
     def tidy(self, run_id: str) -> None:

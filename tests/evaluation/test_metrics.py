@@ -224,3 +224,11 @@ def test_what_the_balanced_accuracy_of_one_label_is_is_said_and_of_two_nothing()
     (said,) = one_sided([decided("non-medical", 0.1), decided("non-medical", 0.7)])
     assert said == "Only non-medical pictures are labelled: balanced accuracy is the recall of non-medical."
     assert one_sided(FIVE) == one_sided([]) == []
+
+
+def test_a_round_without_one_side_says_nothing_of_the_balanced_accuracy():
+    of_one = [decided("medical", 0.9, source="a"), decided("medical", 0.1, source="a")]
+    of_other = [decided("non-medical", 0.1, source="b")] * 2
+    assert intervals([*of_one, *of_other])["balanced_accuracy"] == (0.75, 0.75)
+    of_more = [decided("medical", 0.9, source="c"), *of_one]
+    assert intervals(of_more)["balanced_accuracy"] == (0.5, 1.0)

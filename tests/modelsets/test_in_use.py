@@ -2,12 +2,15 @@
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 
 import pytest
 
 from medsift.errors import UsageError, WeightsError
 from medsift.modelsets import CARD, MANIFEST, Calibration, current, digest_in_use, save, shipped_set
-from medsift.modelsets.current_file import EARLIER_KEPT
+from medsift.modelsets.current_file import EARLIER_KEPT, in_use_to_change
 from medsift.modelsets.in_use import before, find, keep, known_sets, promote, roll_back, way_back
 from medsift.volume import Volume
 
@@ -81,6 +84,53 @@ def test_rolling_back_passes_over_sets_that_are_gone_or_altered_and_says_so(volu
     assert way.sentences == [
         f"Model set {each.digest}, in use before, is gone or was altered: passed over." for each in (altered, gone)
     ]
+
+
+@pytest.mark.parametrize("harm", ["gone", "altered"])
+def test_a_set_with_a_file_gone_or_altered_is_neither_promoted_nor_led_back_to(volume, harm):
+    first, harmed, last = (kept(volume, temperature) for temperature in (2.0, 3.0, 4.0))
+    for each in (first, harmed, last):
+        promote(volume, each)
+    card = harmed.folder / CARD
+    if harm == "gone":
+        card.unlink()
+    else:
+        card.write_text("another card")
+    with pytest.raises(WeightsError):
+        promote(volume, harmed)
+    assert current(volume, "lite") == last
+    assert roll_back(volume, "lite").model_set == first
+
+
+def test_a_set_whose_manifest_was_altered_is_not_found_under_its_new_digest(volume):
+    altered = kept(volume, 2.0)
+    manifest = altered.folder / MANIFEST
+    manifest.write_text(manifest.read_text().replace("2.0", "2.5"))
+    assert [each for each in known_sets(volume) if each.folder.parent == volume.model_sets] == []
+
+
+def test_a_kept_set_that_was_damaged_is_mended_by_keeping_it_again(volume):
+    damaged = kept(volume, 2.0)
+    (damaged.folder / CARD).unlink()
+    again = kept(volume, 2.0)
+    again.verify()
+    assert again == damaged
+
+
+def test_two_processes_that_promote_at_once_both_count(volume):
+    sets = [kept(volume, 2.0 + number, profile=f"p{number}") for number in range(2)]
+    program = (
+        "import sys; from pathlib import Path; from medsift.volume import Volume; from medsift.modelsets import load;"
+        "from medsift.modelsets.in_use import promote;"
+        "promote(Volume(Path(sys.argv[1])), load(Path(sys.argv[2])))"
+    )
+    for _ in range(3):
+        (volume.model_sets / "current.json").unlink(missing_ok=True)
+        with in_use_to_change(volume):  # so that both are at the door together
+            both = [subprocess.Popen([sys.executable, "-c", program, volume.root, each.folder]) for each in sets]
+            time.sleep(1.5)
+        assert [process.wait(60) for process in both] == [0, 0]
+        assert {digest_in_use(volume, each.profile) for each in sets} == {each.digest for each in sets}
 
 
 def test_a_set_in_use_that_is_damaged_can_be_rolled_back(volume):

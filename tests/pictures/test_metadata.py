@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -114,6 +115,37 @@ def test_a_jpeg_of_any_build_keeps_its_scans_and_loses_what_follows_its_end(opti
     bare = stripped(data + f"a video, or another picture, of {SECRET}".encode())
     assert SECRET.encode() not in bare
     assert (shown(bare) == shown(data)).all()
+
+
+def with_more(format_name: str) -> bytes:
+    """A picture that tells in a way no program of ours writes."""
+    buffer, told = io.BytesIO(), SECRET.encode().ljust(30, b"!")
+    Image.fromarray(NOISE).save(buffer, format_name)
+    data = buffer.getvalue()
+    if format_name == "JPEG":  # a thumbnail within JFIF: 10 pixels of 3 bytes
+        return data[:4] + struct.pack(">H", 16 + 30) + data[6:18] + bytes([10, 1]) + told + data[20:]
+    if format_name == "PNG":  # a critical chunk that nobody knows
+        chunk = b"TOLD" + told
+        return data[:33] + struct.pack(">I", 30) + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[33:]
+    if format_name == "WEBP":
+        return data[:4] + struct.pack("<I", len(data) - 8 + 38) + data[8:] + b"C2PA" + struct.pack("<I", 30) + told
+    if format_name == "JPEG2000":
+        return data + struct.pack(">I4s", 38, b"jumb") + told
+    return data + told
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "WEBP", "JPEG2000", "BMP"])
+def test_what_no_viewer_needs_is_left_out_whoever_put_it_there(format_name):
+    data = with_more(format_name)
+    assert SECRET.encode() in data
+    bare = stripped(data)
+    assert SECRET.encode() not in bare
+    assert (shown(bare) == shown(data)).all()
+    assert stripped(bare) == bare
+
+
+def test_a_chunk_of_a_png_that_is_called_needed_and_that_nobody_knows_is_left_out():
+    assert SECRET.encode() not in without_metadata(with_more("PNG"), "PNG", 1)
 
 
 def test_a_cmyk_jpeg_keeps_what_says_that_it_is_inverted():

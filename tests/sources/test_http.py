@@ -254,8 +254,7 @@ def chunked(body):
     [(b"Content-Encoding: gzip\r\nContent-Length: %d\r\n" % len(ZEROS_GZIPPED), ZEROS_GZIPPED),
      (b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", chunked(ZEROS_GZIPPED)),
      (b"Content-Encoding: gzip\r\n", ZEROS_GZIPPED),
-     (b"Content-Encoding: deflate\r\n", zlib.compress(bytes(300 * MB), 9)),
-     (b"Content-Encoding: gzip, gzip\r\n", gzip.compress(ZEROS_GZIPPED))],
+     (b"Content-Encoding: deflate\r\n", zlib.compress(bytes(300 * MB), 9))],
 )  # fmt: skip
 def test_a_bomb_is_cut_before_it_fills_memory(site, door, head, body):
     url = raw(site, "/", b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body)
@@ -272,7 +271,7 @@ def test_a_compressed_answer_is_opened(site, door):
     assert door.get(site.serve("/", gzip.compress(b"hello"), Content_Encoding="gzip")).data == b"hello"
 
 
-@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, br", "nonsense"])
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, br", "gzip, gzip", "nonsense"])
 def test_an_encoding_that_was_not_asked_for_is_named(site, door, encoding):
     with pytest.raises(SourceError, match="is encoded as"):
         door.get(site.serve("/", b"hello", Content_Encoding=encoding))

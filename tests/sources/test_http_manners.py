@@ -5,12 +5,15 @@ import threading
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from protego import Protego
 
 from medsift.errors import SourceError, TemporaryError
 from medsift.settings import Settings
 from medsift.sources._web import wire
 from medsift.sources._web.addresses import is_public
-from medsift.sources._web.manners import Manners, is_refused
+from medsift.sources._web.manners import MAX_RULES, NAME, Manners, for_us, is_refused
 from medsift.sources.http import Door
 
 
@@ -60,6 +63,34 @@ def test_a_redirect_does_not_lead_where_robots_txt_forbids(public, visitor):
 def test_a_host_without_robots_txt_may_be_visited(public, visitor):
     public.serve("/a", b"here")
     assert visitor.get(public.url("/a")).data == b"here"
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("way", ["/en/robots.txt", "/login", "/robots.txt/"])
+def test_rules_that_lie_elsewhere_on_the_host_are_found_and_not_waited_for(public, visitor, way):
+    public.serve("/robots.txt", status=302, Location=way)
+    public.serve(way, b"User-agent: *\nDisallow: /private", content_type="text/plain")
+    public.serve("/a", b"here")
+    assert visitor.get(public.url("/a")).data == b"here"
+    with pytest.raises(SourceError, match="robots"):
+        visitor.get(public.url("/private/b"))
+
+
+@given(st.lists(st.sampled_from(["medsift", "*", "otherbot", "MedSift/1.0"]), min_size=1, max_size=3),
+       st.lists(st.sampled_from(["medsift", "*", "otherbot"]), min_size=1, max_size=3))  # fmt: skip
+def test_of_groups_for_many_visitors_those_for_us_say_what_the_whole_file_says(first, second):
+    groups = ["\n".join(f"User-agent: {name}" for name in names) for names in (first, second)]
+    text = f"# words\n{groups[0]}\nDisallow: /a # why\nAllow: /a/b\n\n{groups[1]}\nDisallow: /c\nSitemap: /s"
+    whole, ours = Protego.parse(text), Protego.parse(for_us(text))
+    for path in ("/a", "/a/b", "/c", "/d"):
+        assert ours.can_fetch(f"http://h{path}", NAME) == whole.can_fetch(f"http://h{path}", NAME)
+
+
+def test_rules_for_others_and_more_than_anybody_needs_are_left_out_before_they_are_parsed():
+    agents = "\n".join(f"user-agent: bot{number}" for number in range(5000))
+    rules = "\n".join(f"disallow: /*{number}*$" for number in range(20_000))
+    assert for_us(f"{agents}\n{rules}") == ""
+    assert len(for_us(f"{agents}\nuser-agent: *\n{rules}").splitlines()) == MAX_RULES
 
 
 def test_where_robots_txt_cannot_be_had_just_now_nothing_is_fetched_until_it_can(public, visitor):

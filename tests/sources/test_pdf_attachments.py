@@ -1,6 +1,7 @@
 """Files attached to a PDF are read, each as what it is, behind the pictures of its pages."""
 
 import io
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -166,15 +167,38 @@ def test_a_password_that_is_empty_opens_attached_files_too(pdf_sandbox, tmp_path
     assert found.data == picture(1)
 
 
-def test_only_the_document_itself_is_kept_and_not_if_it_carries_dicom(pdf_sandbox, tmp_path):
-    inner, path, kept = document({}, on_page=picture(4)).tobytes(), tmp_path / "a.pdf", list[Path]()
-    document({"inner.pdf": inner}, on_page=picture(3)).save(path)
-    assert len(extracted(path, tools(pdf_sandbox, kept))) == 2
-    assert kept == [path]
-    kept.clear()
-    document({"IM0001": CT.read_bytes()}, on_page=picture(3)).save(path)
-    assert len(extracted(path, tools(pdf_sandbox, kept))) == 2
+@pytest.mark.parametrize("name", ["IM0001", "inner.pdf", "a.png", "any.bin"])
+def test_a_document_that_carries_files_is_not_kept_as_there_may_be_dicom_in_them(pdf_sandbox, tmp_path, name):
+    path, kept = tmp_path / "a.pdf", list[Path]()
+    document({name: CT.read_bytes()}, on_page=picture(3)).save(path)
+    assert extracted(path, tools(pdf_sandbox, kept))[0].place.page == 1
     assert kept == []
+    document({}, on_page=picture(3)).save(path)
+    extracted(path, tools(pdf_sandbox, kept))
+    assert kept == [path]
+
+
+def test_what_is_attached_to_a_pdf_without_pages_is_read(pdf_sandbox, tmp_path):
+    made = document({"a.png": picture(1)})
+    made.save(tmp_path / "a.pdf")
+    data = (tmp_path / "a.pdf").read_bytes()
+    emptied = re.sub(rb"/Kids ?\[[^]]*\]", lambda kids: b"/Kids[".ljust(len(kids[0]) - 1) + b"]", data)
+    (tmp_path / "a.pdf").write_bytes(emptied.replace(b"/Count 1", b"/Count 0"))
+    lost, found = extracted(tmp_path / "a.pdf", tools(pdf_sandbox))
+    assert (lost.is_part, found.data) == (True, picture(1))
+
+
+def test_a_file_that_is_only_associated_with_the_document_is_read(read, tmp_path):
+    made = document({})
+    made.xref_set_key(made.pdf_catalog(), "AF", f"[{described(made, 'a.png', picture(1))}]")
+    assert names(tmp_path, read(made)) == ["a.png"]
+
+
+@pytest.mark.parametrize(("name", "expected"), [("..", "attachment"), ("x" * 100_000 + ".png", "x" * 996 + ".png")])
+def test_a_name_is_one_that_a_row_can_hold(read, tmp_path, name, expected):
+    made = document({})
+    made.xref_set_key(made.pdf_catalog(), "AF", f"[{described(made, name, CT.read_bytes())}]")
+    assert names(tmp_path, read(made)) == [expected]
 
 
 def test_no_document_of_an_archive_is_kept(pdf_sandbox, tmp_path):
@@ -186,8 +210,9 @@ def test_no_document_of_an_archive_is_kept(pdf_sandbox, tmp_path):
     assert kept == []
 
 
-def test_the_path_of_attached_dicom_is_hidden_where_others_are(pdf_sandbox, tmp_path):
-    document({"Jane Doe.dcm": CT.read_bytes()}).save(tmp_path / "a.pdf")
+@pytest.mark.parametrize("data", [CT.read_bytes(), b"no DICOM at all"])
+def test_the_path_of_attached_dicom_and_what_may_be_dicom_is_hidden_where_others_are(pdf_sandbox, tmp_path, data):
+    document({"Jane Doe.dcm": data}).save(tmp_path / "a.pdf")
     given = tools(pdf_sandbox)
     (found,) = extracted(tmp_path / "a.pdf", Tools(given.settings, given.sandbox, given.door, b"k" * 32, True))
     assert "Jane" not in str(found.place.path)

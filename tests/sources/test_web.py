@@ -12,6 +12,7 @@ import pytest
 from medsift.contracts import About, Candidate, Leaf, Missed
 from medsift.errors import SourceError, TemporaryError
 from medsift.sources import KINDS, Tools
+from medsift.sources._web.refresh import may_refresh
 from medsift.sources.http import Door
 
 
@@ -454,3 +455,8 @@ def test_a_page_that_takes_too_long_to_read_is_an_error_of_the_source(site, tool
     url = site.page("<p>" * 100_000)
     with pytest.raises(SourceError, match="longer than the time allowed"):
         list(KINDS.get("web")().extract(leaf_of(url), replace(tools)))
+
+
+def test_a_page_of_blanks_is_looked_through_once():
+    assert not may_refresh(b"<html>http-equiv=" + b" " * 3_000_000 + b"x")
+    assert may_refresh(b"<META HTTP-EQUIV = ' refresh'>")

@@ -43,9 +43,9 @@ def shown(store: Store) -> dict[str, str]:
         return {row.sha256: row.label for row in rows}
 
 
-def do_refit(settings: Settings) -> Summary:
+def do_refit(settings: Settings, date: str = DATE) -> Summary:
     with Context.opened(settings, "refit") as context:
-        return refit.run(context, DATE)
+        return refit.run(context, date)
 
 
 def test_200_labels_raise_the_accuracy_on_a_shifted_set_and_roll_back_restores_the_former_verdicts(
@@ -158,7 +158,27 @@ def test_a_set_is_kept_registered_and_not_in_use_and_the_same_labels_fit_no_othe
         ).one()
     assert row.is_current and row.card["card"] == card
     assert "no label is new" in do_refit(load())["sentence"]
-    assert {path.name for path in volume.model_sets.iterdir()} == {model_set.digest, "current.json"}
+    assert {path.name for path in volume.model_sets.iterdir()} == {model_set.digest, "current.json", "current.lock"}
+
+
+def test_sets_are_compared_on_no_picture_whose_group_the_one_in_use_has_seen(load, store):
+    labels = publish(load(), store, SOURCES)
+    of_known = {sha256: label for number, (sha256, label) in enumerate(labels.items()) if number % 12 < 8}
+    give(store, of_known)
+    promote_model_set(load(), do_refit(load())["model_set"], store)
+    give(store, labels)
+    summary = do_refit(load())
+    assert (summary["labels"], summary["compared"]) == (96, len(of_known)) == (96, 64)
+    give(store, publish(load(), store, {"/in/new.pdf": 10}))
+    assert do_refit(load())["compared"] == 74
+
+
+def test_a_set_that_stayed_out_of_use_is_not_fitted_again_from_the_same_labels(load, store):
+    give(store, publish(load(), store, SOURCES))
+    first = do_refit(load())
+    again = do_refit(load(), "2026-12-31")
+    assert (again["model_set"], again["is_not_worse"]) == ("", False)
+    assert f"since {first['model_set']}, which stayed out of use," in again["sentence"]
 
 
 def test_a_refit_on_refitted_labels_builds_on_what_no_label_has_touched(load, store):
@@ -227,7 +247,7 @@ def test_what_a_set_said_of_its_own_labels_while_they_were_held_back_is_what_cou
 def test_a_calibration_error_that_is_not_defined_is_none_and_not_the_best_there_is():
     figures = {"balanced_accuracy": 0.9, "log_loss": 0.3}
     told = {"new": figures | {"ece": None}, "current": figures | {"ece": 0.0}, "labels": 0, "medical": 0, "groups": 0}
-    told |= {"folds": 0, "pictures": 0, "is_learning": False, "date": DATE, "previous": ""}
+    told |= {"folds": 0, "compared": 0, "pictures": 0, "is_learning": False, "date": DATE, "previous": ""}
     assert "| calibration error (ECE) | not defined | 0.0000 |" in card_of("lite", told)
 
 

@@ -61,9 +61,14 @@ def intervals(
         rows = rows[has_verdict[rows]]
         return calibration_error(confidences[rows], is_right[rows])
 
+    def balanced(rows: NDArray[np.intp]) -> float | None:
+        """Not defined for a round of one side, unless there is no other."""
+        is_partial = len(np.unique(is_medical[rows])) < len(np.unique(is_medical))
+        return None if is_partial else _balanced(is_right[rows], is_medical[rows])
+
     statistics: dict[str, Callable[[NDArray[np.intp]], float | None]] = {
         "accuracy": lambda rows: float(is_right[rows].mean()),
-        "balanced_accuracy": lambda rows: _balanced(is_right[rows], is_medical[rows]),
+        "balanced_accuracy": balanced,
         "ece": ece,
     }
     sources = [prediction.source or f"\0{row}" for row, prediction in enumerate(predictions)]

@@ -119,6 +119,11 @@ class ModelSet:
         stored = json.loads(self.file(HELD_BACK).read_text(encoding="utf-8"))
         return {sha256: HeldBack(*values) for sha256, values in stored.items()}
 
+    def verify(self) -> None:
+        """Raise `WeightsError` where a file of the set is missing or was altered."""
+        for name in self.pins:
+            self.file(name)
+
     def used_with(self, encoder_digests: Mapping[str, str]) -> "ModelSet":
         """The set with what was fitted for those encoders alone that still are the ones it was fitted with."""
         same = {name: digest for name, digest in self.encoder_digests.items() if encoder_digests.get(name) == digest}

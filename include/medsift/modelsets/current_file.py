@@ -1,7 +1,9 @@
 """`current.json` on the volume: which sets are in use, and which were before them."""
 
+import fcntl
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,15 @@ def read_in_use(volume: Volume) -> InUse:
         )
     earlier = stored.pop(EARLIER, {})
     return InUse(stored, earlier)
+
+
+@contextmanager
+def in_use_to_change(volume: Volume) -> Iterator[None]:
+    """For the block nobody else, in any process, changes what is in use: it is one file for all profiles."""
+    volume.model_sets.mkdir(parents=True, exist_ok=True)
+    with (volume.model_sets / "current.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write_in_use(volume: Volume, used: InUse) -> None:

@@ -1,13 +1,14 @@
 """Which sets there are and which one is in use: kept, promoted, rolled back. No set is ever changed."""
 
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from medsift.errors import UsageError, WeightsError
-from medsift.modelsets import MANIFEST, OTHERS, ModelSet, current, digest_in_use, load, shipped_set
-from medsift.modelsets.current_file import SHIPPED, read_in_use, write_in_use
+from medsift.modelsets import HELD_BACK, MANIFEST, OTHERS, ModelSet, current, digest_in_use, load, shipped_set
+from medsift.modelsets.current_file import SHIPPED, in_use_to_change, read_in_use, write_in_use
 from medsift.settings import shipped
 from medsift.volume import Volume
 
@@ -16,21 +17,33 @@ LEAST_LETTERS = 6  # of a digest, to name a set by
 
 
 def keep(volume: Volume, built: Path) -> ModelSet:
-    """Give the set that was saved in `built`, on the volume's file system, its place; it is not put into use."""
-    place = volume.model_sets / load(built).digest
+    """Give the set that was saved in `built`, on the volume's file system, its place; it is not put into use.
+
+    One of the same digest that lies there stays, unless it was damaged since.
+    """
+    digest = load(built).digest
+    place = volume.model_sets / digest
+    if place.exists() and _intact(volume, digest) is None:
+        shutil.rmtree(place)
     if not place.exists():
         built.replace(place)
     return load(place)
 
 
 def promote(volume: Volume, model_set: ModelSet) -> None:
-    """Put a kept or shipped set into use for its profile; the one before it is what `roll_back` leads to."""
-    used, profile, digest = read_in_use(volume), model_set.profile, _written(model_set)
-    if digest == used.now(profile):
-        return
-    had_one = bool(digest_in_use(volume, profile))
-    before_it = [*used.earlier.get(profile, []), *([used.now(profile)] if had_one else [])]
-    write_in_use(volume, used.with_set(profile, digest, before_it))
+    """Put a kept or shipped set into use for its profile; the one before it is what `roll_back` leads to.
+
+    Raises `WeightsError` where a file of it is missing or was altered.
+    """
+    model_set.verify()
+    profile, digest = model_set.profile, _written(model_set)
+    with in_use_to_change(volume):
+        used = read_in_use(volume)
+        if digest == used.now(profile):
+            return
+        had_one = bool(digest_in_use(volume, profile))
+        before_it = [*used.earlier.get(profile, []), *([used.now(profile)] if had_one else [])]
+        write_in_use(volume, used.with_set(profile, digest, before_it))
 
 
 @dataclass(frozen=True)
@@ -52,8 +65,9 @@ def roll_back(volume: Volume, profile: str) -> WayBack:
 
     Raises `UsageError` where there was none.
     """
-    way = way_back(volume, profile)
-    write_in_use(volume, read_in_use(volume).with_set(profile, _written(way.model_set), way.earlier))
+    with in_use_to_change(volume):
+        way = way_back(volume, profile)
+        write_in_use(volume, read_in_use(volume).with_set(profile, _written(way.model_set), way.earlier))
     return way
 
 
@@ -77,15 +91,23 @@ def way_back(volume: Volume, profile: str) -> WayBack:
 
 
 def known_sets(volume: Volume) -> list[ModelSet]:
-    """All sets of all profiles that can be read: those that ship, then those on the volume, oldest first."""
+    """All sets of all profiles that can be read: those that ship, then those on the volume, oldest first.
+
+    A kept one whose manifest is not the one that gave its folder the name was altered, and counts as damaged.
+    """
     ours = sorted(shipped("models").glob(f"*/{MANIFEST}"))
     kept = sorted(volume.model_sets.glob(f"[!.]*/{MANIFEST}"), key=lambda path: (path.stat().st_mtime, path))
     readable = []
     for path in [*ours, *kept]:
         try:
-            readable.append(load(path.parent))
+            found = load(path.parent)
         except WeightsError as error:
             log.warning("%s", error)
+            continue
+        if path in kept and found.digest != path.parent.name:
+            log.warning("The model set in %s was altered: its digest is %s.", path.parent, found.digest)
+        else:
+            readable.append(found)
     return readable
 
 
@@ -112,9 +134,21 @@ def before(volume: Volume, model_set: ModelSet) -> ModelSet:
     return first
 
 
+def untaught(volume: Volume, model_set: ModelSet | None) -> ModelSet | None:
+    """The nearest set before this one that no label has touched; where it is gone, the oldest that is still there."""
+    while model_set is not None and HELD_BACK in model_set.pins:
+        try:
+            model_set = before(volume, model_set)
+        except UsageError as error:
+            log.warning("the fit begins from %s, which labels have touched: %s", model_set.name, error)
+            return model_set
+    return model_set
+
+
 def _intact(volume: Volume, digest: str) -> ModelSet | None:
     try:
         found = load(volume.model_sets / digest)
+        found.verify()
     except WeightsError:
         return None
     return found if found.digest == digest else None

@@ -16,11 +16,13 @@ TURN = struct.Struct("<2sHIHHHIHHI")  # a TIFF header and one entry
 JPEG_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
 SOI, EOI, SOS, COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
 APPLICATION = range(0xE0, 0xF0)
-JPEG_KEPT = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+JFIF, JFIF_BYTES = 0xE0, 12  # of it without a thumbnail
+JPEG_KEPT = {JFIF: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+PNG_NEEDED = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 PNG_KEPT = {b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"sBIT", b"bKGD", b"pHYs", b"acTL", b"fcTL", b"fdAT"}
-WEBP_DROPPED = {b"EXIF", b"XMP "}
+WEBP_KEPT = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"}
 WEBP_EXIF, WEBP_XMP = 0x08, 0x04  # flags of VP8X
-JP2_DROPPED = {b"uuid", b"xml ", b"uinf"}
+JP2_KEPT = {b"jP  ", b"ftyp", b"jp2h", b"jp2c"}
 GIF_KEPT = {b"NETSCAPE2.0", b"ANIMEXTS1.0"}
 BROKEN = (struct.error, LookupError, ValueError)
 
@@ -63,7 +65,10 @@ def _jpeg(data: bytes, orientation: int) -> bytes:
                 raise ValueError("a segment without end")
         is_kept = not (marker == COMMENT or marker in APPLICATION) or _is_kept(marker, data[start + 4 : start + 18])
         is_clean = is_clean and is_kept
-        kept.append(data[start:end] if is_kept else b"")
+        segment = data[start:end] if is_kept else b""
+        if is_kept and marker == JFIF and end - start > 4 + JFIF_BYTES + 2:
+            segment, is_clean = _segment(JFIF, data[start + 4 : start + 4 + JFIF_BYTES] + bytes(2)), False
+        kept.append(segment)
         position = end
 
 
@@ -85,8 +90,7 @@ def _png(data: bytes, orientation: int) -> bytes:
         if turn and name == b"IDAT":
             kept.append(struct.pack(">I4s", len(turn), b"eXIf") + turn + struct.pack(">I", zlib.crc32(b"eXIf" + turn)))
             turn = b""
-        is_critical = not name[0] & 0x20
-        if is_critical or name in PNG_KEPT:
+        if name in PNG_NEEDED or name in PNG_KEPT:
             kept.append(data[position:end])
         position = end
         if name == b"IEND":
@@ -95,7 +99,7 @@ def _png(data: bytes, orientation: int) -> bytes:
 
 
 def _webp(data: bytes, orientation: int) -> bytes:
-    chunks = [(name, body) for name, body in _riff(data) if name not in WEBP_DROPPED]
+    chunks = [(name, body) for name, body in _riff(data) if name in WEBP_KEPT]
     turn = _turn(orientation)
     if turn:
         chunks.append((b"EXIF", turn))
@@ -126,10 +130,16 @@ def _jp2(data: bytes, _: int) -> bytes:
         end = position + size if size else len(data)
         if size and size < 8:
             raise ValueError("a box without end")
-        if name not in JP2_DROPPED:
+        if name in JP2_KEPT:
             kept.append(data[position:end])
         position = end
     return _joined(data, kept)
+
+
+def _bmp(data: bytes) -> bytes:
+    """Without what follows the end that its header says."""
+    size = int.from_bytes(data[2:6], "little")
+    return data[:size] if size > int.from_bytes(data[10:14], "little") else data
 
 
 def _gif(data: bytes, _: int) -> bytes:
@@ -170,5 +180,5 @@ WRITERS: dict[str, Callable[[bytes, int], bytes]] = {
     "GIF": _gif,
     "JPEG2000": _jp2,
     "TIFF": lambda data, _: without_tags(data),
-    "BMP": lambda data, _: data,
+    "BMP": lambda data, _: _bmp(data),
 }

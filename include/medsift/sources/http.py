@@ -103,10 +103,12 @@ class Door:
             finally:
                 self._guard.deadline = None
 
-    def _patiently(self, url: str, headers: dict[str, str], deadline: Deadline, redirects: int = 0) -> Fetched:
+    def _patiently(
+        self, url: str, headers: dict[str, str], deadline: Deadline, redirects: int = 0, *, is_for_robots: bool = False
+    ) -> Fetched:
         for attempt in range(TRIES):
             try:
-                return self._follow(url, headers, deadline, redirects)
+                return self._follow(url, headers, deadline, redirects, is_for_robots)
             except _Again as again:
                 pause_s = min(0.5 * 2**attempt, self._timeout_s) if again.pause_s is None else again.pause_s
                 is_last = attempt == TRIES - 1 or deadline.is_over or not again.is_worth_it
@@ -116,11 +118,14 @@ class Door:
                 time.sleep(pause_s)
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _follow(self, url: str, headers: dict[str, str], deadline: Deadline, redirects: int) -> Fetched:
+    def _follow(
+        self, url: str, headers: dict[str, str], deadline: Deadline, redirects: int, is_for_robots: bool
+    ) -> Fetched:
         for count in range(redirects, MAX_REDIRECTS + 1):
             request = _prepared(url, headers)
             address = urldefrag(str(request.url)).url
-            if self._obeys_robots and not self._is_robots(address):
+            # What a host's rules are is asked without asking for rules: one host may send to another, or to itself.
+            if self._obeys_robots and not is_for_robots and not self._is_robots(address):
                 self._ask_robots(address, deadline)
             try:
                 with self._turn(address), closing(self._sent(request)) as response:
@@ -146,7 +151,8 @@ class Door:
 
         def robots() -> bytes:
             try:
-                return self._patiently(_origin(address) + ROBOTS, {"Accept": "text/plain"}, deadline).data
+                where = _origin(address) + ROBOTS
+                return self._patiently(where, {"Accept": "text/plain"}, deadline, is_for_robots=True).data
             except TemporaryError as error:
                 raise TemporaryError(
                     f"Whether {shown(address)} may be fetched is not known just now. {error}"
@@ -186,9 +192,9 @@ class Door:
         announced = response.headers.get("Content-Length", "")
         if announced.isdecimal() and int(announced[:20]) > self._max_bytes:
             raise SourceError(too_large)
-        for encoding in response.headers.get("Content-Encoding", "").lower().split(","):
-            if encoding.strip() not in ENCODINGS:
-                raise SourceError(f"The answer of {shown(address)} is encoded as {encoding.strip()[:40]!r}.")
+        encoding = response.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in ENCODINGS:  # several, one within another, unpack to more than is ever seen
+            raise SourceError(f"The answer of {shown(address)} is encoded as {encoding[:40]!r}.")
         data = bytearray()
         for chunk in response.iter_content(CHUNK_BYTES):
             data += chunk

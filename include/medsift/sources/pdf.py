@@ -10,7 +10,7 @@ from medsift.contracts import About, Candidate, Leaf, Missed, Place
 from medsift.errors import EmptySourceError, SandboxError, SourceError
 from medsift.sandbox import MAX_REASON, TOO_LONG, Item
 from medsift.sources import Tools, register
-from medsift.sources._within.opening import pictures_within
+from medsift.sources._within.opening import NESTED, pictures_within
 
 READER = "medsift.sources._pdf.reader:pictures"
 ATTACHMENTS = "medsift.sources._pdf.attachments:members"
@@ -38,21 +38,29 @@ class PdfSource:
             raise SourceError("There is no such file.")
         path, came = Path(leaf.path).absolute(), False
         reading = _Reading(path, tools)
-        for item in reading.run():
-            came = came or isinstance(item, Candidate)
-            yield item
-        holds_dicom = reading.has_attached and (yield from _attached(path, leaf, tools))
-        if came and not holds_dicom:
-            tools.keep(path)
+        try:
+            for item in reading.run():
+                came = came or isinstance(item, Candidate)
+                yield item
+        except SourceError as error:
+            if not reading.has_attached:
+                raise
+            yield _lost(None, str(error))
+        if reading.has_attached:
+            yield from _attached(path, leaf, tools)
+        elif came:
+            tools.keep(path)  # nor is one that carries files: there may be DICOM among them
 
 
-def _attached(path: Path, leaf: Leaf, tools: Tools) -> Generator[Candidate | Missed, None, bool]:
-    """Pictures of attached files, then whether one of these was DICOM; a fault costs the pages nothing."""
+def _attached(path: Path, leaf: Leaf, tools: Tools) -> Iterator[Candidate | Missed]:
+    """Pictures of attached files; a fault of theirs costs the pages nothing."""
+    if tools.is_within:
+        yield Missed(Place(), "rejected", NESTED)
+        return
     try:
-        return (yield from pictures_within(ATTACHMENTS, path, leaf, tools))
+        yield from pictures_within(ATTACHMENTS, path, leaf, tools)
     except SourceError as error:
         yield _lost(None, f"The attached files could not be read. {error}")
-        return True  # for all that is known
 
 
 class _Reading:

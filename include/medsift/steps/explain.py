@@ -275,5 +275,6 @@ def _labelled(settings: Settings, store: Store, found: Sequence[Neighbour]) -> l
     sha256s = [neighbour.sha256 for neighbour in found]
     verdicts = store.verdicts(sha256s, *verdict_keys(settings))
     said: dict[str, tuple[str, str]] = {sha256: (row.verdict, "model") for sha256, row in verdicts.items()}
-    said |= {sha256: (row.label, "person") for sha256, row in store.newest_labels(sha256s).items()}
+    newest = store.newest_labels(sha256s)
+    said |= {sha256: (row.label, "person") for sha256, row in newest.items() if not row.is_withdrawn}
     return [Alike(each.sha256, each.similarity, *said.get(each.sha256, ())) for each in found]

@@ -12,7 +12,6 @@ import numpy as np
 from medsift import voters
 from medsift.contracts import Verdict, Vote
 from medsift.encoders import Floats
-from medsift.errors import UsageError
 from medsift.modelsets import (
     CARD,
     CLUSTERS,
@@ -27,7 +26,7 @@ from medsift.modelsets import (
 )
 from medsift.modelsets.calibrating import fit_calibration
 from medsift.modelsets.clusters import fit_clusters, teach, write_clusters
-from medsift.modelsets.in_use import before
+from medsift.modelsets.in_use import untaught
 from medsift.modelsets.learned import LEAST_OF_EACH, fit_learned, write_learned
 from medsift.settings import Settings
 from medsift.steps.fit_model_set import UNCALIBRATED, spaces_of
@@ -65,7 +64,7 @@ class Basis:
 
 def basis_of(settings: Settings, vectors: Mapping[str, Floats]) -> Basis:
     """The basis of the profile in use: with new centres where the vectors (n, d) by encoder are enough for them."""
-    model_set = _untaught(Volume(settings.volume), usable_model_set(settings))
+    model_set = untaught(Volume(settings.volume), usable_model_set(settings))
     if model_set is not None:
         model_set = model_set.used_with(encoder_digests(settings))
     rows = np.flatnonzero(finite(vectors))
@@ -76,17 +75,6 @@ def basis_of(settings: Settings, vectors: Mapping[str, Floats]) -> Basis:
     zero_shot = (1 / (1 + np.exp(-odds))).astype(np.float32)
     clusters = {name: fit_clusters(of[rows], zero_shot, settings.cluster_count) for name, of in vectors.items()}
     return Basis(model_set, clusters, len(rows))
-
-
-def _untaught(volume: Volume, model_set: ModelSet | None) -> ModelSet | None:
-    """The nearest set before this one that no label has touched; where it is gone, the oldest that is still there."""
-    while model_set is not None and HELD_BACK in model_set.pins:
-        try:
-            model_set = before(volume, model_set)
-        except UsageError as error:
-            log.warning("the fit begins from %s, which labels have touched: %s", model_set.name, error)
-            return model_set
-    return model_set
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from medsift.encoders import Floats, Profile
 from medsift.errors import UsageError
 from medsift.modelsets import ALIGNMENT, CARD, HEAD, LEARNED, Calibration, ModelSet, clusters_file, save
 from medsift.modelsets.clusters import fit_clusters, write_clusters
-from medsift.modelsets.in_use import keep, promote
+from medsift.modelsets.in_use import keep, promote, untaught
 from medsift.settings import Settings
 from medsift.steps import embed
 from medsift.steps.context import Context
@@ -58,11 +58,12 @@ def fit_model_set(context: Context, folder: Path) -> ModelSet:
         built = Path(scratch) / "set"
         built.mkdir()
         previous = current_model_set(settings)
+        base = untaught(Volume(settings.volume), previous)  # its weights hold for clusters and voters without labels
         _write_clusters(context, built, vectors)
         for name in (ALIGNMENT, HEAD):
             if previous and name in previous.pins:
                 shutil.copyfile(previous.file(name), built / name)
-        (built / CARD).write_text(_card(settings, count, previous), encoding="utf-8")
+        (built / CARD).write_text(_card(settings, count, previous, base), encoding="utf-8")
         save(
             built,
             name=f"{settings.profile}-of-folder",
@@ -70,7 +71,7 @@ def fit_model_set(context: Context, folder: Path) -> ModelSet:
             encoders=encoder_digests(settings),
             prompt_set=prompt_set(settings).digest,
             spaces=spaces_of(current_profile(settings)),
-            calibration=previous.calibration.without_points() if previous else UNCALIBRATED,
+            calibration=base.calibration.without_points() if base else UNCALIBRATED,
             previous=previous.digest if previous else "",
         )
         model_set = keep(Volume(settings.volume), built)
@@ -106,10 +107,11 @@ def spaces_of(profile: Profile) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(names) for names in of_tower.values())
 
 
-def _card(settings: Settings, pictures: int, previous: ModelSet | None) -> str:
-    calibration = f"carried over from the set {previous.digest}" if previous else "none: no labels were there"
-    had_learned = previous is not None and LEARNED in previous.pins
-    learned = "not carried over from that set" if had_learned else "silent: no labels were there"
+def _card(settings: Settings, pictures: int, previous: ModelSet | None, base: ModelSet | None) -> str:
+    calibration = f"carried over from the set {base.digest}" if base else "none: no labels were there"
+    learned = "silent: no labels were there"
+    if previous and LEARNED in previous.pins:
+        learned = f"not carried over from the set in use before, {previous.digest}"
     return (
         f"# Model set of profile {settings.profile}, fitted on a folder\n\n"
         f"K-Means clusters of {pictures} unlabelled pictures, named by the prompts of set {settings.prompt_set}.\n\n"

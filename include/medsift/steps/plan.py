@@ -33,14 +33,15 @@ COSTS = {"folder": 1, "dicom": 2}  # a page or a PDF costs about as much as twen
 DEFAULT_COST = 20
 EXTRACTION_SETTINGS = (
     "min_image_size", "max_aspect_ratio", "max_pixels", "max_images_per_url", "compress_large_copies", "pdf_quality",
-    "child_timeout_s", "child_memory_mb", "dicom_frames", "leave_out_burned_in",
+    "child_timeout_s", "child_memory_mb", "dicom_frames", "leave_out_burned_in", "allowed_extensions",
 )  # fmt: skip
+READERS = 2  # raise it when the same sources would give more: 2 reads files attached to PDFs, and AVIF in archives
 
 
 def extraction_digest(context: Context) -> str:
     """Digest of what governs fetching and extracting; sources extracted under another one are read again."""
     public = context.settings.public()
-    return digest_of({name: public[name] for name in EXTRACTION_SETTINGS})
+    return digest_of({name: public[name] for name in EXTRACTION_SETTINGS} | {"readers": READERS})
 
 
 def run(context: Context, sources: list[str], trigger: Trigger) -> Summary:

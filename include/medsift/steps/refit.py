@@ -18,14 +18,14 @@ from medsift.encoders import Floats
 from medsift.errors import SettingError, StoreError
 from medsift.evaluation.calibration import calibration_error
 from medsift.modelsets import CARD, HELD_BACK, METRICS, HeldBack, ModelSet
-from medsift.modelsets.in_use import keep
+from medsift.modelsets.in_use import keep, known_sets
 from medsift.settings import Settings
 from medsift.steps.context import Context, Summary
 from medsift.steps.fit_labelled import Basis, Fitter, basis_of, fitter, judge
 from medsift.steps.labelled import Labelled, labelled_in_store
 from medsift.steps.mirror import record_of_set
 from medsift.steps.operating_point import at_operating_point
-from medsift.steps.profile import current_model_set, encoder_digests, usable_model_set
+from medsift.steps.profile import current_model_set, encoder_digests
 from medsift.steps.refit_card import card_of
 from medsift.steps.vectors import Vectors
 from medsift.strategies import SMALLEST
@@ -60,7 +60,10 @@ def run(context: Context, date: str) -> Summary:
         raise StoreError("There is no database to take labels from.")
     digests = encoder_digests(context.settings)
     data = labelled_in_store(context.store, digests)
-    reason = why_not(data, current_model_set(context.settings))
+    current = current_model_set(context.settings)
+    kept = known_sets(Volume(context.settings.volume))
+    since = [each for each in kept if current and each.previous == current.digest]
+    reason = why_not(data, current, since)
     if reason:
         return nothing_fitted(data, reason)
     pictures = context.store.embedded(list(digests.values()), MOST_VECTORS)
@@ -68,8 +71,11 @@ def run(context: Context, date: str) -> Summary:
     return fit_and_measure(context, data, {name: known.of(pictures) for name, known in vectors.items()}, date)
 
 
-def why_not(data: Labelled, current: ModelSet | None) -> str:
-    """A sentence where the labels allow no refit, else empty."""
+def why_not(data: Labelled, current: ModelSet | None, since: Sequence[ModelSet] = ()) -> str:
+    """A sentence where the labels allow no refit, else empty.
+
+    `since` are the sets that were fitted to take the place of the one in use.
+    """
     medical = int(data.is_medical.sum())
     other = len(data) - medical
     if min(medical, other) < LEAST_OF_EACH:
@@ -81,8 +87,10 @@ def why_not(data: Labelled, current: ModelSet | None) -> str:
         if data.groups_of(side) < 2:
             return f"Nothing is fitted: all labels that say {name} are of one source; two are needed to hold one back."
     labels = dict(zip(data.sha256s, data.is_medical, strict=True))
-    if current and labels == {sha256: row.is_medical for sha256, row in current.held_back().items()}:
-        return "Nothing is fitted: no label is new since the model set in use was fitted."
+    for fitted in (current, *since):
+        if fitted and labels == {sha256: row.is_medical for sha256, row in fitted.held_back().items()}:
+            which = "the model set in use" if fitted is current else f"{fitted.digest}, which stayed out of use,"
+            return f"Nothing is fitted: no label is new since {which} was fitted."
     return ""
 
 
@@ -102,9 +110,11 @@ def fit_and_measure(context: Context, data: Labelled, vectors: Mapping[str, Floa
         basis, current = basis_of(settings, vectors), current_model_set(settings)
         fits = fitter(settings, basis, data, Path(scratch))
         new = held_back_by_fold(context, fits, data)
-        before = held_back_by_set(context, usable_model_set(settings), data)
-        figures = {"new": figures_of(new, data.is_medical), "current": figures_of(before, data.is_medical)}
+        before, unseen = held_back_by_set(context, current, data)
+        said = {"new": new[unseen], "current": before[unseen]}
+        figures = {name: figures_of(probability, data.is_medical[unseen]) for name, probability in said.items()}
         told = _told(data, basis, fits, figures) | {"date": date, "previous": current.digest if current else ""}
+        told["compared"] = int(unseen.sum())
         files = {
             HELD_BACK: _json(_held_back(data, new)),
             METRICS: _json(told),
@@ -141,15 +151,24 @@ def held_back_by_fold(context: Context, fits: Fitter, data: Labelled) -> Doubles
     return probability
 
 
-def held_back_by_set(context: Context, model_set: ModelSet | None, data: Labelled) -> Doubles:
-    """P(medical) of each labelled picture by the set in use: (n,).
+def held_back_by_set(context: Context, model_set: ModelSet | None, data: Labelled) -> tuple[Doubles, NDArray[np.bool_]]:
+    """P(medical) of each labelled picture by the set in use, and whether it said so without knowing its group: (n,).
 
     Of pictures that it was itself fitted on it knows the labels; for them counts what was said while they were held
-    back then, or no later set could ever be as good.
+    back then, or no later set could ever be as good. Others of their groups it cannot be compared on, unless nothing
+    else is left of one side.
     """
-    known = model_set.held_back() if model_set else {}
-    verdicts = judge(context.settings, data, model_set)
-    return np.array([known[v.sha256].probability if v.sha256 in known else v.probability for v in verdicts], np.float64)
+    digests = encoder_digests(context.settings)
+    # What labels taught a set is not used with other encoders than it was taught with.
+    is_usable = model_set is not None and model_set.encoder_digests == digests
+    known = model_set.held_back() if model_set and is_usable else {}
+    verdicts = judge(context.settings, data, model_set.used_with(digests) if model_set else None)
+    said = [known[v.sha256].probability if v.sha256 in known else v.probability for v in verdicts]
+    was_held_back = np.array([sha256 in known for sha256 in data.sha256s], bool)
+    unseen = was_held_back | ~np.isin(data.groups, data.groups[was_held_back])
+    if len(np.unique(data.is_medical[unseen])) < len(np.unique(data.is_medical)):
+        unseen[:] = True
+    return np.array(said, np.float64), unseen
 
 
 def figures_of(probability: Doubles, is_medical: NDArray[np.bool_]) -> Figures:
@@ -178,8 +197,8 @@ def sentence_of(model_set: ModelSet, told: Mapping[str, Any]) -> str:
         for figures in (told["new"], told["current"])
     )
     return (
-        f"Model set {model_set.digest} was fitted on {told['labels']} labels of {told['groups']} groups. On labels "
-        f"held back it has {held_back}, the set in use {before}: "
+        f"Model set {model_set.digest} was fitted on {told['labels']} labels of {told['groups']} groups. On "
+        f"{told['compared']} labels held back it has {held_back}, the set in use {before}: "
         f"{'it is not worse' if told['is_not_worse'] else 'it is worse and stays out of use'}."
     )
 

@@ -23,8 +23,8 @@ def card_of(profile: str, told: Mapping[str, Any]) -> str:
             f"- Voter `learned`: {learned}.",
             f"- Fitted to take the place of: {told['previous'] or 'none'}",
             "",
-            f"Measured in {told['folds']} folds over whole groups; no picture was judged by a set that had seen its "
-            "group:",
+            f"Measured in {told['folds']} folds over whole groups, on {told['compared']} of the labels; no picture was "
+            "judged by a set that had seen its group:",
             "",
             "| figure | this way of fitting | the set in use before |",
             "| --- | --- | --- |",

@@ -19,7 +19,8 @@ from medsift.volume import Volume, write_atomically
 log = logging.getLogger(__name__)
 STEP = "report"
 PIECE = 1 << 16  # characters of CSV handed on at once
-FREE_TEXT = ("caption", "reason")  # written by strangers; paths and addresses must stay what they are
+FREE_TEXT = ("caption", "reason", "path")  # written by strangers; a path of ours begins with a slash
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class LostBatchError(MedsiftError):
@@ -80,7 +81,7 @@ def csv_pieces(columns: list[str], rows: Iterable[dict[str, Any]]) -> Iterator[b
 def _cell(name: str, value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
-    if name in FREE_TEXT and isinstance(value, str) and value[:1] in ("=", "+", "@", "\t", "\r"):
+    if name in FREE_TEXT and isinstance(value, str) and value.startswith(FORMULA):
         return f"'{value}"
     return value
 

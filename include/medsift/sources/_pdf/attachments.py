@@ -12,9 +12,9 @@ from typing import Any
 from medsift.errors import SourceError
 from medsift.sources._pdf import Mu
 from medsift.sources._pdf.opening import mupdf_errors, opened, page_count
-from medsift.sources._within.members import Member, looked_at
+from medsift.sources._within.members import MAX_NAME, Member, looked_at
 
-NAMES = "Root/Names/EmbeddedFiles"
+NAMES, ASSOCIATED = "Root/Names/EmbeddedFiles", "Root/AF"
 STREAMS = ("UF", "F", "Unix", "DOS", "Mac")  # of a file, by the kind of name that goes with it
 NAMELESS = "attachment"
 DAMAGED = "It is damaged inside the document."
@@ -23,7 +23,9 @@ DAMAGED = "It is damaged inside the document."
 def members(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
     """The files attached to the PDF at `path`, as `looked_at` has them; raises `SourceError`."""
     document = opened(Path(arguments["path"]))
-    of_streams = {stream: (name, contents) for stream, name, contents in _attached(document)}
+    of_streams: dict[int, tuple[str, Mu]] = {}
+    for stream, name, contents in _attached(document):
+        of_streams.setdefault(stream, (name, contents))  # by the name that it has first
     yield from looked_at([Member(name, partial(_read, contents)) for name, contents in of_streams.values()], arguments)
 
 
@@ -32,7 +34,9 @@ def has_named(document: Mu) -> bool:
     from pymupdf import mupdf
 
     try:
-        return bool(mupdf.pdf_is_dict(mupdf.pdf_dict_getp(mupdf.pdf_trailer(_pdf(document)), NAMES)))
+        trailer = mupdf.pdf_trailer(_pdf(document))
+        is_named = mupdf.pdf_is_dict(mupdf.pdf_dict_getp(trailer, NAMES))
+        return bool(is_named or mupdf.pdf_is_array(mupdf.pdf_dict_getp(trailer, ASSOCIATED)))
     except mupdf_errors():
         return False
 
@@ -63,6 +67,9 @@ def _of_document(document: Mu) -> Iterator[Mu]:
         tree = mupdf.pdf_load_name_tree(_pdf(document), mupdf.pdf_new_name("EmbeddedFiles"))
         for index in range(mupdf.pdf_dict_len(tree)):
             yield mupdf.pdf_dict_get_val(tree, index)
+        associated = mupdf.pdf_dict_getp(mupdf.pdf_trailer(_pdf(document)), ASSOCIATED)
+        for index in range(mupdf.pdf_array_len(associated)):
+            yield mupdf.pdf_array_get(associated, index)
     except mupdf_errors():
         return
 
@@ -94,7 +101,8 @@ def _contents(described: Mu) -> Iterator[tuple[int, str, Mu]]:
 
 
 def _base_name(name: str) -> str:
-    return PurePosixPath(name.replace("\\", "/").replace("\0", "")).name or NAMELESS
+    base = PurePosixPath(name[-MAX_NAME:].replace("\\", "/").replace("\0", "")).name.strip()
+    return base if base.strip(".") else NAMELESS
 
 
 def _read(contents: Mu, count: int) -> bytes:

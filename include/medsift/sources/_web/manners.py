@@ -14,6 +14,7 @@ NAME = "medsift"  # as rules of robots.txt call us
 AT_ONCE = 2  # requests to one host
 MAX_DELAY_S = 10.0  # a longer Crawl-delay is not waited for
 MAX_ROBOTS_BYTES = 500 * 1024  # RFC 9309, section 2.5
+MAX_RULES = 5000  # of the groups that are for us
 REFUSING = {"noindex", "noimageindex", "none"}
 
 
@@ -32,7 +33,7 @@ class Host:
         raised and asked anew the next time."""
         with self._asking:
             if self._rules is None:
-                self._rules = Protego.parse(robots()[:MAX_ROBOTS_BYTES].decode("utf-8", "replace"))
+                self._rules = Protego.parse(for_us(robots()[:MAX_ROBOTS_BYTES].decode("utf-8", "replace")))
                 asked_s = self._rules.crawl_delay(NAME) or 0.0
                 self._delay_s = max(self._delay_s, min(asked_s, MAX_DELAY_S))
         return bool(self._rules.can_fetch(url, NAME))
@@ -59,6 +60,29 @@ class Manners:
         """The host behind `scheme://name:port`."""
         with self._lock:
             return self._hosts.setdefault(origin, Host(self._delay_s))
+
+
+def for_us(robots: str) -> str:
+    """The rules of a robots.txt that are for us or for all visitors.
+
+    A parser's work and memory grow with visitors times rules, and anybody may write a file of both.
+    """
+    kept: list[str] = []
+    is_ours = had_rule = False
+    for line in robots.splitlines():
+        name, colon, value = (part.strip() for part in line.partition("#")[0].partition(":"))
+        name = name.lower()
+        if name.replace("-", "").replace(" ", "") == "useragent":
+            is_ours, had_rule = is_ours and not had_rule, False
+            visitor = value.lower()
+            if visitor == "*" or (visitor and (visitor in NAME or NAME in visitor)):
+                is_ours = True
+                kept.append(f"User-agent: {value}")
+        elif colon and not name.startswith(("sitemap", "host")):
+            had_rule = True
+            if is_ours:
+                kept.append(f"{name}: {value}")
+    return "\n".join(kept[:MAX_RULES])
 
 
 def is_refused(robots_tag: str) -> bool:

@@ -6,7 +6,8 @@ INSTANT = re.compile(
     r"\s*(?:0+(?:\.[\d.]*)?|\.[\d.]+)(?:\s*[;,]|\s)\s*(?:url\s*=\s*)?(?:\"([^\"]*)|'([^']*)|(.*))",
     re.IGNORECASE | re.DOTALL,
 )
-MAY_REFRESH = re.compile(rb"http-equiv\s*=\s*[\"']?\s*refresh", re.IGNORECASE)
+# Nothing of it is tried twice: a page may be ten megabytes of blanks.
+MAY_REFRESH = re.compile(rb"http-equiv\s*+=\s*+[\"']?+\s*+refresh", re.IGNORECASE)
 
 
 def may_refresh(page: bytes) -> bool:

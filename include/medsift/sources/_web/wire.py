@@ -14,6 +14,8 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from medsift.errors import SourceError
 from medsift.sources._web.addresses import is_allowed_host, is_public
 
+MOST_TRIED = 4  # addresses of a name: each may take as long as any answer
+
 
 class Deadline:
     """Ends a whole fetch after `seconds`: shuts every connection it was shown.
@@ -106,7 +108,7 @@ class _CheckedConnection(HTTPConnection):
         except (socket.gaierror, UnicodeError) as error:
             raise NameResolutionError(self.host, self, cast(socket.gaierror, error)) from error
         failure: OSError = OSError("no address")
-        for family, target in targets:
+        for family, target in targets[:MOST_TRIED]:
             try:
                 connected = self._connected(family, target)
             except OSError as error:

@@ -4,7 +4,7 @@ What counts against the limits is what comes out, not what the file around them 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,6 +14,7 @@ from medsift.sources._dicom.heads import begins_like_dicom
 MAX_MEMBERS = 10_000
 MAX_MEMBER_BYTES = 512 * 2**20
 HEAD_BYTES = 4096
+MAX_NAME, MAX_ENDING = 1000, 16
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def looked_at(members: Sequence[Member], arguments: dict[str, Any]) -> Iterator[
     skipped, left_out = 0, ""
     if len(members) > MAX_MEMBERS:
         left_out = f"Only {MAX_MEMBERS} of its {len(members)} files were read."
-    for member in members[:MAX_MEMBERS]:
+    for member in map(_shortened, members[:MAX_MEMBERS]):
         if member.refusal:
             yield _missed(member, "rejected", member.refusal)
             continue
@@ -57,6 +58,14 @@ def looked_at(members: Sequence[Member], arguments: dict[str, Any]) -> Iterator[
             left -= len(data)
             yield {"name": member.name}, data
     yield {"skipped": skipped, "left_out": left_out}, b""
+
+
+def _shortened(member: Member) -> Member:
+    """With a name that a row can hold; its ending stays."""
+    if len(member.name) <= MAX_NAME:
+        return member
+    ending = PurePosixPath(member.name).suffix[:MAX_ENDING]
+    return replace(member, name=member.name[: MAX_NAME - len(ending)] + ending)
 
 
 def _is_wanted(member: Member, endings: set[str]) -> bool:
