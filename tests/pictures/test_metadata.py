@@ -144,6 +144,18 @@ def test_what_no_viewer_needs_is_left_out_whoever_put_it_there(format_name):
     assert stripped(bare) == bare
 
 
+@pytest.mark.parametrize("tag", [330, 333, 337])
+def test_of_a_tiff_neither_further_pictures_within_nor_names_of_inks_are_kept(workers, tmp_path, tag):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[tag] = 8 if tag == 330 else SECRET
+    tags.tagtype[tag] = 4 if tag == 330 else 2
+    Image.fromarray(NOISE).save(tmp_path / "a.tif", "TIFF", tiffinfo=tags)
+    (prepared,) = prepare_all(workers, [Job(tmp_path / "a.tif", False, 16)], Rules(40, 10**6))
+    assert (prepared.state, prepared.extension) == ("kept", "png" if tag == 330 else "tif")
+    assert SECRET.encode() not in prepared.stored
+    assert (shown(prepared.stored) == NOISE).all()
+
+
 def test_a_chunk_of_a_png_that_is_called_needed_and_that_nobody_knows_is_left_out():
     assert SECRET.encode() not in without_metadata(with_more("PNG"), "PNG", 1)
 

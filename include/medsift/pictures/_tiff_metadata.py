@@ -10,9 +10,11 @@ from dataclasses import dataclass
 KEPT = frozenset(
     [
         *range(254, 260), *range(262, 267), 273, 274, *range(277, 285), *range(286, 294), 296, 297, 301,
-        *range(317, 348), 351, *range(512, 522), *range(529, 533), 559, *range(32995, 33000), 34675,
+        *range(317, 330), 331, 332, *range(334, 337), *range(338, 348), 351, *range(512, 522), *range(529, 533), 559,
+        *range(32995, 33000), 34675,
     ]
 )  # fmt: skip
+SUB_TABLES = 330  # of reduced and other pictures, with tags and pixels of their own
 INSIDE = {34665, 34853, 40965}  # EXIF, GPS, interoperability: tables of their own
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 MAX_TABLES = 64
@@ -30,7 +32,7 @@ class Layout:
 def without_tags(data: bytes) -> bytes:
     """The file with every tag blanked that its pixels do not need; the very bytes where there is none.
 
-    Raises `ValueError` or `struct.error` where its tables cannot be followed.
+    Raises `ValueError` or `struct.error` where its tables cannot be followed, or one holds further pictures.
     """
     order = "<" if data[:2] == b"II" else ">"
     is_big = data[2:4] in (b"+\0", b"\0+")
@@ -39,7 +41,9 @@ def without_tags(data: bytes) -> bytes:
     result = bytearray(data)
     (table,) = layout.offset.unpack_from(data, 8 if is_big else 4)
     seen: set[int] = set()
-    while table and table not in seen and len(seen) < MAX_TABLES:
+    while table and table not in seen:
+        if len(seen) == MAX_TABLES:
+            raise ValueError("too many tables")
         seen.add(table)
         table = _clean(result, table, layout)
     return data if result == data else bytes(result)
@@ -51,6 +55,8 @@ def _clean(data: bytearray, table: int, layout: Layout) -> int:
     start = table + layout.count.size
     end = start + len(entries) * layout.entry.size
     (following,) = layout.offset.unpack_from(data, end)
+    if any(entry[0] == SUB_TABLES for entry in entries):
+        raise ValueError("further pictures within one")
     kept = [entry for entry in entries if entry[0] in KEPT]
     if len(kept) == len(entries):
         return int(following)
