@@ -14,6 +14,7 @@ from PIL import Image
 
 from medsift.settings import Settings
 from medsift.steps import RunResult, find_pictures, local_context
+from medsift.steps.result import where
 
 
 def picture(seed: int) -> bytes:
@@ -52,6 +53,18 @@ def test_files_whose_names_are_no_utf_8_are_read_like_all_others(oddly_named: Pa
         f"{oddly_named}/\\xe9.dcm", f"{oddly_named}/r\\xf6ntgen.png",
     ]  # fmt: skip
     assert result.counts()["pictures"]["kept"] == 3
+
+
+def test_a_page_of_a_document_within_a_source_is_told_from_the_sources_own(
+    tmp_path: Path, plain_settings: Settings
+) -> None:
+    outer, inner = pymupdf.open(), pymupdf.open()
+    for number, each in enumerate((outer, inner)):
+        each.new_page().insert_image(pymupdf.Rect(100, 100, 300, 300), stream=picture(number))
+    outer.embfile_add("inner", inner.tobytes(), filename="inner.pdf")
+    outer.save(tmp_path / "outer.pdf")
+    result = found(plain_settings, str(tmp_path))
+    assert [where(occurrence) for occurrence in result.occurrences] == ["page 1", "inner.pdf page 1"]
 
 
 def test_pictures_of_an_archive_are_kept_with_their_place_in_it(tmp_path: Path, plain_settings: Settings) -> None:

@@ -173,8 +173,9 @@ class RunResult:
 
 
 def where(occurrence: Occurrence) -> str:
-    """The place of an occurrence for a person: page, address or path."""
+    """The place of an occurrence for a person: page, also of a file within the source, address or path."""
     if occurrence.page is not None:
-        return f"page {occurrence.page}"
+        within = (occurrence.path or "").removeprefix(occurrence.source).removeprefix("/")
+        return f"{within} page {occurrence.page}".lstrip()
     place = occurrence.url or occurrence.path or ""
     return f"{place} frame {occurrence.frame}" if occurrence.frame else place

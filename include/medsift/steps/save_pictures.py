@@ -52,6 +52,8 @@ def _copy(context: Context, occurrence: Occurrence, picture: Picture, numbers: C
 
 def _stem(occurrence: Occurrence) -> str:
     place = urlsplit(occurrence.source).path if "://" in occurrence.source else occurrence.source
+    if occurrence.page is not None and occurrence.path:
+        place = occurrence.path  # of a document within the source
     stem = re.sub(r"[^\w.-]+", "_", Path(place).stem)[:80].strip("._") or "source"
     return f"{stem}_p{occurrence.page}" if occurrence.page is not None else stem
 
