@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from medsift.contracts import Occurrence, Picture, SourceOutcome
+from medsift.contracts import Occurrence, Picture, SourceOutcome, Verdict
 from medsift.modelsets import HELD_BACK, HeldBack, current, shipped_set
 from medsift.settings import Settings
 from medsift.steps import refit
@@ -171,6 +171,25 @@ def test_sets_are_compared_on_no_picture_whose_group_the_one_in_use_has_seen(loa
     assert (summary["labels"], summary["compared"]) == (96, len(of_known)) == (96, 64)
     give(store, publish(load(), store, {"/in/new.pdf": 10}))
     assert do_refit(load())["compared"] == 74
+
+
+def test_labels_that_a_set_was_taught_wrongly_are_suspected_though_it_knows_them_by_heart(load, store):
+    labels = publish(load(), store, {f"/in/{number}.pdf": 40 for number in range(8)}, shift=3.0)
+    wrong = list(labels)[::20]
+    turned = {"medical": "non-medical", "non-medical": "medical"}
+    give(store, labels | {sha256: turned[labels[sha256]] for sha256 in wrong})
+    model_set = promote_model_set(load(), do_refit(load())["model_set"], store)
+    verdicts = [Verdict(sha256, "medical", 0.9, 0.9, None, 1.0, False) for sha256 in labels]  # of no use here
+    store.begin_run(RunRecord("r2", BEGAN, "lite", model_set.digest, "p"))
+    store.publish_pictures("r2", [], [], [], verdicts, model_set.digest, "p")
+    suspected = {row.sha256: row.probability for row in store.suspected_labels(1000)}
+    known = model_set.held_back()
+    assert suspected == {
+        sha256: known[sha256].probability
+        for sha256 in labels
+        if (known[sha256].probability >= 0.5) != known[sha256].is_medical
+    }
+    assert len(suspected.keys() & set(wrong)) >= 0.8 * len(wrong)
 
 
 def test_a_set_that_stayed_out_of_use_is_not_fitted_again_from_the_same_labels(load, store):

@@ -26,15 +26,17 @@ def mirror_model_set(settings: Settings, store: Store) -> None:
 def record_of(settings: Settings) -> ModelSetRecord:
     """The set of the settings as the database has it, with its card, or with the encoders where it is not theirs."""
     model_set, (digest, _) = current_model_set(settings), verdict_keys(settings)
+    if model_set is not None and digest == model_set.digest:
+        return record_of_set(model_set)
     card = _card(model_set) if model_set else {}
-    if model_set is None or digest != model_set.digest:
-        card["encoders"] = ", ".join(f"{name} {of}" for name, of in sorted(encoder_digests(settings).items()))
+    card["encoders"] = ", ".join(f"{name} {of}" for name, of in sorted(encoder_digests(settings).items()))
     return ModelSetRecord(digest, settings.profile, card)
 
 
 def record_of_set(model_set: ModelSet) -> ModelSetRecord:
     """A set that need not be in use as the database has it."""
-    return ModelSetRecord(model_set.digest, model_set.profile, _card(model_set))
+    held_back = {sha256: row.probability for sha256, row in model_set.held_back().items()}
+    return ModelSetRecord(model_set.digest, model_set.profile, _card(model_set), held_back)
 
 
 def _card(model_set: ModelSet) -> dict[str, Any]:

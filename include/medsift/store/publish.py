@@ -131,6 +131,12 @@ SOURCE_STEPS = (
     WHERE sources.run_id = :run_id AND NOT {unread}
     """,
 )
+HELD_BACK = """
+INSERT INTO held_back (model_set, sha256, probability)
+SELECT :digest, * FROM unnest(CAST(:sha256s AS text[]), CAST(:probabilities AS float8[]))
+WHERE NOT EXISTS (SELECT FROM held_back WHERE model_set = :digest)
+ON CONFLICT DO NOTHING
+"""
 
 
 def source_id(source: str) -> str:
@@ -194,6 +200,14 @@ def register_model_set(connection: Connection, model_set: ModelSetRecord) -> Non
             "digest": model_set.digest,
             "profile": model_set.profile,
             "card": json.dumps(clean_json(model_set.card)),
+        },
+    )
+    connection.execute(
+        text(HELD_BACK),
+        {
+            "digest": model_set.digest,
+            "sha256s": list(model_set.held_back),
+            "probabilities": list(model_set.held_back.values()),
         },
     )
 

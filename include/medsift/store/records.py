@@ -1,6 +1,6 @@
 """Small immutable records that only the store and its callers share; what steps pass on is in contracts.py."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -44,11 +44,15 @@ class KnownSource:
 
 @dataclass(frozen=True)
 class ModelSetRecord:
-    """A fitted model set; `card` is what its model card says, ready for JSON."""
+    """A fitted model set; `card` is what its model card says, ready for JSON.
+
+    `held_back` is what was said of the labelled pictures that it was fitted on, P(medical) by identity.
+    """
 
     digest: str
     profile: str
     card: dict[str, Any] = field(default_factory=dict)
+    held_back: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -280,6 +280,17 @@ class Verdict(Base):
     decided_at: Mapped[datetime]
 
 
+class HeldBack(Base):
+    """P(medical) of a picture that a model set was fitted on, said by a set that was fitted without its group."""
+
+    __tablename__ = "held_back"
+    __table_args__ = (CheckConstraint(IS_PROBABILITY.format("probability"), name="probability"),)
+
+    model_set: Mapped[str] = mapped_column(ForeignKey("model_sets.digest"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    probability: Mapped[float]
+
+
 class Vote(Base):
     """What one voter said towards a verdict; without probability it abstained."""
 
