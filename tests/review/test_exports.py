@@ -45,7 +45,8 @@ def test_the_zip_is_a_folder_that_evaluate_reads(bench, anna, tmp_path):
     assert all((tmp_path / row.file).is_file() for row in manifest)
 
 
-def test_a_caption_is_no_formula_in_a_spreadsheet(bench, anna):
-    bench.publish(Made(1, 0.9, caption="=HYPERLINK(1)"))
+@pytest.mark.parametrize("caption", ["=HYPERLINK(1)", "-2+3+cmd|' /C calc'!A0", "+1", "@SUM(1)"])
+def test_a_caption_is_no_formula_in_a_spreadsheet(bench, anna, caption):
+    bench.publish(Made(1, 0.9, caption=caption))
     (row,) = csv.DictReader(io.StringIO(anna.get("/api/v1/exports/pictures.csv").text))
-    assert row["caption"] == "'=HYPERLINK(1)"
+    assert row["caption"] == f"'{caption}"
