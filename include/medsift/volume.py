@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -283,10 +283,10 @@ class Volume:
         a word. Raises `VolumeError` where there is no room.
         """
         folder = self.run(run_id)
-        with _told_if_unwritable(folder):
-            file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed below, where what the block raises is its own
-            os.posix_fallocate(file.fileno(), 0, size)
-        with file:
+        with ExitStack() as stack:
+            with _told_if_unwritable(folder):
+                file = stack.enter_context(tempfile.TemporaryFile(dir=folder))
+                os.posix_fallocate(file.fileno(), 0, size)
             yield file
 
     def tidy(self, run_id: str) -> None:
