@@ -19,7 +19,7 @@ from medsift.sandbox import Item, Limits, Sandbox
 from medsift.settings import Settings
 from medsift.sources import Tools
 from medsift.sources._dicom.choice import chosen_frames
-from medsift.sources.dicom import DicomSource
+from medsift.sources.dicom import DicomSource, person_groups
 from medsift.sources.http import Door
 from tests.sources.dicom_parts import RAMP, dicom, extracted, pixels
 
@@ -228,7 +228,7 @@ class Dying:
         self.frames = frames
 
     def stream(self, _function, arguments):
-        yield Item(frames=10, tags={}, study=""), b""
+        yield Item(frames=10, tags={}, study="", patient=""), b""
         for number in chosen_frames(10, arguments["most"]):
             if number > arguments["first"]:
                 if number in self.frames:
@@ -259,6 +259,26 @@ def test_pictures_of_one_study_share_a_group_that_does_not_say_which(tmp_path, t
     assert first != group("a.dcm", "1.2.3.4", replace(tools, key=b"another volume's"))
     assert "1.2.3.4" not in first
     assert group("d.dcm", "") is None
+
+
+def test_pictures_of_one_patient_share_a_group_whatever_their_study(tmp_path, tools):
+    def tags(uid, **elements):
+        return extracted(dicom(tmp_path, RAMP, "file.dcm", StudyInstanceUID=uid, **elements), tools)[0].place.tags
+
+    first, again = (tags(uid, PatientID="PAT-17") for uid in ("1.2.3.4", "1.2.3.5"))
+    assert first["PatientGroup"] == again["PatientGroup"]
+    assert first["StudyGroup"] != again["StudyGroup"]
+    assert first["PatientGroup"] != tags("1.2.3.4", PatientID="PAT-18")["PatientGroup"]
+    assert first["PatientGroup"] != tags("1.2.3.4", PatientID="PAT-17", IssuerOfPatientID="Elsewhere")["PatientGroup"]
+    assert set(person_groups(first)) & set(person_groups(again)) == {f"patient {first['PatientGroup']}"}
+    assert "PAT-17" not in str(first)
+
+
+@pytest.mark.parametrize("patient", ["", "0000", "Anonymous", "ANONYMIZED", "anon", "De-Identified", "unknown", "N/A"])
+def test_what_programs_write_in_place_of_a_patient_groups_nobody(tmp_path, tools, patient):
+    (item,) = extracted(dicom(tmp_path, RAMP, PatientID=patient, StudyInstanceUID="1.2.3.4"), tools)
+    assert "PatientGroup" not in item.place.tags
+    assert person_groups(item.place.tags) == [f"study {item.place.tags['StudyGroup']}"]
 
 
 def test_only_defined_terms_of_the_allowed_elements_are_kept(tmp_path, tools):

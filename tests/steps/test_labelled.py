@@ -67,6 +67,17 @@ def test_pictures_without_vectors_or_with_vectors_that_hold_no_numbers_are_left_
     assert data.evidence.vectors["one"].tolist() == [[0, 1], [1, 0]]
 
 
+def test_pictures_of_a_patient_are_one_group_whatever_the_study():
+    shared = {"PatientGroup": "p"}
+    places = [
+        Occurrence("/in/a/1.dcm", "dicom", 1, "kept", sha256="one", tags={"StudyGroup": "s", **shared}),
+        Occurrence("/in/b/2.dcm", "dicom", 1, "kept", sha256="two", tags={"StudyGroup": "t", **shared}),
+        Occurrence("/in/b/3.dcm", "dicom", 1, "kept", sha256="three", tags={"StudyGroup": "u"}),
+    ]
+    first, second, other = group_numbers(["one", "two", "three"], _shared(places))
+    assert first == second != other
+
+
 def test_pictures_of_a_study_are_one_group_and_those_of_its_folder_are_not():
     places = [
         Occurrence(f"/in/scans/{number}.dcm", "dicom", 1, "kept", sha256=f"p{number}", tags={"StudyGroup": study})

@@ -1,11 +1,11 @@
 """DICOM files: every frame a picture as a reading station shows it. What reads them runs in the sandbox (_dicom).
 
-Of what a file says of itself, a few technical codes are kept (see _dicom/tags.py) and a keyed hash of its study;
-nothing else is stored, logged or quoted in a reason. What is burnt into the pixels themselves cannot be told from the
-picture, and stays.
+Of what a file says of itself, a few technical codes are kept (see _dicom/tags.py) and keyed hashes of its study and
+its patient; nothing else is stored, logged or quoted in a reason. What is burnt into the pixels themselves cannot be
+told from the picture, and stays.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,11 +18,12 @@ from medsift.sources._dicom.heads import begins_like_dicom
 from medsift.sources._dicom.pseudonyms import path_pseudonym, pseudonym
 from medsift.sources._dicom.tags import kept_tags
 
-__all__ = ["STUDY_GROUP", "DicomSource", "path_pseudonym"]
+__all__ = ["STUDY_GROUP", "DicomSource", "path_pseudonym", "person_groups"]
 
 READER = "medsift.sources._dicom.reader:frames"
 MAX_DEATHS = 3
 STUDY_GROUP = "StudyGroup"  # a keyed hash of the study, the same for all pictures of one
+PATIENT_GROUP = "PatientGroup"  # likewise of the patient, whose studies are several
 BURNED_IN = "Its header says that annotations are burnt into its pixels (setting leave_out_burned_in)."
 
 
@@ -70,7 +71,14 @@ class DicomSource:
                 yield Missed(Place(path=str(path), frame=first), "failed", str(error))
 
 
+def person_groups(tags: Mapping[str, str]) -> list[str]:
+    """What all pictures of the same person share, as far as is known: patient, then study; empty where neither is."""
+    names = (("patient", PATIENT_GROUP), ("study", STUDY_GROUP))
+    return [f"{kind} {tags[name]}" for kind, name in names if name in tags]
+
+
 def _tags(header: Item, key: bytes) -> dict[str, str]:
-    """Codes that may be kept, and the study by a hash that only this volume can make again."""
-    tags, study = kept_tags(header.table("tags")), header.text("study")
-    return {**tags, STUDY_GROUP: pseudonym(key, "study", study)} if study else tags
+    """Codes that may be kept; study and patient by hashes that only this volume can make again."""
+    groups = {STUDY_GROUP: ("study", header.text("study")), PATIENT_GROUP: ("patient", header.text("patient"))}
+    hashed = {name: pseudonym(key, kind, value) for name, (kind, value) in groups.items() if value}
+    return {**kept_tags(header.table("tags")), **hashed}

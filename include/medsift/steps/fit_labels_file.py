@@ -7,7 +7,7 @@ from medsift.contracts import MEDICAL, Occurrence, Picture, Surroundings
 from medsift.encoders import Floats
 from medsift.errors import NothingDoneError, UsageError
 from medsift.evaluation.manifest import ManifestRow
-from medsift.sources.dicom import STUDY_GROUP
+from medsift.sources.dicom import person_groups
 from medsift.steps import embed
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import absolute
@@ -91,15 +91,13 @@ def _identities(occurrences: Iterable[Occurrence]) -> dict[str, str]:
 
 
 def links_of(named: Iterable[NamedRow], root: Path, around: Mapping[str, Surroundings]) -> Iterator[Link]:
-    """What pictures share: the source that is told, the DICOM study; where neither is known, the folder."""
+    """What pictures share: the source that is told, a DICOM file's person; where neither is known, the folder."""
     for sha256, row in named:
-        study = around[sha256].tags.get(STUDY_GROUP) if sha256 in around else None
-        if study:
-            yield sha256, f"study {study}"
+        groups = person_groups(around[sha256].tags) if sha256 in around else []
         if row.source:
-            yield sha256, f"source {row.source}"
-        elif not study:
-            yield sha256, source_of(str(absolute(root / row.file)), "folder")
+            groups.append(f"source {row.source}")
+        for group in groups or [source_of(str(absolute(root / row.file)), "folder")]:
+            yield sha256, group
 
 
 def _families(pictures: Iterable[Picture]) -> Iterator[Link]:

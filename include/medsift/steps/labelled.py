@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from medsift.contracts import MEDICAL, Occurrence, Surroundings
 from medsift.encoders import Floats
-from medsift.sources.dicom import STUDY_GROUP
+from medsift.sources.dicom import person_groups
 from medsift.steps.shard import surroundings
 from medsift.steps.vectors import Vectors
 from medsift.store import Store
@@ -25,7 +25,7 @@ Link = tuple[str, str]  # a picture, and what it shares with others
 class Labelled:
     """Pictures that a person called medical or not: `is_medical` (n,) and `groups` (n,), aligned with the evidence.
 
-    Pictures of one group are alike for other reasons than their label: a source, a study, near duplicates.
+    Pictures of one group are alike for other reasons than their label: a source, a patient, near duplicates.
     """
 
     evidence: Evidence
@@ -134,7 +134,7 @@ def source_of(source: str, kind: str) -> str:
 
 
 def _shared(places: Iterable[Occurrence]) -> Iterator[Link]:
-    """A DICOM file with a study belongs to that and not to its folder, which may hold those of many patients."""
+    """A DICOM file of a known person belongs to that and not to its folder, which may hold those of many patients."""
     for place in places:
-        study = place.tags.get(STUDY_GROUP)
-        yield place.sha256 or "", f"study {study}" if study else source_of(place.source, place.kind)
+        for group in person_groups(place.tags) or [source_of(place.source, place.kind)]:
+            yield place.sha256 or "", group

@@ -15,7 +15,7 @@ from medsift.evaluation.manifest import ManifestRow
 from medsift.evaluation.metrics import measure, one_sided
 from medsift.evaluation.predictions import Prediction
 from medsift.evaluation.report import most_wrong, write_results
-from medsift.sources.dicom import STUDY_GROUP
+from medsift.sources.dicom import person_groups
 from medsift.sources.folder import links_out, regular_files
 from medsift.steps.context import Context
 from medsift.steps.expand import absolute, failed_leaf, file_leaf
@@ -56,7 +56,8 @@ def evaluate_folder(
 
     Writes metrics.json, predictions.csv and report.html.
 
-    A DICOM file whose source the manifest does not say has its study for one, so that intervals are drawn by it. Of a
+    A DICOM file whose source the manifest does not say has its patient for one, else its study, so that intervals are
+    drawn by it. Of a
     file with several frames its first kept one counts. Raises `UsageError` where the root is no folder or `out`
     cannot be written, and, with everything written, `NothingDoneError` where no picture got a verdict.
     """
@@ -66,7 +67,7 @@ def evaluate_folder(
     leaves = {row.file: file_leaf(absolute(root / row.file)) for row in rows}
     result, rows_of = _sorted(context, list(leaves.values()))
     best = {file: _first_kept(rows_of[leaf.source]) for file, leaf in leaves.items()}
-    groups = {occurrence.source: occurrence.tags.get(STUDY_GROUP, "") for occurrence in result.occurrences}
+    groups = {occurrence.source: next(iter(person_groups(occurrence.tags)), "") for occurrence in result.occurrences}
     predictions = [
         _prediction(row, best[row.file], row.source or groups.get(leaves[row.file].source, "")) for row in rows
     ]

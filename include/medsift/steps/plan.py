@@ -35,7 +35,9 @@ EXTRACTION_SETTINGS = (
     "min_image_size", "max_aspect_ratio", "max_pixels", "max_images_per_url", "compress_large_copies", "pdf_quality",
     "child_timeout_s", "child_memory_mb", "dicom_frames", "leave_out_burned_in", "allowed_extensions",
 )  # fmt: skip
-READERS = 2  # raise it when the same sources would give more: 2 reads files attached to PDFs, and AVIF in archives
+READERS = (
+    2  # raise it when the same sources would give more: 2: files attached to PDFs, AVIF in archives, patients of DICOM
+)
 
 
 def extraction_digest(context: Context) -> str:

@@ -3,6 +3,14 @@
 import hmac
 
 DIGITS = 32
+STAND_INS = frozenset(["ANON", "ANONYM", "UNKNOWN", "NONE", "NULL", "NA", "TEST", "PATIENT", "PHANTOM", "REMOVED"])
+STAND_INS_BEGIN = ("ANONYM", "DEIDENTIF")
+
+
+def stands_for_nobody(patient: str) -> bool:
+    """Whether a patient's ID is what programs write in place of one: the patients of such files are not one person."""
+    letters = "".join(filter(str.isalnum, patient)).upper()
+    return not letters.strip("0") or letters in STAND_INS or (letters.isalpha() and letters.startswith(STAND_INS_BEGIN))
 
 
 def pseudonym(key: bytes, kind: str, value: str) -> str:

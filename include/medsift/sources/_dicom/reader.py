@@ -13,6 +13,7 @@ from medsift.errors import EmptySourceError, MedsiftError, PictureError, SourceE
 from medsift.pictures.quality import check_pixels
 from medsift.sources._dicom.choice import chosen_frames
 from medsift.sources._dicom.mending import HALVED, mend
+from medsift.sources._dicom.pseudonyms import stands_for_nobody
 from medsift.sources._dicom.tags import TERMS, kept_tags
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 COLOURS = ("Red", "Green", "Blue")
-# All that is read of a file; a person's elements are not even parsed.
+# All that is read of a file; of a person's elements the ID alone is parsed, and leaves as a digest.
 READ = [
-    *TERMS, *PIXELS, "StudyInstanceUID",
+    *TERMS, *PIXELS, "StudyInstanceUID", "PatientID", "IssuerOfPatientID",
     "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "NumberOfFrames", "SamplesPerPixel",
     "PlanarConfiguration", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
     "PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleIntercept", "RescaleSlope", "ModalityLUTSequence",
@@ -36,10 +37,11 @@ READ = [
 
 
 def frames(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """First {"frames": n, "tags", "study"}, then {"frame"} with a PNG for each frame after `first`, or with a "reason".
+    """First {"frames": n, "tags", "study", "patient"}, then {"frame"} with PNG or "reason" for each after `first`.
 
     `arguments`: path, max_pixels, first (0: all), most (so many of the file's frames, spread evenly; 0: all). `study`
-    is a digest of the study's UID, which does not leave by itself. Raises `SourceError`, `EmptySourceError`.
+    and `patient` are digests of the study's UID and the patient's ID, which do not leave by themselves. Raises
+    `SourceError`, `EmptySourceError`.
     """
     with warnings.catch_warnings(action="ignore"):
         try:
@@ -57,7 +59,7 @@ def _frames(dataset: "Dataset", arguments: dict[str, Any]) -> Iterator[tuple[dic
     except PictureError as error:
         raise SourceError(error.sentence) from None
     tags = kept_tags({name: dataset.get(name, "") for name in TERMS})
-    yield {"frames": total, "tags": tags, "study": _study(dataset)}, b""
+    yield {"frames": total, "tags": tags, "study": _study(dataset), "patient": _patient(dataset)}, b""
     mend(dataset)
     chosen = [number for number in chosen_frames(total, arguments["most"]) if number > arguments["first"]]
     for number, pixels in zip(chosen, _decoded(dataset, chosen), strict=True):
@@ -69,8 +71,18 @@ def _frames(dataset: "Dataset", arguments: dict[str, Any]) -> Iterator[tuple[dic
 
 
 def _study(dataset: "Dataset") -> str:
-    uid = str(dataset.get("StudyInstanceUID", "")).strip()
-    return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest() if uid else ""
+    return _digest(str(dataset.get("StudyInstanceUID", "")).strip())
+
+
+def _patient(dataset: "Dataset") -> str:
+    patient = str(dataset.get("PatientID", "")).strip()
+    if stands_for_nobody(patient):
+        return ""
+    return _digest(f"{patient}\n{str(dataset.get('IssuerOfPatientID', '')).strip()}")
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest() if value else ""
 
 
 def _png(dataset: "Dataset", pixels: "NDArray[Any]", index: int) -> bytes:

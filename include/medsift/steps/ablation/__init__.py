@@ -15,7 +15,7 @@ from medsift.evaluation.report import most_wrong, write_ablation
 from medsift.modelsets import Head, ModelSet, current
 from medsift.prompts import usable_prompt_sets
 from medsift.settings import Settings
-from medsift.sources.dicom import STUDY_GROUP
+from medsift.sources.dicom import person_groups
 from medsift.steps.ablation.folds import cross_folds
 from medsift.steps.ablation.judging import Bench, Material
 from medsift.steps.ablation.library import Library, embed_all, words_of
@@ -114,11 +114,10 @@ def _material(settings: Settings, rows: Sequence[ManifestRow], found: Found, lib
 
 
 def _alike(found: Found) -> dict[str, list[str]]:
-    """What pictures share by identity: near duplicates, and DICOM studies."""
+    """What pictures share by identity: near duplicates, and the person of DICOM files."""
     shared = {picture.sha256: [picture.near_duplicate_of or picture.sha256] for picture in found.pictures}
     for row in found.around:
-        if study := row.tags.get(STUDY_GROUP):
-            shared[row.sha256].append(f"study {study}")
+        shared[row.sha256] += person_groups(row.tags)
     return shared
 
 
