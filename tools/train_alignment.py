@@ -60,7 +60,7 @@ def main() -> None:
     headlines = {name: counted(said) for name, said in compared.items()}
 
     shipped = part_of(data, trained.to_numpy())
-    calibration = calibrate_on(judged.votes, shipped.rows)
+    calibration = calibrate_on(judged.votes, data.rows[trained], folds)
     model_set, lite = fit_set(options.out, shipped, TextTower(), prompts, options.cache)
     document = {"folds": headline, "alone": alone, LEFT_OUT_KIND: apart["by_kind"][LEFT_OUT_KIND]}
     (options.out / "metrics.json").write_text(json.dumps(document, indent=1) + "\n")

@@ -88,6 +88,14 @@ def test_thresholds_of_the_model_set_are_counted_on_these_pictures_beside_even_o
     assert (more["precision"], more["false_alarms"]) == (pytest.approx(2 / 3, abs=1e-6), 0.5)
 
 
+def test_a_picture_without_a_verdict_is_called_medical_by_no_threshold():
+    others = [decided("medical", 0.9), undecided("non-medical"), decided("non-medical", 0.1)]
+    got = measure(others, 1.0, 1.0, [OperatingPoint(0.9, 0.05, 0.9, 0.9, 0.1)])
+    even, low = got["operating_points"]
+    assert even["precision"] == got["precision"] == 1.0
+    assert (low["precision"], low["false_alarms"]) == (0.5, 0.5)
+
+
 def test_pictures_of_one_side_have_no_share_of_the_other():
     (_, point) = measure([decided("medical", 0.4)], 1.0, 1.0, [OperatingPoint(0.9, 0.6, 0.9, 0.9, 0.1)])[
         "operating_points"

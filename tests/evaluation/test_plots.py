@@ -55,6 +55,11 @@ def test_the_histogram_begins_at_0_where_an_operating_point_called_the_less_like
     assert (bars[0].low, bars[2].low, bars[2].n, sum(bar.n for bar in bars)) == (0.0, pytest.approx(0.2), 1, 41)
 
 
+def test_coverage_does_not_hang_on_the_order_of_pictures_equally_confident():
+    right, wrong = (Prediction("a", label, verdict="medical", confidence=0.9) for label in ("medical", "non-medical"))
+    assert coverage([right, wrong, wrong, right]) == coverage([wrong, wrong, right, right])
+
+
 def test_coverage_ends_at_the_accuracy_of_all():
     predictions = some()
     accuracy = np.mean([p.is_right for p in predictions])

@@ -112,8 +112,8 @@ def test_the_report_says_what_a_recall_costs_where_the_model_set_knows_it(tmp_pa
         "0.95",
         "0.123456",
         "100.0\xa0%",
-        "60.0\xa0%",
-        "100.0\xa0%",
+        "75.0\xa0%",
+        "50.0\xa0%",
     ]
     assert words.count("What a recall costs") == 1
     write_results(tmp_path, PREDICTIONS, measure(PREDICTIONS, 1.0, 50.0))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from medsift.modelsets import Calibration
-from medsift.modelsets.calibrating import combine, effective_weights, fit_calibration
+from medsift.modelsets.calibrating import combine, effective_weights, fit_calibration, priced
 from medsift.modelsets.operating_points import RECALLS, OperatingPoint, operating_points
 
 PRIOR = Calibration({"a": 0.75, "b": 0.25, "dicom": 0.8}, 0.8)
@@ -41,11 +41,12 @@ def test_a_voter_that_only_misleads_gets_no_weight():
 def test_those_alike_get_no_weight_but_what_recalls_cost_is_told_with_them():
     odds = np.array([[2.0, 4.0], [1.0, -4.0], [-2.0, -4.0], [-1.0, 4.0]] * 50)
     is_medical = np.array([True, True, False, False] * 50)
-    calibration = fit_calibration(odds, ["a", "neighbours"], is_medical)
+    parts = np.arange(200) % 3
+    calibration = priced_fit(odds, ["a", "neighbours"], is_medical, parts)
     assert "neighbours" not in calibration.weights
     together = combine(odds, ["a", "neighbours"], calibration)
     assert together == pytest.approx(1 / (1 + np.exp(-odds[:, 1])))
-    assert calibration.points == operating_points(together, is_medical)
+    assert calibration.points == operating_points(together, is_medical, parts)
 
 
 def test_from_where_pictures_are_alike_is_kept_by_a_fit_on_labels_and_with_the_set():
@@ -122,26 +123,38 @@ def test_a_voter_that_the_prior_does_not_know_starts_without_weight():
     assert 0 <= weights["new"] < 0.25
 
 
+def priced_fit(odds, voters, is_medical, parts):
+    return priced(fit_calibration(odds, voters, is_medical), odds, voters, is_medical, parts)
+
+
 def _with_names(votes):
     odds, is_medical = votes
     return odds, ["a", "b"], is_medical
 
 
-def test_what_a_recall_costs_is_told_of_the_pictures_that_were_fitted_on():
+def test_the_threshold_of_a_recall_reaches_it_on_the_pictures_that_were_fitted_on():
     odds, is_medical = labelled_votes(4_000)
-    calibration = fit_calibration(odds, ["a", "b"], is_medical)
+    calibration = priced_fit(odds, ["a", "b"], is_medical, np.arange(4_000) % 5)
     assert [point.asked for point in calibration.points] == list(RECALLS)
     probability = combine(odds, ["a", "b"], calibration)
     for point in calibration.points:
-        is_called = probability >= point.threshold
-        assert point.asked <= point.recall < point.asked + 1e-3
-        assert point.recall == pytest.approx(is_called[is_medical].mean(), abs=1e-6)
-        assert point.precision == pytest.approx(is_medical[is_called].mean(), abs=1e-6)
-        assert point.false_alarms == pytest.approx(is_called[~is_medical].mean(), abs=1e-6)
+        assert point.asked <= (probability >= point.threshold)[is_medical].mean() < point.asked + 1e-3
+
+
+def test_what_a_recall_costs_is_told_of_each_part_with_the_threshold_of_the_others():
+    probability = np.concatenate([np.linspace(0.5, 1, 100), np.linspace(0, 0.5, 100), np.linspace(0, 0.6, 200)])
+    is_medical = np.arange(400) < 200
+    parts = np.where(is_medical, np.arange(400) >= 100, np.arange(400) % 2)  # 0 has the easy medical ones, 1 the hard
+    point = operating_points(probability, is_medical, parts)[0]
+    of_easy, of_hard = np.sort(probability[:100])[10], np.sort(probability[100:200])[10]
+    is_called = probability >= np.where(parts == 0, of_hard, of_easy)
+    assert (point.asked, point.recall) == (0.9, 0.5)  # all of the easy part, none of the hard one
+    assert point.precision == pytest.approx(is_medical[is_called].mean(), abs=1e-6)
+    assert point.false_alarms == pytest.approx(is_called[~is_medical].mean(), abs=1e-6)
 
 
 def test_more_recall_is_a_lower_threshold_and_more_false_alarms():
-    points = fit_calibration(*_with_names(labelled_votes(4_000))).points
+    points = priced_fit(*_with_names(labelled_votes(4_000)), np.arange(4_000) % 5).points
     for less, more in pairwise(points):
         assert less.threshold > more.threshold
         assert less.false_alarms <= more.false_alarms
@@ -149,21 +162,22 @@ def test_more_recall_is_a_lower_threshold_and_more_false_alarms():
 
 def test_a_recall_lower_than_that_at_even_odds_has_a_threshold_above_it():
     odds = np.concatenate([np.linspace(1, 5, 50), np.linspace(-5, -1, 50)])[:, None]
-    points = fit_calibration(odds, ["a"], np.arange(100) < 50).points
+    points = priced_fit(odds, ["a"], np.arange(100) < 50, np.arange(100) % 2).points
     assert points[0].threshold > 0.5
     assert points[0].recall == 0.9
 
 
-@pytest.mark.parametrize(("medical", "told"), [(9, []), (10, [0.9]), (19, [0.9]), (20, [0.9, 0.95])])
+@pytest.mark.parametrize(("medical", "told"), [(19, []), (20, [0.9]), (39, [0.9]), (40, [0.9, 0.95])])
 def test_too_few_medical_pictures_tell_no_high_recall_from_all(medical, told):
     probability = np.linspace(0.1, 0.9, medical + 30)
     is_medical = np.arange(medical + 30) >= 30
-    assert [point.asked for point in operating_points(probability, is_medical)] == told
+    parts = np.arange(medical + 30) % 2  # half of them are what a threshold is taken from
+    assert [point.asked for point in operating_points(probability, is_medical, parts)] == told
 
 
 def test_a_threshold_reaches_its_recall_where_probabilities_are_tied_or_unrounded():
     probability = np.array([1 / 3] * 10 + [2 / 3] * 10 + [0.1] * 20)
-    (point, *_) = operating_points(probability, np.arange(40) < 20)
+    (point, *_) = operating_points(probability, np.arange(40) < 20, np.arange(40) % 2)
     assert (point.asked, point.recall, point.precision, point.false_alarms) == (0.9, 1.0, 1.0, 0.0)
     assert point.threshold <= 1 / 3
 

@@ -15,7 +15,9 @@ from medsift.modelsets import HELD_BACK, HeldBack, current, shipped_set
 from medsift.settings import Settings
 from medsift.steps import refit
 from medsift.steps.context import Context, Summary
-from medsift.steps.profile import current_profile
+from medsift.steps.fit_labelled import in_company, judge, one_by_one
+from medsift.steps.labelled import labelled_in_store
+from medsift.steps.profile import current_profile, encoder_digests
 from medsift.steps.refit import figures_of, is_not_worse
 from medsift.steps.refit_card import card_of
 from medsift.steps.use_model_set import promote_fitted, promote_model_set, roll_back
@@ -190,6 +192,17 @@ def test_labels_that_a_set_was_taught_wrongly_are_suspected_though_it_knows_them
         if (known[sha256].probability >= 0.5) != known[sha256].is_medical
     }
     assert len(suspected.keys() & set(wrong)) >= 0.8 * len(wrong)
+
+
+def test_sets_are_judged_in_company_as_runs_judge(load, store):
+    give(store, publish(load(), store, {f"/in/{number}.pdf": 40 for number in range(4)}, shift=40.0))
+    data = labelled_in_store(store, encoder_digests(load()))
+    model_set = shipped_set("lite")
+    votes = one_by_one(load(), data, model_set)
+    company = {vote.sha256: vote.probability for vote in in_company(load(), data, votes, model_set.calibration)}
+    said = {verdict.sha256: verdict.probability for verdict in judge(load(), data, model_set)}
+    assert said == pytest.approx(company)
+    assert len({round(probability, 6) for probability in said.values()}) < len(data)  # some are in the same company
 
 
 def test_a_set_that_stayed_out_of_use_is_not_fitted_again_from_the_same_labels(load, store):

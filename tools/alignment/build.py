@@ -20,7 +20,7 @@ from medsift.encoders.engines import REFERENCE
 from medsift.encoders.lite import LiteEncoder
 from medsift.modelsets import ALIGNMENT, HEAD, Alignment, Calibration, ModelSet, clusters_file, save
 from medsift.modelsets.alignment import read_alignment, write_alignment
-from medsift.modelsets.calibrating import fit_calibration
+from medsift.modelsets.calibrating import fit_calibration, priced
 from medsift.modelsets.clusters import fit_clusters, write_clusters
 from medsift.modelsets.heads import write_head
 from medsift.prompts import PromptSet
@@ -112,11 +112,13 @@ def cast_votes(files: pd.Series, vectors: Vectors, model_set: ModelSet, lite: Li
     return voters.cast_votes(evidence, lite.prompted, model_set)
 
 
-def calibrate(votes: list[Vote], rows: pd.DataFrame) -> Calibration:
-    """Calibration from votes on pictures their model set never saw."""
+def calibrate(votes: list[Vote], rows: pd.DataFrame, folds: pd.Series) -> Calibration:
+    """Calibration from votes on pictures their model set never saw, with what recalls cost where a fold is new."""
     tally = Tally.of(list(rows["file"]), votes)
     is_medical = (rows["label"] == "medical").to_numpy()
-    return replace(fit_calibration(tally.log_odds(), list(tally.voters), is_medical), alike_from=ALIKE_FROM)
+    fitted = fit_calibration(tally.log_odds(), list(tally.voters), is_medical)
+    priced_by_fold = priced(fitted, tally.log_odds(), tally.voters, is_medical, folds.to_numpy())
+    return replace(priced_by_fold, alike_from=ALIKE_FROM)
 
 
 def decide(votes: list[Vote], files: pd.Series, model_set: ModelSet, calibration: Calibration) -> list[Verdict]:

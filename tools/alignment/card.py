@@ -8,6 +8,7 @@ from alignment.build import CLUSTERS
 from alignment.fit import CENTRES, DIMENSION
 
 from medsift.modelsets import CARD, Calibration
+from medsift.modelsets.operating_points import OperatingPoint
 
 TEXT = """# Model set `lite`
 
@@ -48,7 +49,8 @@ Calibration that ships: {calibration}. It is fitted on the votes of all folds (b
 picture has a tag, so that the voter counts with the odds it states); the figures above use for each fold the
 calibration of the others.
 
-What a recall that is asked for (setting `medical_recall`) costs, on the votes that the calibration was fitted on:
+What a recall that is asked for (setting `medical_recall`) costs, and how much of it is reached, on each fold with the
+threshold that the other folds give:
 
 {points}
 
@@ -115,11 +117,8 @@ def write_card(
         apart="\n".join(_apart(*item) for item in apart.items()),
         calibration=_calibration(calibration),
         points=_table(
-            ["recall", "medical from P", "precision", "others called medical"],
-            [
-                [str(point.asked), f"{point.threshold:.3f}", f"{point.precision:.3f}", f"{point.false_alarms:.3f}"]
-                for point in calibration.points
-            ],
+            ["recall", "medical from P", "recall reached", "precision", "others called medical"],
+            [_point(point) for point in calibration.points],
         ),
         data_n=len(rows),
         data_sources=rows["source"].nunique(),
@@ -134,6 +133,11 @@ def _headline(folds: dict[str, Any], alone: dict[str, Any], name: str) -> list[s
     interval = folds["intervals"].get(name)
     between = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
     return [HEADLINES[name], f"{folds[name]:.3f}", between, f"{alone[name]:.3f}"]
+
+
+def _point(point: OperatingPoint) -> list[str]:
+    shares = (point.threshold, point.recall, point.precision, point.false_alarms)
+    return [str(point.asked), *(f"{share:.3f}" for share in shares)]
 
 
 def _voter(name: str, row: dict[str, Any]) -> list[str]:

@@ -64,7 +64,7 @@ def judge_folds(
     company: list[Vote] = []
     for fold, cast in votes.items():
         others = [vote for other, of_other in votes.items() if other != fold for vote in of_other]
-        calibrated = calibration or calibrate_on(others, data.rows[trained])
+        calibrated = calibration or calibrate_on(others, data.rows[trained], folds)
         held_out = data.rows[(folds == fold).to_numpy()]
         files = held_out["file"]
         places = zip(files, held_out["source"], strict=True)
@@ -78,10 +78,10 @@ def judge_folds(
     )
 
 
-def calibrate_on(votes: list[Vote], rows: pd.DataFrame) -> Calibration:
+def calibrate_on(votes: list[Vote], rows: pd.DataFrame, folds: pd.Series) -> Calibration:
     """Calibration from those of the votes that are on pictures of `rows`."""
-    voted = {vote.sha256 for vote in votes}
-    return calibrate(votes, rows[rows["file"].isin(voted)])
+    voted = rows[rows["file"].isin({vote.sha256 for vote in votes})]
+    return calibrate(votes, voted, folds[voted.index])
 
 
 def figures(predictions: list[Prediction]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ NONE = (
     "No recall may be asked for (setting medical_recall): the set was fitted without labels, on few or by an older "
     "version."
 )
-HEADING = "What a recall costs (setting medical_recall), on the labelled pictures that the calibration was fitted on:"
+HEADING = "What a recall costs (setting medical_recall), on labelled pictures held back while thresholds were set:"
 COLUMNS = ("recall asked for", "medical from", "recall reached", "precision", "others called medical")
 
 

@@ -156,7 +156,9 @@ def _operating_points(
     predictions: Sequence[Prediction], points: Sequence[OperatingPoint]
 ) -> list[dict[str, float | None]]:
     """First 0.5, from which medical is called where no recall is asked for; none where the set has no points."""
-    ranks = np.array([rank(prediction) for prediction in predictions], dtype=np.float64)
+    # Without a verdict a picture is called nothing, so also not medical.
+    said = [-1.0 if prediction.probability is None else prediction.probability for prediction in predictions]
+    ranks = np.array(said, dtype=np.float64)
     is_medical = np.array([prediction.label == MEDICAL for prediction in predictions], dtype=bool)
     thresholds = [(None, EVEN), *((point.asked, point.threshold) for point in points)] if points else []
     return [asdict(measured_point(asked, threshold, ranks, is_medical)) for asked, threshold in thresholds]

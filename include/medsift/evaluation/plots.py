@@ -68,13 +68,15 @@ def roc(predictions: Sequence[Prediction]) -> Points:
 def coverage(predictions: Sequence[Prediction]) -> Points:
     """Share of the pictures, the most confident first, against the share of them that is right.
 
-    The right share is drawn from 0.5 (bottom, 0) to 1 (top, 1).
+    The right share is drawn from 0.5 (bottom, 0) to 1 (top, 1). Pictures equally confident count as their mean.
     """
     if not predictions:
         return []
-    order = np.argsort([-(prediction.confidence or 0.0) for prediction in predictions], kind="stable")
+    confidences = [-(prediction.confidence or 0.0) for prediction in predictions]
+    _, rank_of, ties = np.unique(confidences, return_inverse=True, return_counts=True)
+    is_right = (np.bincount(rank_of, weights=right(predictions)) / ties)[rank_of]
     kept = np.arange(1, len(predictions) + 1)
-    accuracy = np.cumsum(right(predictions)[order]) / kept
+    accuracy = np.cumsum(is_right[np.argsort(rank_of, kind="stable")]) / kept
     return _thinned(kept / len(kept), np.clip(accuracy * 2 - 1, 0, 1))
 
 

@@ -27,9 +27,8 @@ def fit_calibration(
     in `TAKEN_AT_THEIR_WORD` count with the log-odds they state, any other has no weight. Where no vote tells the
     labels apart, the temperature is so high that every probability is near 0.5. With a `prior` weights are drawn
     towards it, as if it had been seen on `PRIOR_LABELS` labels more (a Gaussian prior, so few labels move little), and
-    a voter that never voted counts as it did there. `NEIGHBOURS` vote on the others' votes: they get no weight, but
-    count for what recalls cost, which is told of these same pictures. Raises `ValueError` where the labels are of one
-    class: they say nothing of how far to trust a vote.
+    a voter that never voted counts as it did there. `NEIGHBOURS` vote on the others' votes and get no weight. Raises
+    `ValueError` where the labels are of one class: they say nothing of how far to trust a vote.
     """
     from scipy.optimize import minimize
     from scipy.special import expit
@@ -67,9 +66,20 @@ def fit_calibration(
     weights |= {voter: round(weight / total, 6) for voter, weight in unfitted.items()}
     temperature = max(round(1 / total, 6), LEAST_TEMPERATURE)
     alike_from = prior.alike_from if prior else None
-    calibration = Calibration(taken_at_their_word(weights, temperature), temperature, alike_from=alike_from)
+    return Calibration(taken_at_their_word(weights, temperature), temperature, alike_from=alike_from)
+
+
+def priced(
+    calibration: Calibration,
+    log_odds: Doubles,
+    voters: Sequence[str],
+    is_medical: NDArray[np.bool_],
+    parts: NDArray[np.intp],
+) -> Calibration:
+    """The calibration with what recalls cost, from log-odds (n, voters) and the part (n,) that each picture is held
+    back with; `NEIGHBOURS` count as they do in runs."""
     probability = np.nan_to_num(combine(log_odds, voters, calibration), nan=EVEN)
-    return replace(calibration, points=operating_points(probability, is_medical))
+    return replace(calibration, points=operating_points(probability, is_medical, parts))
 
 
 def combine(log_odds: Doubles, voters: Sequence[str], calibration: Calibration) -> Doubles:

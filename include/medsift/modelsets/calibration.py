@@ -11,7 +11,8 @@ from medsift.modelsets.operating_points import OperatingPoint
 class Calibration:
     """How votes become a probability: a weight for each voter's log-odds, one temperature over their sum.
 
-    `points` has what recalls cost on the labelled pictures that it was fitted on; sets of before have none.
+    `points` has what recalls cost among the labelled pictures that it was fitted on, held back in turn; sets of before
+    have none.
     `alike_from` is the cosine, in the space of words, from which pictures of a run have a say in one another's verdict;
     without it none has.
     """

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -24,11 +24,12 @@ from medsift.modelsets import (
     clusters_file,
     save,
 )
-from medsift.modelsets.calibrating import fit_calibration
+from medsift.modelsets.calibrating import fit_calibration, priced
 from medsift.modelsets.clusters import fit_clusters, teach, write_clusters
 from medsift.modelsets.in_use import untaught
 from medsift.modelsets.learned import LEAST_OF_EACH, fit_learned, write_learned
 from medsift.settings import Settings
+from medsift.steps.company import votes_of_pile
 from medsift.steps.fit_model_set import UNCALIBRATED, spaces_of
 from medsift.steps.labelled import Labelled, finite
 from medsift.steps.profile import current_profile, encoder_digests, prompt_set, prompted, usable_model_set
@@ -97,13 +98,17 @@ class Fitter:
     def _calibration(self, data: Labelled) -> Calibration:
         """Voters that are fitted on labels know those by heart, so they vote on the others; NaN where none could."""
         votes: list[Vote] = []
-        for fitted, held_back in data.folds(INNER_FOLDS):
+        parts = np.zeros(len(data), np.intp)
+        for number, (fitted, held_back) in enumerate(data.folds(INNER_FOLDS)):
             model_set = self._saved(data.part(fitted), self.basis.calibration)
-            votes += cast_votes(self.settings, data.part(held_back), model_set)
+            votes += one_by_one(self.settings, data.part(held_back), model_set)
+            parts[held_back] = number
         if not votes or data.is_medical.all() or not data.is_medical.any():
             return self.basis.calibration
         tally = Tally.of(data.sha256s, votes)
-        return fit_calibration(tally.log_odds(), list(tally.voters), data.is_medical, self.basis.calibration)
+        calibration = fit_calibration(tally.log_odds(), list(tally.voters), data.is_medical, self.basis.calibration)
+        tally = Tally.of(data.sha256s, [*votes, *in_company(self.settings, data, votes, calibration)])
+        return priced(calibration, tally.log_odds(), tally.voters, data.is_medical, parts)
 
     def _saved(
         self, data: Labelled, calibration: Calibration, files: Mapping[str, bytes] = NO_FILES, previous: str = ""
@@ -138,14 +143,23 @@ def fitter(settings: Settings, basis: Basis, data: Labelled, scratch: Path) -> F
 
 
 def judge(settings: Settings, data: Labelled, model_set: ModelSet | None) -> list[Verdict]:
-    """Verdicts as a run with this model set gives them."""
+    """Verdicts as a run with this model set gives them, had it these pictures alone."""
     decide = STRATEGIES.get(settings.strategy)
-    return decide(data.sha256s, cast_votes(settings, data, model_set), model_set, settings.review_threshold)
+    votes, words = one_by_one(settings, data, model_set), current_profile(settings).words
+    if model_set is not None and model_set.encoder_digests.get(words.name) == words.digest:
+        votes += in_company(settings, data, votes, model_set.calibration)
+    return decide(data.sha256s, votes, model_set, settings.review_threshold)
 
 
-def cast_votes(settings: Settings, data: Labelled, model_set: ModelSet | None) -> list[Vote]:
-    """Votes of all voters."""
+def one_by_one(settings: Settings, data: Labelled, model_set: ModelSet | None) -> list[Vote]:
+    """Votes of all voters that look at each picture by itself."""
     return voters.cast_votes(data.evidence, prompted(settings), model_set)
+
+
+def in_company(settings: Settings, data: Labelled, votes: Sequence[Vote], calibration: Calibration) -> list[Vote]:
+    """Votes of `neighbours` on what `votes` say; a group is taken for the folder or document that pictures lie in."""
+    vectors = data.evidence.vectors[current_profile(settings).words.name]
+    return votes_of_pile(data.sha256s, vectors, votes, calibration, zip(data.sha256s, data.groups, strict=True))
 
 
 def _carried_over(model_set: ModelSet | None) -> list[Path]:
