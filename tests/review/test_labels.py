@@ -69,6 +69,58 @@ def test_a_label_that_somebody_has_changed_since_is_not_taken_back(bench, anna):
     assert bench.store.newest_labels()[identity(1)].labelled_by == "otto"
 
 
+def test_what_a_person_said_last_that_person_may_change_though_the_answer_was_lost(bench, anna):
+    bench.publish(Made(1, 0.6))
+    give(anna, 1)
+    assert give(anna, 1, label="non-medical").status_code == 200
+    assert bench.store.newest_labels()[identity(1)].label == "non-medical"
+
+
+def test_of_several_labels_of_a_picture_taken_back_together_none_counts(bench, anna):
+    bench.publish(Made(1, 0.6))
+    ids = [
+        give(anna, 1, label=label).json()["given"][0]["after"]["id"] for label in ("medical", "non-medical", "unsure")
+    ]
+    assert anna.post("/api/v1/labels/take-back", json={"ids": ids}).status_code == 200
+    assert bench.store.newest_labels()[identity(1)].is_withdrawn
+
+
+def test_who_may_only_look_takes_no_picture_from_those_who_label(bench, anna):
+    bench.publish(*(Made(number, 0.6, cluster=number) for number in range(6)))
+    vera = bench.client("vera:READ")
+    assert len(vera.get("/api/v1/queue").json()["asked"]) == 6
+    assert len(anna.get("/api/v1/queue").json()["asked"]) == 6
+    assert len(vera.get("/api/v1/queue").json()["asked"]) == 6
+
+
+def test_where_others_hold_all_that_is_left_one_is_asked_what_they_come_to_last(bench, anna):
+    bench.publish(*(Made(number, 0.6, cluster=number) for number in range(6)))
+    held = [each["picture"]["sha256"] for each in anna.get("/api/v1/queue").json()["asked"]]
+    asked = bench.client("otto:LABEL").get("/api/v1/queue").json()
+    assert [each["picture"]["sha256"] for each in asked["asked"]] == held[::-1]
+
+
+def test_labels_that_nobody_could_be_told_of_are_told_of_the_next_time(bench, anna):
+    bench.publish(Made(1, 0.6), Made(2, 0.6))
+    give(anna, 1, 2)
+    tell, desk = bench.app.state.desk.on_labels, bench.app.state.desk
+
+    def fails(*_):
+        raise RuntimeError("Airflow is gone")
+
+    desk.on_labels = fails
+    assert anna.post("/api/v1/labels/done", json={}).status_code == 500
+    desk.on_labels = tell
+    assert anna.post("/api/v1/labels/done", json={}).json() == {"told": 2}
+
+
+def test_a_label_that_was_taken_back_is_told_of_to_nobody(bench, anna):
+    bench.publish(Made(1, 0.6), Made(2, 0.6))
+    first, _ = (change["after"]["id"] for change in give(anna, 1, 2).json()["given"])
+    anna.post("/api/v1/labels/take-back", json={"ids": [first]})
+    assert anna.post("/api/v1/labels/done", json={}).json() == {"told": 1}
+
+
 def test_an_unsure_picture_leaves_the_queue(bench, anna):
     bench.publish(Made(1, 0.6), Made(2, 0.7, cluster=2))
     give(anna, 1, label="unsure")

@@ -48,6 +48,34 @@ def test_filters_let_through_what_they_say_and_counts_add_up(many, anna, name):
     assert sum(totals["histogram"]) == sum(count for *_, count in totals["kinds"]) == len(expected)
 
 
+@pytest.mark.parametrize(
+    ("caption", "words"),
+    [("PET/CT of the liver", "CT"), ("CT/MRI", "MRI"), ("T1/T2 weighted", "T1/T2"), ("dose of 0.85 mg", "0.85"),
+     ("see Fig.1", "Fig.1"), ("Röntgen: Schädel", "schädel"), ("Εγκέφαλος: MRI", "εγκέφαλος"),
+     ("Crohn's disease", "crohn's")],
+)  # fmt: skip
+def test_words_are_what_stands_between_signs(bench, anna, caption, words):
+    bench.publish(Made(1, 0.6, caption=caption), Made(2, 0.6, caption="nothing of it"))
+    assert listed(anna, words=words) == [identity(1)]
+
+
+def test_signs_alone_find_nothing(many, anna):
+    assert listed(anna, words="%% /") == []
+
+
+def test_pictures_of_unknown_kind_are_found_by_the_link_that_counts_them(bench, anna):
+    bench.publish(Made(1, 0.6, kind=""), Made(2, 0.6))
+    anna.post("/api/v1/labels", json={"labels": [{"sha256": identity(2), "label": "non-medical"}]})
+    totals = anna.get("/api/v1/totals").json()
+    assert {kind for _, kind, _ in totals["kinds"]} == {""}
+    assert set(listed(anna, kind="unknown")) == {identity(1), identity(2)}
+
+
+@pytest.mark.parametrize("mark", ["0.5~%00", "x", "~"])
+def test_a_mark_that_no_page_gave_is_refused(many, anna, mark):
+    assert anna.get(f"/api/v1/pictures?after={mark}&sort=surest").status_code == 422
+
+
 @pytest.mark.parametrize("sort", ["newest", "least_sure", "surest", "most_medical", "least_medical"])
 def test_pages_go_on_without_a_gap_or_a_repeat(many, anna, sort):
     seen, after = [], None

@@ -156,6 +156,97 @@ def test_who_may_only_read_sees_the_queue_and_labels_nothing(bench, visitors):
     assert labels(bench) == {}
 
 
+def test_an_answer_that_comes_late_and_bad_moves_nobody_and_labels_nothing_else(bench, visitors):
+    bench.publish(*pictures(6))
+    queue = [row.sha256 for row in bench.store.review_queue(10)]
+    page = at_review(visitors)
+    failed = []
+
+    def fail_once(route):
+        if failed:
+            route.continue_()
+        else:
+            failed.append(route)
+            time.sleep(0.4)
+            route.fulfill(status=503, content_type="application/problem+json", body='{"detail": "Not just now."}')
+
+    page.route("**/api/v1/labels", fail_once)
+    press(page, "m", "n")
+    page.wait_for_timeout(800)
+    press(page, "u")
+    assert labels(bench) == {queue[1]: "non-medical", queue[2]: "unsure"}
+    assert current(page) == queue[3]
+    press(page, "m", "m", "m")
+    assert current(page) == queue[0]
+    assert queue[0] not in labels(bench)
+
+
+def test_what_was_said_in_a_group_and_taken_back_in_the_queue_is_open_again(bench, visitors):
+    bench.publish(*(Made(number, 0.6, cluster=3) for number in range(4)), Made(50, 0.9, cluster=4))
+    page = at_review(visitors)
+    page.locator(f".tile[data-sha256='{identity(0)}']").click()
+    for key in ("c", "m", "Escape", "z"):
+        press(page, key)
+    assert labels(bench) == {}
+    expect(page.locator(".tile")).to_have_count(5)
+    expect(page.locator(".tile[data-said]")).to_have_count(0)
+
+
+def test_a_correction_made_before_the_first_answer_is_the_one_that_counts(bench, visitors):
+    bench.publish(*pictures(3))
+    queue = [row.sha256 for row in bench.store.review_queue(10)]
+    page = at_review(visitors)
+
+    def slowly(route):
+        time.sleep(0.3)
+        route.continue_()
+
+    page.route("**/api/v1/labels", slowly)
+    for key in ("m", "ArrowLeft", "n"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(1500)
+    settled(page)
+    assert labels(bench) == {queue[0]: "non-medical"}
+    press(page, "z", "z")
+    assert labels(bench) == {}
+
+
+def test_a_key_held_down_or_pressed_once_too_often_labels_nothing_more(bench, visitors):
+    bench.publish(*pictures(3))
+    page = at_review(visitors)
+    for _ in range(3):
+        page.keyboard.down("m")  # pressed again without being let go: the browser says that it repeats
+    page.keyboard.up("m")
+    settled(page)
+    assert len(labels(bench)) == 1
+    press(page, "m", "n", "u")
+    last = current(page)
+    assert labels(bench)[last] == "non-medical"
+    press(page, "ArrowLeft", "ArrowRight", "u")
+    assert labels(bench)[last] == "unsure"
+
+
+def test_a_queue_that_cannot_be_had_says_so(bench, visitors):
+    page = at_review(visitors)
+    page.route("**/api/v1/queue*", lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#status")).to_contain_text("The server does not answer")
+    expect(page.locator("#status")).to_be_visible()
+
+
+def test_on_a_small_screen_the_picture_stays_where_it_is(bench, visitors):
+    bench.publish(*pictures(30))
+    page = at_review(visitors)
+    page.set_viewport_size({"width": 375, "height": 667})
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    for _ in range(8):
+        press(page, "m")
+        box = page.locator(".frame").bounding_box()
+        assert box and box["y"] >= 0 and box["y"] + box["height"] <= 667
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
 def test_done_passes_the_labels_on(bench, visitors):
     bench.publish(*pictures(3))
     page = at_review(visitors)

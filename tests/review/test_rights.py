@@ -96,6 +96,20 @@ def test_our_own_page_may_write_with_the_cookie(bench):
     assert client.post("/api/v1/labels", json=body, headers=headers).status_code == 200
 
 
+def test_our_own_page_may_write_behind_a_proxy_that_changes_the_host(bench):
+    client = bench.client("")
+    client.cookies.set("who", "anna:LABEL")
+    headers = {"origin": "https://medsift.example", "sec-fetch-site": "same-origin"}
+    assert client.post("/api/v1/labels/done", json={}, headers=headers).status_code == 200
+
+
+def test_a_picture_in_the_browsers_cache_is_none_for_another_login(bench, anna):
+    bench.publish(Made(1, 0.6))
+    headers = anna.get(f"/api/v1/pictures/{identity(1)}/file").headers
+    assert headers["vary"] == "Cookie, Authorization"
+    assert headers["cache-control"] == "private, max-age=3600"
+
+
 @pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if route[0] == "GET"])
 def test_every_answer_forbids_what_is_not_ours(bench, method, path):
     headers = ask(bench.client("vera:READ"), method, path).headers

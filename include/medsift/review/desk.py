@@ -55,14 +55,24 @@ class Desk:
         """Say again what was said before these labels of this person."""
         changes = self.store.take_back_labels(ids, user.name)
         self.queue.bring_back()
+        with self._counting:
+            self._untold = max(0, self._untold - len(changes.given))
         return changes
 
     def done(self, user: User) -> int:
-        """This person has finished for now: tell of the labels that nobody was told of yet; how many they are."""
+        """This person has finished for now: tell of the labels that nobody was told of yet; how many they are.
+
+        Where telling fails they are told of the next time.
+        """
         with self._counting:
             count, self._untold = self._untold, 0
-        if count:
-            self.on_labels(user, count)
+        try:
+            if count:
+                self.on_labels(user, count)
+        except BaseException:
+            with self._counting:
+                self._untold += count
+            raise
         return count
 
     def close(self) -> None:

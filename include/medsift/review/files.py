@@ -21,7 +21,8 @@ TYPES = {
 SHOWN_BY_BROWSERS = {"png", "jpg", "jpeg", "gif", "webp", "bmp"}
 OTHER = "application/octet-stream"
 LARGE, PAGE = "medsift.pictures.thumbnails:large", "medsift.sources._pdf.showing:page"
-FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}  # the address names the content
+# The address names the content. Yet the login decides: without its cookie the browser's copy is none.
+KEPT = {"Cache-Control": "private, max-age=3600", "Vary": "Cookie, Authorization"}
 SEALED = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 UNKNOWN = "There is no picture {}."
 NOT_KEPT = "This document is not kept: setting keep_documents was off, or it is no PDF."
@@ -65,7 +66,7 @@ def page_picture(desk: Desk, document: str, page: int, box: list[float] | None) 
 def _rendered(desk: Desk, function: str, arguments: dict[str, Any], kind: str) -> Response:
     with desk.reading:
         answers = list(desk.reader.stream(function, arguments))
-    return Response(answers[0][1], media_type=kind, headers=FOREVER | SEALED)
+    return Response(answers[0][1], media_type=kind, headers=KEPT | SEALED)
 
 
 def _stored(desk: Desk, picture: ListedPicture) -> Response:
@@ -76,5 +77,5 @@ def _stored(desk: Desk, picture: ListedPicture) -> Response:
 def _file(path: FilePath, kind: str, name: str) -> Response:
     if not path.is_file():
         raise HTTPException(404, "This picture is not on the volume any more.")
-    headers = FOREVER | SEALED | {"Content-Disposition": f'inline; filename="{name}"'}
+    headers = KEPT | SEALED | {"Content-Disposition": f'inline; filename="{name}"'}
     return FileResponse(path, media_type=kind, headers=headers)

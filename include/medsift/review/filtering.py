@@ -54,4 +54,4 @@ def _filter(
 
 Filter = Annotated[PictureFilter, Depends(_filter)]
 Sort = Literal["newest", "least_sure", "surest", "most_medical", "least_medical"]
-After = Annotated[str | None, Query(max_length=200, description="the `next` of the page before")]
+After = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$", description="the `next` of the page before")]

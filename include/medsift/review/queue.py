@@ -1,4 +1,4 @@
-"""The review queue as it is handed out: ready at once, fresh, and never the same picture to two people at a time."""
+"""The review queue as it is handed out: ready at once, fresh, and the same picture to two people only at its end."""
 
 import logging
 import threading
@@ -30,13 +30,22 @@ class ReviewQueue:
     _reading: threading.Lock = field(default_factory=threading.Lock)
 
     def hand_out(self, person: str, count: int, without: Collection[str] = ()) -> list[QueuedPicture]:
-        """The next pictures for this person, but for those that the person has already."""
+        """The next pictures for this person, but for those that the person has already.
+
+        Where only such are left as others hold, those that they come to last: whoever is slower is told.
+        """
         self._ensure_fresh()
         handed = self._choose(person, count, frozenset(without))
         if not handed and time.monotonic() - self._read_at > 1.0:
             self._read()
             handed = self._choose(person, count, frozenset(without))
-        return handed
+        return handed or self._last(count, frozenset(without))
+
+    def look(self, count: int, without: Collection[str] = ()) -> list[QueuedPicture]:
+        """The next pictures for somebody who does not label: nobody else gets others for it."""
+        self._ensure_fresh()
+        with self._lock:
+            return [each for each in self._pictures if each.sha256 not in without][:count]
 
     def waiting(self) -> int:
         """How many pictures wait, as far as they are held ready."""
@@ -69,6 +78,10 @@ class ReviewQueue:
             chosen = [picture for picture, _ in zip(free, range(count), strict=False)]
             self._holders |= {picture.sha256: (person, now) for picture in chosen}
         return chosen
+
+    def _last(self, count: int, without: frozenset[str]) -> list[QueuedPicture]:
+        with self._lock:
+            return [each for each in reversed(self._pictures) if each.sha256 not in without][:count]
 
     def _ensure_fresh(self) -> None:
         age = time.monotonic() - self._read_at

@@ -66,14 +66,15 @@ def _refusal(scope: Scope) -> tuple[int, str] | None:
 def _is_same_origin(headers: Headers) -> bool:
     """Whether the writer is our own page, or a program that shows a token: other sites can make a browser do neither.
 
-    Behind a proxy the scheme may differ from what we see, so hosts are compared.
+    What a browser says of the site is believed, since no page can make it say otherwise, and a proxy changes hosts.
+    Browsers of before 2023 do not say it; behind a proxy the scheme may differ from what we see, so hosts are compared.
     """
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    if site is not None and site != "same-origin":
-        return False
+    if site is not None:
+        return site == "same-origin"
     if origin is not None:
         return urlsplit(origin).netloc == headers.get("host")
-    return site is not None or headers.get("authorization", "").lower().startswith("bearer ")
+    return headers.get("authorization", "").lower().startswith("bearer ")
 
 
 def _is_upload(scope: Scope) -> bool:

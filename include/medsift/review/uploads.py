@@ -15,7 +15,7 @@ from medsift.steps.expand import LIST_ENDINGS, kind_of
 from medsift.volume import Volume, atomic_path
 
 TICKET = "^[0-9a-f]{32}$"
-LONGEST_NAME = 80
+LONGEST_NAME = 200  # bytes: file systems take 255
 ENDINGS = {"pdf": "pdf", "archive": "zip", "dicom": "dcm", "folder": "png"}  # where a name has none that is read
 NOT_READ = "Nothing here reads this kind of file; send PDF, pictures, DICOM or zip."
 
@@ -60,7 +60,7 @@ def sent(volume: Volume, ticket: str) -> Path:
 def safe_name(name: str, kind: str, settings: Settings) -> str:
     """The last part of a name, of letters, digits and a few signs, with an ending that is read as what it is."""
     last = PurePosixPath(name.replace("\\", "/")).name
-    plain = re.sub(r"[^\w.()+-]", "_", last).lstrip(".")[-LONGEST_NAME:] or "file"
+    plain = re.sub(r"[^\w.()+-]", "_", last).lstrip(".").encode()[-LONGEST_NAME:].decode(errors="ignore") or "file"
     ending = PurePosixPath(plain).suffix.lower()
     is_read = ending.lstrip(".") in settings.allowed_extensions and ending not in LIST_ENDINGS
     return plain if is_read else f"{plain}.{ENDINGS.get(kind, 'bin')}"

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import psycopg2
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from medsift.errors import StoreError, StoreLostError
 
@@ -48,6 +49,8 @@ def sentences(url: URL) -> Iterator[None]:
         if known is None:
             raise
         raise known from error
+    except NoneFree as error:
+        raise StoreLostError(f"All connections to Postgres at {place(url)} are in use. Try again.") from error
     except psycopg2.Error as error:
         known = _known(error, url)
         if known is None:

@@ -37,8 +37,8 @@ SELECT EXISTS (
     WHERE s.document = :document AND o.page = :page AND o.kind = 'pdf' AND o.sha256 IS NOT NULL AND o.path IS NULL)
 """
 JUDGED = """
-SELECT c.sha256, c.label, c.verdict, c.probability, c.confidence, c.kind
-FROM catalogue c WHERE c.decided_by = 'person' AND c.verdict IS NOT NULL ORDER BY c.sha256
+SELECT c.sha256, c.label, v.verdict, v.probability, v.confidence, c.kind
+FROM catalogue c JOIN current_verdicts v USING (sha256) WHERE c.decided_by = 'person' ORDER BY c.sha256
 """
 RUNS = """
 SELECT id, state, started_at, finished_at, trigger, profile, counts FROM runs ORDER BY started_at DESC, id LIMIT :most
@@ -128,7 +128,7 @@ def has_picture_on(connection: Connection, document: str, page: int) -> bool:
 
 
 def judged_labels(connection: Connection) -> Sequence[JudgedLabel]:
-    """Every sure label of a picture that a model has judged."""
+    """Every sure label of a picture that the model set in use has judged."""
     return [JudgedLabel(*row) for row in connection.execute(text(JUDGED))]
 
 

@@ -20,7 +20,7 @@ BINS = 20  # of the histogram of P(medical)
 
 CONDITIONS = {
     "label": "c.label = :label",
-    "kind": "c.kind = :kind",
+    "kind": "coalesce(nullif(c.kind, ''), 'unknown') = :kind",
     "min_confidence": "c.confidence >= :min_confidence",
     "max_confidence": "c.confidence <= :max_confidence",
     "min_probability": "c.probability >= :min_probability",
@@ -235,9 +235,8 @@ def _conditions(wanted: PictureFilter) -> tuple[str, dict[str, Any]]:
     if "source" in keys:
         keys["source"] = source_id(keys["source"])
     if "words" in keys:
-        keys["words"] = " & ".join(f"'{word}':*" for word in re.findall(r"\w+", keys["words"]))
-        if not keys["words"]:
-            del keys["words"]
+        # As the captions are cut (migration 0015); signs alone find nothing.
+        keys["words"] = " & ".join(f"'{word}':*" for word in re.findall(r"[^\W_]+", keys["words"]))
     return " AND ".join(CONDITIONS[name] for name in keys) or "true", keys
 
 

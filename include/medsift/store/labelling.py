@@ -14,6 +14,11 @@ HISTORY = """
 SELECT id, sha256, label, kind, labelled_by, labelled_at, is_withdrawn FROM labels WHERE sha256 = ANY(:sha256s)
 ORDER BY sha256, labelled_at DESC, id DESC
 """
+# Of several of one picture the first is the one before which all of them were not said yet.
+TAKEN_BACK = """
+SELECT DISTINCT ON (sha256) id, sha256 FROM labels WHERE id = ANY(:ids) AND labelled_by = :labelled_by
+ORDER BY sha256, labelled_at, id
+"""
 
 
 @dataclass(frozen=True)
@@ -67,11 +72,11 @@ def history(connection: Connection, sha256s: Sequence[str]) -> dict[str, list[Sa
 
 
 def give(connection: Connection, wishes: Sequence[Wish], labelled_by: str, *, overwrites: bool) -> Changes:
-    """Store those labels whose giver saw what counts now, or all where the giver `overwrites`."""
+    """Store those labels whose giver saw what counts now or said it, or all where the giver `overwrites`."""
     await_others(connection)
     sha256s = list(dict.fromkeys(wish.sha256 for wish in wishes))
     before = {sha256: said[0] for sha256, said in history(connection, sha256s).items()}
-    free = [wish for wish in wishes if overwrites or wish.seen == _id(before.get(wish.sha256))]
+    free = [wish for wish in wishes if overwrites or _was_seen(wish, before.get(wish.sha256), labelled_by)]
     rows = [
         LabelRow(wish.sha256, wish.label, labelled_by, wish.kind, is_withdrawn=wish.is_withdrawn)
         for wish in {wish.sha256: wish for wish in free}.values()
@@ -88,10 +93,10 @@ def give(connection: Connection, wishes: Sequence[Wish], labelled_by: str, *, ov
 
 
 def take_back(connection: Connection, ids: Sequence[int], labelled_by: str) -> Changes:
-    """Say again what was said before these labels, given by this person; refused where another came after."""
+    """Say again what was said before these labels, given by this person; refused where somebody else came after."""
     await_others(connection)
     mine = connection.execute(
-        text("SELECT id, sha256 FROM labels WHERE id = ANY(:ids) AND labelled_by = :labelled_by"),
+        text(TAKEN_BACK),
         {"ids": list(ids), "labelled_by": labelled_by},
     ).all()
     said = history(connection, [row.sha256 for row in mine])
@@ -106,5 +111,6 @@ def _as_before(sha256: str, undone: int, said: list[SaidLabel]) -> Wish:
     return Wish(sha256, earlier.label, earlier.kind, undone, earlier.is_withdrawn)
 
 
-def _id(label: SaidLabel | None) -> int | None:
-    return label.id if label else None
+def _was_seen(wish: Wish, newest: SaidLabel | None, labelled_by: str) -> bool:
+    """An answer may be lost on its way: what a person said last the person knows without having seen it."""
+    return wish.seen == newest.id or newest.labelled_by == labelled_by if newest else wish.seen is None

@@ -30,6 +30,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 IS_SHA256 = "length({0}) = 64 AND {0} !~ '[^0-9a-f]'"  # one pattern for both takes ten times as long
 FOLDER_KEY = "md5(regexp_replace(source, '/[^/]*$', ''))"  # of picture files; a path may be too long a key
 STUDY_KEY = "(tags ->> 'StudyGroup')"  # of DICOM files
+# Signs part words, so that a path or a number in a caption is not one word.
+WORDS_OF_CAPTIONS = r"regexp_replace(captions, '[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+', ' ', 'g')"
 IS_PROBABILITY = "{} BETWEEN 0 AND 1"
 
 
@@ -367,7 +369,7 @@ class Catalogued(Base):
     first_seen: Mapped[datetime]
     captions: Mapped[str]
     words: Mapped[str | None] = mapped_column(
-        TSVECTOR, Computed("to_tsvector('simple'::regconfig, captions)", persisted=True)
+        TSVECTOR, Computed(f"to_tsvector('simple'::regconfig, {WORDS_OF_CAPTIONS})", persisted=True)
     )
 
 

@@ -8,6 +8,7 @@ from medsift.review.desk import AtDesk
 from medsift.review.identity import Reader
 from medsift.review.measuring import figures
 from medsift.review.rendering import page
+from medsift.store import PictureFilter
 
 router = APIRouter()
 SUSPECTED = 12
@@ -18,6 +19,6 @@ def metrics(request: Request, desk: AtDesk, user: Reader) -> Response:
     """Accuracy, calibration, labels that look wrong, model sets."""
     suspected = desk.store.suspected_labels(SUSPECTED)
     pictures = desk.store.listed([each.sha256 for each in suspected])
-    return page(
-        request, "metrics", user, figures=figures(desk.store.judged_labels()), suspected=pictures, sets=shown_sets(desk)
-    )
+    judged = figures(desk.store.judged_labels())
+    unjudged = desk.store.totals(PictureFilter(decided_by="person")).pictures - judged.n
+    return page(request, "metrics", user, figures=judged, unjudged=unjudged, suspected=pictures, sets=shown_sets(desk))

@@ -1,5 +1,6 @@
 // The Review page: a sheet of pictures, one of them large, labelled by keys. The next picture never waits for the
 // server: labels go out behind it, and what the server refuses comes back marked.
+import {Given} from "./given.js";
 import {api, ask, base, element} from "./rest.js";
 import {Sheet} from "./sheet.js";
 
@@ -8,18 +9,31 @@ const mayLabel = review.dataset.mayLabel === "yes";
 const keys = JSON.parse(review.dataset.keys);
 const actions = Object.fromEntries(Object.entries(keys).map(([action, key]) => [key, action]));
 const part = (id) => document.getElementById(id);
-const FEW = 25, AT_ONCE = 40, AHEAD = 4, KEPT = 60;
+const FEW = 25, AT_ONCE = 40, AHEAD = 4, KEPT = 60, AGAIN_MS = 15_000;
 
 const sheet = new Sheet(part("sheet"), show);
-const given = [];            // what may be undone: {marks, ids: a promise}
+const given = new Given(changed, tell);
+const items = new Map();     // one for each picture, the same in the queue and in every group
 let queue = null;            // the sheet's content while a group is shown in its place
-let waiting = 0, session = 0, fetching = null, batch = 0;
+let waiting = 0, session = 0, fetching = null, again = 0, batch = 0;
+
+// Pictures as the sheet has them. What this person said of one since it was asked for is newer than the answer.
+function known(asked, turn) {
+  return asked.map((each) => {
+    const item = items.get(each.picture.sha256) || {...each, tile: null};
+    if (!(item.turn > turn)) Object.assign(item, {seen: each.seen, said: each.picture.said || undefined, refused: null});
+    items.set(each.picture.sha256, item);
+    return item;
+  });
+}
 
 async function more() {
   if (queue || fetching) return fetching;
+  let turn = 0;
   // The server has to know what was labelled, or it would hand the same pictures out again.
-  fetching = Promise.all(given.map((each) => each.ids)).then(() => {
+  fetching = given.stored().then(() => {
     if (queue) return null;
+    turn = given.turns;
     const have = sheet.open().map((item) => item.picture.sha256);
     return ask(`/queue?limit=${AT_ONCE}&without=${have.join(",")}`);
   }).then((told) => {
@@ -27,11 +41,18 @@ async function more() {
     waiting = told.waiting;
     batch += 1;
     const wasDone = !sheet.open().length;
-    sheet.add(told.asked.filter((item) => !sheet.has(item.picture.sha256)).map((item) => ({...item, batch})));
-    sheet.drop(KEPT);
+    const fresh = known(told.asked.filter((item) => !sheet.has(item.picture.sha256)), turn);
+    for (const item of fresh) item.batch = batch;
+    sheet.add(fresh);
+    for (const gone of sheet.drop(KEPT)) items.delete(gone.picture.sha256);
     describeQueue();
     if (wasDone) sheet.focusNextOpen(-1);
-  }).catch(fail).finally(() => { fetching = null; });
+  }).catch((problem) => {
+    fail(problem);
+    if (!sheet.items.length) part("set-about").textContent = "";
+    clearTimeout(again);
+    again = setTimeout(more, AGAIN_MS);
+  }).finally(() => { fetching = null; });
   return fetching;
 }
 
@@ -81,7 +102,7 @@ function verdict(picture) {
 
 function said(item) {
   if (item.refused) return `${item.refused.labelled_by} said ${item.refused.label}: press again to overrule`;
-  if (item.said) return `${item.said} by you`;
+  if (item.turn) return `${item.said} by you`;
   return item.picture.said ? `${item.picture.said}${item.picture.labelled_by ? ` by ${item.picture.labelled_by}` : ""}` : "";
 }
 
@@ -97,79 +118,31 @@ function agree() {
 function give(targets, labelOf, name) {
   if (!mayLabel) return tell("You may not label here.", true);
   if (!targets.length) return;
-  const marks = targets.map((item) => ({item, said: item.said, seen: item.seen}));
-  const wishes = targets.map((item) => ({sha256: item.picture.sha256, label: labelOf(item), seen: item.seen}));
+  // One key too many at the end must not change the last picture's label.
+  if (!sheet.selected.size && targets.every((item) => item.said) && !sheet.isChosen) {
+    return tell("This picture has its label. Move to one with an arrow to change what was said of it.");
+  }
   const last = sheet.items.indexOf(targets[targets.length - 1]);
-  for (const item of targets) { item.said = labelOf(item); item.refused = null; }
   sheet.selected.clear();
-  sheet.draw(targets);
-  sheet.focusNextOpen(last);
-  counted(targets.length);
   const what = targets.length === 1 ? name : `${targets.length} pictures are ${name}`;
   tell(`${what}. ${keys.undo.toUpperCase()} takes ${targets.length === 1 ? "it" : "them"} back.`);
-  given.push({marks, ids: sent(wishes, marks)});
+  given.say(targets, labelOf);
+  sheet.focusNextOpen(last);
   if (sheet.open().length < FEW) more();
 }
 
-async function sent(wishes, marks) {
-  try {
-    const changes = await ask("/labels", {labels: wishes});
-    return took(changes, marks);
-  } catch (problem) {
-    if (problem.body?.refused) return took({given: [], refused: problem.body.refused}, marks);
-    restore(marks);
-    fail(problem);
-    return [];
-  }
+function undo() {
+  const back = given.takeBack();
+  const gone = back.filter((item) => !sheet.items.includes(item) && !queue?.items.includes(item));
+  for (const item of gone) items.set(item.picture.sha256, item);
+  if (queue) queue.items.unshift(...gone); else sheet.putBack(gone);
+  const first = back.find((item) => sheet.items.includes(item));
+  if (first) sheet.focusItem(first);
 }
 
-function took(changes, marks) {
-  for (const change of changes.given) {
-    const mark = marks.find((each) => each.item.picture.sha256 === change.sha256);
-    mark.item.seen = change.after.id;
-  }
-  const refused = changes.refused.map((change) => {
-    const mark = marks.find((each) => each.item.picture.sha256 === change.sha256);
-    mark.item.said = mark.said;
-    mark.item.seen = change.before ? change.before.id : null;
-    mark.item.refused = change.before || {labelled_by: "somebody", label: "nothing"};
-    return mark.item;
-  });
-  if (refused.length) {
-    counted(-refused.length);
-    sheet.draw(refused);
-    sheet.focusItem(refused[0]);
-    const first = refused[0].refused;
-    tell(refused.length === 1 ? `${first.labelled_by} has just said ${first.label} of this picture. Press your key again to overrule.`
-      : `Others have labelled ${refused.length} of these meanwhile. They are marked; your keys overrule.`, true);
-  }
-  return changes.given.map((change) => change.after.id);
-}
-
-function restore(marks) {
-  for (const mark of marks) { mark.item.said = mark.said; mark.item.seen = mark.seen; }
-  counted(-marks.length);
-  sheet.draw(marks.map((mark) => mark.item));
-  sheet.focusItem(marks[0].item);
-}
-
-async function undo() {
-  const last = given.pop();
-  if (!last) return tell("There is nothing to take back.");
-  const ids = await last.ids;
-  if (!ids.length) return;
-  try {
-    const changes = await ask("/labels/take-back", {ids});
-    sheet.putBack(last.marks.map((mark) => mark.item));
-    restore(last.marks);
-    for (const change of changes.given) {
-      last.marks.find((mark) => mark.item.picture.sha256 === change.sha256).item.seen = change.after.id;
-    }
-    tell(changes.refused.length ? `${changes.refused.length} were labelled by others since and stay.` : "Taken back.");
-  } catch (problem) { fail(problem); }
-}
-
-function counted(step) {
+function changed(ofThese, step) {
+  sheet.draw(ofThese);
+  if (step <= 0 && ofThese.includes(sheet.focused)) show(sheet.focused, sheet.items.indexOf(sheet.focused));
   session += step;
   waiting = Math.max(0, waiting - step);
   if (!queue) describeQueue();
@@ -180,9 +153,10 @@ async function group(path, name) {
   const item = sheet.focused;
   if (!item) return;
   try {
-    const found = await ask(path);
+    await given.stored();
+    const turn = given.turns, found = await ask(path);
     if (!queue) queue = sheet.leave();
-    sheet.enter(found.asked);
+    sheet.enter(known(found.asked, turn));
     part("set-name").textContent = name(found);
     const purity = found.purity === null ? "" : `, ${(100 * found.purity).toFixed(0)} % on one side`;
     part("set-about").textContent = `${found.asked.length} ${found.asked.length === 1 ? "picture" : "pictures"}: ${found.medical} medical, ${found.non_medical} non-medical${purity}; ${found.labelled} labelled by people`;
@@ -212,7 +186,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || part("keys").open) return;
   const isAtControl = event.target.closest?.("button, a, input, select, textarea, dialog");
   const key = event.key.toLowerCase();
-  if (actions[key] && !event.shiftKey) does[actions[key]]();
+  if (actions[key] && !event.shiftKey) { if (!event.repeat) does[actions[key]](); }
   else if (key === "?") part("keys").showModal();
   else if (key === "escape") { if (sheet.selected.size) sheet.selectNone(); else back(); }
   else if (key === "a") sheet.selectOpen();
@@ -234,11 +208,10 @@ part("undo").addEventListener("click", undo);
 part("back").addEventListener("click", back);
 part("help").addEventListener("click", () => part("keys").showModal());
 part("done")?.addEventListener("click", async () => {
-  await Promise.all(given.map((each) => each.ids));
+  await given.stored();
   try {
     const {told} = await ask("/labels/done", {});
     tell(told ? `Done: ${told} labels were passed on. A new model set is fitted from them and used if it is not worse.` : "Done. There were no new labels to pass on.");
-    if (part("desk").hidden) part("set-about").textContent = part("status").textContent;
   } catch (problem) { fail(problem); }
 });
 

@@ -1,6 +1,9 @@
 // The sheet of thumbnails: which picture is looked at, which are selected, what was said of each.
 import {api, element} from "./rest.js";
 
+const MARGIN = 8;  // pixels between a tile and the sheet's edge
+const AXES = [["offsetTop", "offsetHeight", "scrollTop", "clientHeight"], ["offsetLeft", "offsetWidth", "scrollLeft", "clientWidth"]];
+
 export class Sheet {
   constructor(list, onFocus) {
     this.list = list;
@@ -9,6 +12,7 @@ export class Sheet {
     this.selected = new Set();
     this.focused = null;
     this.anchor = null;
+    this.isChosen = false;  // whether the person went to the focused picture, and was not brought there
     list.addEventListener("click", (event) => {
       const tile = event.target.closest(".tile");
       if (tile) this.clicked(this.items.find((item) => item.tile === tile), event);
@@ -23,44 +27,38 @@ export class Sheet {
 
   add(asked) {
     for (const item of asked) {
-      item.tile = tileOf(item);
+      item.tile ??= tileOf(item);
       this.items.push(item);
       this.list.append(item.tile);
     }
     this.draw(asked);
   }
 
-  // Tiles long settled go, so that an hour of labelling leaves the page as quick as it was.
+  // Tiles long settled go, so that an hour of labelling leaves the page as quick as it was; those that went.
   drop(kept) {
     const settled = this.items.filter((item) => item.said && item !== this.focused);
     const gone = new Set(settled.slice(0, Math.max(0, settled.length - kept)));
     for (const item of gone) item.tile.remove();
     this.items = this.items.filter((item) => !gone.has(item));
+    return gone;
   }
 
   putBack(items) {
-    const missing = items.filter((item) => !this.items.includes(item));
-    this.items.unshift(...missing);
-    this.list.prepend(...missing.map((item) => item.tile));
+    this.items.unshift(...items);
+    this.list.prepend(...items.map((item) => item.tile));
   }
 
   leave() { return {items: this.items, focused: this.focused}; }
 
-  enter(asked) {
+  enter(items) {
     this.items = [];
     this.selected.clear();
     this.list.replaceChildren();
-    for (const item of asked) item.said = item.picture.decided_by === "person" ? item.picture.label : undefined;
-    this.add(asked);
+    this.add(items);
     this.focusItem(this.open()[0] || this.items[0] || null);
   }
 
   return({items, focused}) {
-    const fresh = new Map(this.items.map((item) => [item.picture.sha256, item]));
-    for (const item of items) {
-      const seen = fresh.get(item.picture.sha256);
-      if (seen) Object.assign(item, {said: seen.said, seen: seen.seen, refused: seen.refused});
-    }
     this.items = items;
     this.selected.clear();
     this.list.replaceChildren(...items.map((item) => item.tile));
@@ -80,15 +78,25 @@ export class Sheet {
     }
   }
 
-  focusItem(item) {
+  focusItem(item, isChosen = false) {
     const before = this.focused;
     this.focused = item;
+    this.isChosen = isChosen;
     this.draw([before, item].filter((each) => each?.tile));
     if (item) {
       item.tile.focus({preventScroll: true});
-      item.tile.scrollIntoView({block: "nearest"});
+      this.reveal(item.tile);
     }
     this.onFocus(item, this.items.indexOf(item));
+  }
+
+  // Within the sheet: the page itself stays where it is, or a small screen would lose the picture.
+  reveal(tile) {
+    for (const [at, size, scrolled, room] of AXES) {
+      const before = tile[at] - MARGIN - this.list[scrolled];
+      const behind = tile[at] + tile[size] + MARGIN - this.list[scrolled] - this.list[room];
+      if (before < 0) this.list[scrolled] += before; else if (behind > 0) this.list[scrolled] += behind;
+    }
   }
 
   focusNextOpen(from) {
@@ -102,7 +110,7 @@ export class Sheet {
     const step = {left: -1, right: 1, up: -this.columns(), down: this.columns()}[direction];
     const to = this.items[Math.min(this.items.length - 1, Math.max(0, at + step))];
     if (isRange) this.range(to); else this.anchor = null;
-    this.focusItem(to);
+    this.focusItem(to, true);
   }
 
   range(to) {
@@ -122,7 +130,7 @@ export class Sheet {
     if (event.shiftKey) this.range(item);
     else if (event.ctrlKey || event.metaKey) this.toggle(item);
     else this.anchor = null;
-    this.focusItem(item);
+    this.focusItem(item, true);
   }
 
   select(items) {
