@@ -3,8 +3,10 @@
 import io
 from typing import TYPE_CHECKING
 
+from medsift.sources._pdf.covering import FINEST, covers, hidden
 from medsift.sources._pdf.drawn import Drawn
 from medsift.sources._pdf.geometry import is_upright
+from medsift.sources._pdf.pixels import scaled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,33 +45,43 @@ def reduced_size(drawn: Drawn) -> tuple[int, int]:
 
 def looks_like(stream: bytes, drawn: Drawn, shown: "Pixels") -> bool:
     """Whether any viewer would show `stream` as `shown` (the picture as MuPDF draws it, in any size)."""
-    return bool(_differs(stream, drawn, shown, 16).mean() <= MAX_DIFFERENCE)
+    seen = _decoded(stream, drawn, 128)
+    return seen is not None and bool(_differences(seen, shown, 16).mean() <= MAX_DIFFERENCE)
 
 
 def is_shown(stream: bytes, drawn: Drawn, shown: "Pixels") -> bool:
     """Whether any viewer would show `stream` as `shown`, a part of the page, but for a few letters set over it."""
-    apart = _differs(stream, drawn, shown, COMPARED_SIDE)
-    return bool(apart.mean() <= MAX_MEAN and (apart > CLEARLY).mean() <= MAX_SHARE)
+    seen = _decoded(stream, drawn, 2 * FINEST)
+    if seen is None:
+        return False
+    apart = _differences(seen, shown, COMPARED_SIDE)
+    is_alike = bool(apart.mean() <= MAX_MEAN and (apart > CLEARLY).mean() <= MAX_SHARE)
+    return is_alike and not covers(hidden(shown, seen))
 
 
-def _differs(stream: bytes, drawn: Drawn, shown: "Pixels", side: int) -> "NDArray[np.int16]":
-    """Differences of colour between the two, seen `side` x `side`; 255 where viewers may differ about the stream."""
+def _decoded(stream: bytes, drawn: Drawn, side: int) -> "Pixels | None":
+    """The picture, of so many pixels a side at least where it has them; None where viewers may differ about it."""
     import numpy as np
     from PIL import Image
 
-    unlike = np.full((side, side, 3), 255, np.int16)
     try:
         with Image.open(io.BytesIO(stream), formats=["JPEG"]) as picture:
             if (picture.width, picture.height) != (drawn.width, drawn.height) or picture.mode not in ("L", "RGB"):
-                return unlike
+                return None
             if picture.getexif().get(ORIENTATION_TAG, 1) != 1 or not _is_srgb(picture.info.get("icc_profile")):
-                return unlike
-            picture.draft(picture.mode, (128, 128))
-            seen = picture.convert("RGB").resize((side, side), Image.Resampling.BOX)
+                return None
+            picture.draft(picture.mode, (side, side))
+            return np.asarray(picture.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return unlike
-    page = Image.fromarray(shown).resize((side, side), Image.Resampling.BOX)
-    return np.abs(np.asarray(seen, np.int16) - np.asarray(page, np.int16))
+        return None
+
+
+def _differences(seen: "Pixels", shown: "Pixels", side: int) -> "NDArray[np.int16]":
+    """Differences of colour between the two, seen `side` x `side`."""
+    import numpy as np
+
+    apart: NDArray[np.int16] = np.abs(scaled(seen, side, side).astype(np.int16) - scaled(shown, side, side))
+    return apart
 
 
 def _is_srgb(profile: bytes | None) -> bool:

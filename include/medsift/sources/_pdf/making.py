@@ -6,10 +6,21 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from medsift.sources._pdf import jpeg
+from medsift.sources._pdf.covering import FINEST, but_for, covers, hidden
 from medsift.sources._pdf.drawn import Drawn
 from medsift.sources._pdf.geometry import Box, area, is_straight, overlap
 from medsift.sources._pdf.joining import box_of
-from medsift.sources._pdf.pixels import as_png, by_itself, native, render_size, rendered, scales, together
+from medsift.sources._pdf.pixels import (
+    as_png,
+    by_itself,
+    has_one_colour,
+    native,
+    render_size,
+    rendered,
+    scaled,
+    scales,
+    together,
+)
 from medsift.sources._pdf.view import PageView
 from medsift.sources._pdf.words import Words
 
@@ -24,6 +35,7 @@ MAX_SHARE = 0.06  # share of pixels that may differ clearly: arrows and letters 
 CLEARLY = 40  # of 255
 MAX_COMPARED = 200  # rows and columns, about: enough to tell
 MAX_CUT = 0.02  # share of a side that a clip may take before the picture counts as cropped
+LEAST_SEEN = 0.4  # correlation of brightness between a mask and the page where that shows what is in the mask
 CACHE_BYTES = 192 * 2**20
 
 
@@ -50,24 +62,25 @@ class Refused:
 class Known:
     """Pictures already made and checked in this file, so that a logo on each page costs its work once.
 
-    The drawing is kept with its result: while MuPDF's picture lives, its address names no other. `has_padded`: MuPDF
-    filled up a picture whose data breaks off; it says so once, though it may draw it on more pages.
+    The drawing is kept with its result: while MuPDF's picture lives, its address names no other; and with what the
+    page showed of it then, since a later page may cover it. `has_padded`: MuPDF filled up a picture whose data breaks
+    off; it says so once, though it may draw it on more pages.
     """
 
-    entries: OrderedDict[tuple[object, ...], tuple[Drawn, Taken]] = field(default_factory=OrderedDict)
+    entries: "OrderedDict[tuple[object, ...], tuple[Drawn, Taken, Pixels]]" = field(default_factory=OrderedDict)
     size: int = 0
     has_padded: bool = False
 
-    def get(self, key: tuple[object, ...]) -> Taken | None:
-        """What was made of it before."""
+    def get(self, key: tuple[object, ...]) -> "tuple[Taken, Pixels] | None":
+        """What was made of it before, and how it looked on that page."""
         if key not in self.entries:
             return None
         self.entries.move_to_end(key)
-        return self.entries[key][1]
+        return self.entries[key][1:]
 
-    def put(self, key: tuple[object, ...], drawn: Drawn, taken: Taken) -> None:
+    def put(self, key: tuple[object, ...], drawn: Drawn, taken: Taken, seen: "Pixels") -> None:
         """Remember it, and forget what was not asked for longest."""
-        self.entries[key] = (drawn, taken)
+        self.entries[key] = (drawn, taken, seen)
         self.size += len(taken.data) * 2
         while self.size > CACHE_BYTES and len(self.entries) > 1:
             self.size -= len(self.entries.popitem(last=False)[1][1].data) * 2
@@ -100,18 +113,39 @@ class Maker:
 
     def _single(self, drawn: Drawn) -> Taken | Refused:
         if drawn.kind == "clip" or drawn.in_mask is not None:
-            return self._from_page([drawn])
+            return self._mask(drawn)
         key = _key(drawn)
         known = self.known.get(key) if drawn.is_plain else None
-        if known:
-            return replace(known, box=drawn.visible)
+        if known and self._is_seen_again(drawn, known[1]):
+            return replace(known[0], box=drawn.visible)
         taken = self._stream_as_shown(drawn)
         if taken is None and self._is_as_rendered(drawn):
             taken = self._by_itself(drawn)
         if taken is None:
             return self._otherwise(drawn)
-        self.known.put(key, drawn, taken)
+        self.known.put(key, drawn, taken, self.view.glance(drawn.visible, FINEST))
         return taken
+
+    def _is_seen_again(self, drawn: Drawn, before: "Pixels") -> bool:
+        """Whether the page shows a picture as an earlier page did; one that cannot be drawn whole tells nothing."""
+        if not self.view.can_be_drawn:
+            return True
+        now = self.view.glance(drawn.visible, FINEST)
+        height, width = (min(sides) for sides in zip(now.shape[:2], before.shape[:2], strict=True))
+        now, before = scaled(now, width, height), scaled(before, width, height)
+        return _is_alike(_differences(now, before)) and not covers(hidden(now, before))
+
+    def _mask(self, drawn: Drawn) -> Taken | Refused:
+        """A picture that only says where something is seen, as shadows are drawn too: as the page shows it."""
+        import numpy as np
+
+        if self.view.is_whole():
+            shown, exact = self.view.cut(drawn.visible)
+            own = by_itself(drawn, exact, shown.shape[1], shown.shape[0])
+            one, other = (pixels.mean(axis=2).ravel() for pixels in (shown, own))
+            if min(one.std(), other.std()) > 0 and abs(np.corrcoef(one, other)[0, 1]) < LEAST_SEEN:
+                return Refused(drawn.visible, "rejected", "It is a mask, as of a shadow, beneath other things.")
+        return self._from_page([drawn])
 
     def _stream_as_shown(self, drawn: Drawn) -> Taken | None:
         """A JPEG stream that, decoded as any viewer would, is what the page shows: no need to draw it by itself."""
@@ -128,10 +162,17 @@ class Maker:
         import numpy as np
 
         shown, exact = self.view.cut(drawn.visible)
-        differences = _differences(shown, by_itself(drawn, exact, shown.shape[1], shown.shape[0]))
-        if _is_alike(differences):
-            return True
-        return self._is_background(drawn) and float(np.median(differences)) <= MAX_MEAN
+        own = by_itself(drawn, exact, shown.shape[1], shown.shape[0])
+        is_background, cells = self._is_background(drawn), hidden(shown, own)
+        if covers(but_for(cells, exact, self._above(drawn)) if is_background and covers(cells) else cells):
+            return False
+        differences = _differences(shown, own)
+        return _is_alike(differences) or (is_background and float(np.median(differences)) <= MAX_MEAN)
+
+    def _above(self, drawn: Drawn) -> list[Box]:
+        """Where the page's text and other pictures are set over it."""
+        pictures = [other.visible for other in self.found if other.order > drawn.order]
+        return [*pictures, *self.words.visible_on(drawn.visible)]
 
     def _is_background(self, drawn: Drawn) -> bool:
         """Whether the page's text or other pictures are set over it: then the page is no view of this picture."""
@@ -141,7 +182,7 @@ class Maker:
             other.order > drawn.order and area(overlap(other.visible, drawn.visible)) > 0.01 * area(drawn.visible)
             for other in self.found
         )
-        return above or self.words.are_on(drawn.visible)
+        return above or bool(self.words.visible_on(drawn.visible))
 
     def _by_itself(self, drawn: Drawn) -> Taken:
         cropped = _cropped(drawn)
@@ -162,6 +203,8 @@ class Maker:
         shown, exact = self.view.cut(drawn.visible)
         if _is_flat(shown) and not _is_flat(by_itself(drawn, exact, shown.shape[1], shown.shape[0])):
             return Refused(drawn.visible, "rejected", "It cannot be seen on the page: something else covers it.")
+        if drawn.kind == "image" and drawn.mask and has_one_colour(drawn):
+            return Refused(drawn.visible, "rejected", "It is one colour under a mask: a shadow of what lies on it.")
         return self._from_page([drawn])
 
     def _from_page(self, group: Sequence[Drawn]) -> Taken | Refused:

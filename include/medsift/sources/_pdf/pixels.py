@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]  # height, width, 3: RGB on white
 
 MAX_RENDER_SIDE = 4096
+ONE_COLOUR = 4  # of 255: what compression leaves of a plain colour
 MAX_RENDER_PIXELS = 40_000_000
 
 
@@ -72,6 +73,24 @@ def rendered_if_whole(display_list: Mu, box: Box, width: int, height: int) -> "t
     mupdf.fz_run_display_list(display_list, device, matrix, mupdf.fz_transform_rect(scissor, matrix), cookie)
     mupdf.fz_close_device(device)
     return _array(pixmap), cookie.m_internal.errors == 0
+
+
+def has_one_colour(drawn: Drawn) -> bool:
+    """Whether the picture, without its mask, is the same colour everywhere."""
+    import numpy as np
+    from pymupdf import mupdf
+
+    pixmap = mupdf.fz_get_unscaled_pixmap_from_image(drawn.image)
+    samples = np.frombuffer(mupdf.fz_pixmap_samples_memoryview(pixmap), np.uint8).reshape(-1, pixmap.n())
+    return bool(np.ptp(samples, axis=0).max() <= ONE_COLOUR)
+
+
+def scaled(pixels: "Pixels", width: int, height: int) -> "Pixels":
+    """The same in another size, each pixel the mean of what it stands for."""
+    import numpy as np
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BOX))
 
 
 def render_size(box: Box, across: float, down: float) -> tuple[int, int]:

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING
 
 from medsift.sources._pdf import Mu
 from medsift.sources._pdf.geometry import Box
-from medsift.sources._pdf.pixels import render_size, rendered_if_whole
+from medsift.sources._pdf.pixels import render_size, rendered, rendered_if_whole, scaled
 
 if TYPE_CHECKING:
     from medsift.sources._pdf.pixels import Pixels
 
 PAGE_VIEW_SIDE = 1100
+MAX_GLANCES = 8
 
 
 class PageView:
@@ -22,8 +23,10 @@ class PageView:
         self.display_list = display_list
         self.box = box
         self.scale = min(3.0, PAGE_VIEW_SIDE / max(box[2] - box[0], box[3] - box[1], 1.0))
+        self.can_be_drawn = can_be_drawn
         self._pixels: Pixels | None = None
         self._is_whole = can_be_drawn
+        self._glances = 0
 
     def is_whole(self) -> bool:
         """Whether everything on the page can be drawn: otherwise it is no arbiter."""
@@ -49,6 +52,15 @@ class PageView:
         y1 = min(height, max(y0 + 1, round((box[3] - self.box[1]) * down)))
         exact = (self.box[0] + x0 / across, self.box[1] + y0 / down)
         return pixels[y0:y1, x0:x1], (*exact, self.box[0] + x1 / across, self.box[1] + y1 / down)
+
+    def glance(self, box: Box, most: int) -> "Pixels":
+        """The part that shows `box`, of so many pixels a side at most: the first few cost no whole page."""
+        self._glances += 1
+        if self._pixels is None and self._glances <= MAX_GLANCES:
+            width, height = render_size(box, self.scale, self.scale)
+            return rendered(self.display_list, box, min(most, width), min(most, height))
+        pixels, _ = self.cut(box)
+        return scaled(pixels, min(most, pixels.shape[1]), min(most, pixels.shape[0]))
 
     def seam_looks_whole(self, seam: Box, is_level: bool) -> bool:
         """Whether what the page shows goes on across a line between two pictures."""

@@ -102,9 +102,9 @@ class Words:
         caption = caption_of(box, self.paragraphs())
         return caption, nearby_of(box, self.paragraphs(), caption)
 
-    def are_on(self, box: Box) -> bool:
-        """Whether visible text is set within `box`."""
-        return any(one.is_visible and overlap(one.box, box)[2] for one in self.paragraphs())
+    def visible_on(self, box: Box) -> list[Box]:
+        """Where visible text is set within `box`."""
+        return [one.box for one in self.paragraphs() if one.is_visible and overlap(one.box, box)[2]]
 
 
 def title_of(metadata: dict[str, Any] | None, first_page: Mu | None) -> str:
