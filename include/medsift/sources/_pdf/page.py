@@ -39,7 +39,9 @@ def pictures_of(
     shown = [drawn for drawn in good if area(drawn.visible)]
     broken = _broken_off([drawn for drawn in shown if not maker.knows(drawn)], view, known)
     yield from (Refused(drawn.visible, "failed", BREAKS_OFF) for drawn in broken)
-    for group in joined([drawn for drawn in shown if drawn not in broken], view.seam_looks_whole):
+    groups = joined([drawn for drawn in shown if drawn not in broken], view.seam_looks_whole)
+    words.stand_around([box_of(group) for group in groups if not _is_trifle(group)])
+    for group in groups:
         if _is_trifle(group):
             trifles += group
         else:
