@@ -183,6 +183,47 @@ def test_a_name_in_any_encoding_is_a_name(tmp_path, tools, encoding):
         assert "röntgen" in str(found.place.path)
 
 
+def named(path: Path, raw: bytes) -> Path:
+    """An archive of one picture whose name is these bytes, of no stated encoding."""
+    placeholder = b"Q" * len(raw)
+    path.write_bytes(zipped(path, {placeholder.decode(): picture()}).read_bytes().replace(placeholder, raw))
+    return path
+
+
+@pytest.mark.parametrize("name", ["発表.jpg", "フォルダ/図表.png", "ソ/表.png"])
+def test_a_japanese_letter_is_not_split_where_its_second_half_is_a_backslash(tmp_path, tools, name):
+    path = named(tmp_path / "a.zip", name.encode("cp932"))
+    assert names(path, extracted(path, tools)) == [name]
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("功.png".encode("big5"), None),
+        ("發功.png".encode("big5"), None),
+        (b"\x82\\.png", "é\\.png"),
+        (b"folder\\.film.png", "folder/.film.png"),
+        (b"folder\\film.png", "folder/film.png"),
+    ],
+)
+def test_no_picture_is_hidden_by_a_dot_behind_a_backslash(tmp_path, tools, raw, name):
+    path = named(tmp_path / "a.zip", raw)
+    (found,) = extracted(path, tools)
+    assert found.data == picture()
+    assert name in (None, *names(path, [found]))
+
+
+@pytest.mark.parametrize("raw", [b"\x82\\..\\out.png", b"\x82\\..\\..\\out.png", b"..\\\x82\\out.png"])
+def test_a_name_that_leads_out_behind_any_byte_is_refused(tmp_path, tools, raw):
+    (refused,) = extracted(named(tmp_path / "a.zip", raw), tools)
+    assert (refused.state, refused.reason) == ("rejected", "Its name leads out of the archive.")
+
+
+@pytest.mark.parametrize("raw", [b".hidden\\a.png", b"__MACOSX\\._a.png", b"a/.hidden/\x82\\.png"])
+def test_a_hidden_folder_is_hidden_with_backslashes_too(tmp_path, tools, raw):
+    assert extracted(named(tmp_path / "a.zip", raw), tools) == []
+
+
 def test_what_is_no_archive_is_one_sentence(tmp_path, tools):
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 and nothing more")
     with pytest.raises(SourceError, match="table of contents"):
