@@ -5,20 +5,24 @@ items as browsers do. The child is the border around its C code.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain, dropwhile
 from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
-from bs4.element import NavigableString, PageElement
 
 from medsift.contracts import PICTURE_ENDINGS
+from medsift.sources._web.content import mime_type
 from medsift.sources._web.inline import decoded_data_uri
 from medsift.sources._web.linked_data import pictures_of_linked_data
 from medsift.sources._web.refresh import target_of
 from medsift.sources._web.srcset import largest
+from medsift.sources._web.style import pictures_of_style
+from medsift.sources._web.tags import ancestor, value_of
 from medsift.sources._web.text import decoded_page
+from medsift.sources._web.words import MAX_CAPTION, caption_of, nearby, text_of
 
 LARGE_ATTRIBUTES = (
     "data-large_image", "data-large-file", "data-orig-file", "data-full-src", "data-full-url", "data-zoom-image",
@@ -35,21 +39,18 @@ PLACEHOLDER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 BACKGROUNDS = ("background", "data-bg", "data-background", "data-background-image")
-PICTURE_TAGS = ("img", "amp-img", "amp-anim")
+PICTURE_TAGS = ["img", "amp-img", "amp-anim"]
+EMBEDDING = {"object": "data", "embed": "src"}
+MAX_FRAMES_DEEP = 3  # frames that stand in the page itself, one in another
 PREVIEWS = {"og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src", "image"}
 # AVIF is not among them: what the page offers beside it is less compressed.
 READABLE_TYPES = {"", "image/jpeg", "image/jpg", "image/png", "image/webp", "image/tiff", "image/gif"}
 ENDINGS = tuple(f".{ending}" for ending in PICTURE_ENDINGS)
-PICTURE_FILE = re.compile(rf"(?!data:)[^\s{{}}<>]+\.(?:{'|'.join(PICTURE_ENDINGS)})(?:[?#]\S*)?", re.IGNORECASE)
-CSS_URL = re.compile(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^)'\"]*?))\s*\)", re.IGNORECASE)
+PICTURE_ENDING = re.compile(rf"\.(?:{'|'.join(PICTURE_ENDINGS)})(?=[?#]|\Z)", re.IGNORECASE)
 NO_FILES = ("javascript:", "cid:", "about:")  # what stands where a picture will be, or in mails
 MAX_ADDRESS = 8192  # longer ones no server takes
 MAX_ADDRESSES = 3  # the largest, and what to fall back to
 Reference = tuple[list[str], Tag | None]
-CAPTION_CHARACTERS = 1000
-NEARBY_CHARACTERS = 500
-NEARBY_STEPS = 200
-MAX_CLIMB = 20
 
 
 def pictures_of_page(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
@@ -59,17 +60,13 @@ def pictures_of_page(arguments: dict[str, Any], payload: bytes) -> Iterator[tupl
     `caption` and `nearby`; one that stands in the page itself (`is_inline`) comes with its bytes.
     """
     soup = BeautifulSoup(decoded_page(payload, arguments["charset"]), "lxml")
+    inside_drawings = _taken_out(soup)
     base = _base(soup, arguments["url"])
-    drawings = soup.find_all(["svg", "image"])
-    inside_drawings = [address for tag in drawings if tag.name == "image" for address in _links(tag)]
-    for drawing in drawings:
-        if drawing.name == "svg":
-            drawing.decompose()
-    others = ((_joined(base, [address]), None) for address in (*inside_drawings, *_previews(soup)))
+    others = ((_joined(base, [address]), None) for address in chain(inside_drawings, _previews(soup)))
     found = _distinct(chain(_references(soup, base), others))
-    yield {"title": _text(soup.title, CAPTION_CHARACTERS), "found": len(found)}, b""
+    yield {"title": text_of(soup.title, MAX_CAPTION), "found": len(found)}, b""
     for addresses, tag in found[: arguments["limit"]]:
-        words = {"caption": _caption(tag) if tag else "", "nearby": _nearby(tag) if tag else ""}
+        words = {"caption": caption_of(tag) if tag else "", "nearby": nearby(tag) if tag else ""}
         is_inline = addresses[0].startswith("data:")
         data = decoded_data_uri(addresses[0]) if is_inline else b""
         yield {"addresses": [] if is_inline else addresses, "is_inline": is_inline, **words}, data
@@ -78,87 +75,143 @@ def pictures_of_page(arguments: dict[str, Any], payload: bytes) -> Iterator[tupl
 def refresh_of_page(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
     """Where the page `payload` sends its visitor without a pause (`target`), or empty. Arguments: `url`, `charset`."""
     soup = BeautifulSoup(decoded_page(payload, arguments["charset"]), "lxml")
-    metas = (tag for tag in soup.find_all("meta") if _value(tag, "http-equiv").strip().lower() == "refresh")
-    target = next((found for tag in metas if (found := target_of(_value(tag, "content")))), "")
+    metas = (tag for tag in soup.find_all("meta") if value_of(tag, "http-equiv").strip().lower() == "refresh")
+    target = next((found for tag in metas if (found := target_of(value_of(tag, "content")))), "")
     yield {"target": _absolute(_base(soup, arguments["url"]), target)}, b""
 
 
+def _taken_out(soup: BeautifulSoup) -> list[str]:
+    """Addresses of pictures inside drawings (SVG), which are taken out of the page, as templates are."""
+    for template in soup.find_all("template"):
+        if not template.decomposed and value_of(template, "shadowrootmode").lower() not in ("open", "closed"):
+            template.decompose()  # no browser shows it
+    inside_drawings = [address for tag in soup.find_all("image") for address in _links(tag)]
+    for drawing in soup.find_all("svg"):
+        drawing.decompose()
+    for image in soup.find_all("image"):
+        image.name = "img"  # as browsers do
+    return inside_drawings
+
+
 def _distinct(references: Iterator[Reference]) -> list[Reference]:
+    """Every picture once: of what was seen before only the address is dropped, so that what comes next stands for it.
+
+    Several small pictures may lead to one large one and yet be different.
+    """
     seen: set[str] = set()
     found = []
     for addresses, tag in references:
-        if addresses and addresses[0] not in seen:
-            found.append((addresses, tag))
+        if left := list(dropwhile(seen.__contains__, addresses)):
+            found.append((left[:MAX_ADDRESSES], tag))
         seen.update(addresses)
     return found
 
 
-def _references(soup: BeautifulSoup, base: str) -> Iterator[Reference]:
-    """Addresses (best first) and tag of every picture that the page shows; those of forms and films come last."""
+def _references(soup: BeautifulSoup, base: str, depth: int = 0) -> Iterator[Reference]:
+    """Addresses (best first) and tag of every picture that the page shows; those of forms, films and sheets last."""
     last: list[Reference] = []
+    enlarging = _links_of_one_picture(soup)
     for tag in soup.find_all(True):
         if tag.name in PICTURE_TAGS:
-            yield _joined(base, _wrapping_link(tag, base) + _addresses_of_img(tag)), tag
-        elif tag.name == "a" and tag.find("img") is None and _leads_to_picture(base, _value(tag, "href")):
-            yield _joined(base, [_value(tag, "href")]), tag
+            link = ancestor(tag, "a")
+            larger = _linked(link, base) if id(link) in enlarging else []
+            yield _joined(base, larger + _addresses_of_img(tag)), tag
+        elif tag.name == "a" and id(tag) not in enlarging:
+            yield _joined(base, _linked(tag, base)), tag
+        elif tag.name in EMBEDDING:
+            yield _joined(base, _embedded(tag, base)), tag
+        elif tag.name == "iframe" and depth < MAX_FRAMES_DEEP and tag.has_attr("srcdoc"):
+            yield from _of_frame(value_of(tag, "srcdoc"), base, depth + 1)
         elif tag.name == "video":
-            last.append((_joined(base, [_value(tag, "poster")]), tag))
-        elif tag.name == "input" and _value(tag, "type").lower() == "image":
-            last.append((_joined(base, [_value(tag, "src")]), tag))
-        for address in _backgrounds(tag):
-            yield _joined(base, [address]), tag
+            last.append((_joined(base, [value_of(tag, "poster")]), tag))
+        elif tag.name == "input" and value_of(tag, "type").lower() == "image":
+            last.append((_joined(base, [value_of(tag, "src")]), tag))
+        elif tag.name == "style":
+            last += ((_joined(base, addresses), None) for addresses in _of_sheet(tag))
+        for addresses in _backgrounds(tag):
+            yield _joined(base, addresses), tag
     yield from last
+
+
+def _of_frame(page: str, base: str, depth: int) -> Iterator[Reference]:
+    soup = BeautifulSoup(page, "lxml")
+    inside_drawings = _taken_out(soup)
+    base = _base(soup, base)
+    yield from _references(soup, base, depth)
+    yield from ((_joined(base, [address]), None) for address in inside_drawings)
+
+
+def _embedded(tag: Tag, base: str) -> list[str]:
+    """The address of an object that is a picture: as its type says, else its address."""
+    address, stated = value_of(tag, EMBEDDING[tag.name]), mime_type(value_of(tag, "type"))
+    is_picture = stated.startswith("image/") if stated else _leads_to_picture(base, address)
+    return [address] if is_picture and stated != "image/svg+xml" else []
+
+
+def _of_sheet(style: Tag) -> Iterator[list[str]]:
+    if mime_type(value_of(style, "type")) in ("", "text/css"):
+        yield from pictures_of_style(style.get_text())
 
 
 def _previews(soup: BeautifulSoup) -> Iterator[str]:
     """Addresses of pictures that the page names for other sites."""
     for tag in soup.find_all(["meta", "link", "script"]):
         if tag.name == "meta":
-            if (_value(tag, "property") or _value(tag, "name") or _value(tag, "itemprop")).lower() in PREVIEWS:
-                yield _value(tag, "content")
+            if (value_of(tag, "property") or value_of(tag, "name") or value_of(tag, "itemprop")).lower() in PREVIEWS:
+                yield value_of(tag, "content")
         elif tag.name == "link":
-            if "image_src" in _value(tag, "rel").lower().split():
-                yield _value(tag, "href")
-        elif _value(tag, "type").strip().lower() == "application/ld+json":
+            if "image_src" in value_of(tag, "rel").lower().split():
+                yield value_of(tag, "href")
+        elif value_of(tag, "type").strip().lower() == "application/ld+json":
             yield from pictures_of_linked_data(tag.string or "")
 
 
 def _links(image: Tag) -> Iterator[str]:
-    yield from filter(None, (_value(image, name) for name in ("href", "xlink:href")))
+    yield from filter(None, (value_of(image, name) for name in ("href", "xlink:href")))
 
 
-def _backgrounds(tag: Tag) -> Iterator[str]:
-    """Addresses of backgrounds: in its style, or where scripts and pages of old have them."""
-    style = _value(tag, "style")
-    for text in (style if "background" in style else "", *(_value(tag, name) for name in BACKGROUNDS)):
-        if PICTURE_FILE.fullmatch(text.strip()):
-            yield text
-        for parts in CSS_URL.findall(text):
-            yield re.sub(r"\\(.)", r"\1", "".join(parts))
+def _backgrounds(tag: Tag) -> Iterator[list[str]]:
+    """Addresses of pictures in its style, or of backgrounds where scripts and pages of old have them."""
+    yield from pictures_of_style(value_of(tag, "style"))
+    for name in BACKGROUNDS:
+        text = value_of(tag, name).strip()
+        if _is_picture_file(text):
+            yield [text]
+        elif text:
+            yield from pictures_of_style(f"background:{text}")
 
 
 def _addresses_of_img(img: Tag) -> list[str]:
     """The largest form that the page offers, then what `src` says unless that is a placeholder for a lazy one."""
-    sets = [_value(img, name) for name in ("srcset", *LAZY_SETS)]
-    picture = _ancestor(img, "picture")
+    sets = [value_of(img, name) for name in ("srcset", *LAZY_SETS)]
+    picture = ancestor(img, "picture")
     for source in picture.find_all("source") if picture else []:
-        if _value(source, "type").lower() in READABLE_TYPES:
-            sets += [_value(source, name) for name in ("srcset", *LAZY_SETS)]
-    lazy = [value for name in LAZY_ATTRIBUTES if _is_like_address(value := _value(img, name))]
-    large = [value for name in LARGE_ATTRIBUTES if _is_like_address(value := _value(img, name))]
+        if value_of(source, "type").lower() in READABLE_TYPES:
+            sets += [value_of(source, name) for name in ("srcset", *LAZY_SETS)]
+    lazy = [value for name in LAZY_ATTRIBUTES if _is_like_address(value := value_of(img, name))]
+    large = [value for name in LARGE_ATTRIBUTES if _is_like_address(value := value_of(img, name))]
     best = largest(sets)
-    if not lazy and not best and PLACEHOLDER.fullmatch(_value(img, "src").strip()):
+    if not lazy and not best and PLACEHOLDER.fullmatch(value_of(img, "src").strip()):
         # Every script for lazy pictures names its attribute otherwise.
         others = [name for name in img.attrs if name not in ("alt", "src")]
-        lazy = [value for name in others if PICTURE_FILE.fullmatch(value := _value(img, name))]
-    is_lazy = bool(lazy or any(_value(img, name) for name in LAZY_SETS))
-    plain = [] if is_lazy and PLACEHOLDER.fullmatch(_value(img, "src").strip()) else [_value(img, "src")]
+        lazy = [value for name in others if _is_picture_file(value := value_of(img, name))]
+    is_lazy = bool(lazy or any(value_of(img, name) for name in LAZY_SETS))
+    plain = [] if is_lazy and PLACEHOLDER.fullmatch(value_of(img, "src").strip()) else [value_of(img, "src")]
     return [*large[:1], *([best] if best else []), *lazy[:1], *plain]
 
 
-def _wrapping_link(img: Tag, base: str) -> list[str]:
-    link = _ancestor(img, "a")
-    target = _value(link, "href") if link else ""
+def _links_of_one_picture(soup: BeautifulSoup) -> set[int]:
+    """The links, by identity, that wrap a single picture; what `noscript` repeats is no other one."""
+    numbers: Counter[int] = Counter()
+    for img in soup.find_all(PICTURE_TAGS):
+        link = ancestor(img, "a")
+        if link is not None:
+            numbers[id(link)] += ancestor(img, "noscript") is None
+    return {link for link, number in numbers.items() if number <= 1}
+
+
+def _linked(link: Tag | None, base: str) -> list[str]:
+    target = value_of(link, "href") if link else ""
     return [target] if _leads_to_picture(base, target) else []
 
 
@@ -174,18 +227,21 @@ def _path_of(address: str) -> str:
         return ""
 
 
+def _is_picture_file(value: str) -> bool:
+    """Whether a value as a whole is the address of a picture, by its ending."""
+    ending = PICTURE_ENDING.search(value)
+    if ending is None or value[:5].lower() == "data:" or re.search(r"\s", value):
+        return False
+    return ending.start() > 0 and not re.search(r"[{}<>]", value[: ending.start()])
+
+
 def _is_like_address(value: str) -> bool:
     return ("/" in value or "." in value) and not re.search(r"[{}<>]", value)
 
 
 def _joined(base: str, targets: list[str]) -> list[str]:
-    """Absolute addresses without fragment, each once, at most `MAX_ADDRESSES`; drawings (SVG) left out."""
-    addresses: list[str] = []
-    for target in targets:
-        address = _absolute(base, target)
-        if address and address not in addresses:
-            addresses.append(address)
-    return addresses[:MAX_ADDRESSES]
+    """Absolute addresses without fragment, each once; drawings (SVG) left out."""
+    return list(dict.fromkeys(filter(None, (_absolute(base, target) for target in targets))))
 
 
 def _absolute(base: str, target: str) -> str:
@@ -204,49 +260,5 @@ def _absolute(base: str, target: str) -> str:
 
 def _base(soup: BeautifulSoup, url: str) -> str:
     tag = soup.find("base", href=True)
-    address = _absolute(url, _value(tag, "href")) if isinstance(tag, Tag) else ""
+    address = _absolute(url, value_of(tag, "href")) if isinstance(tag, Tag) else ""
     return address if address.lower().startswith(("http://", "https://")) else url
-
-
-def _ancestor(element: PageElement, name: str) -> Tag | None:
-    """The nearest ancestor of that name, not far up: a page that ends nothing is as deep as it is long."""
-    return next((tag for tag in islice(element.parents, MAX_CLIMB) if tag.name == name), None)
-
-
-def _value(tag: Tag, name: str) -> str:
-    value = tag.get(name, "")
-    return value if isinstance(value, str) else " ".join(value or [])
-
-
-def _caption(tag: Tag) -> str:
-    """The figure's caption, else what stands in place of the picture, else the words of a link."""
-    figure = _ancestor(tag, "figure")
-    caption = _text(figure.find("figcaption"), CAPTION_CHARACTERS) if figure else ""
-    spoken = (_value(tag, name) for name in ("alt", "aria-label", "title"))
-    words = caption or next((words for words in spoken if words.strip()), "")
-    if not words and tag.name == "a":
-        return _text(tag, CAPTION_CHARACTERS)
-    return " ".join(words.split())[:CAPTION_CHARACTERS]
-
-
-def _nearby(tag: Tag) -> str:
-    """Up to 500 characters of the words that stand before and after the picture."""
-    half = NEARBY_CHARACTERS // 2
-    before = " ".join(reversed(_words(tag.previous_elements, half)))[-half:]
-    after = " ".join(_words(tag.next_elements, half))[: NEARBY_CHARACTERS - len(before) - 1]
-    return f"{before} {after}".strip()
-
-
-def _words(elements: Iterator[PageElement], enough: int) -> list[str]:
-    found: list[str] = []
-    for element in islice(elements, NEARBY_STEPS):
-        # Only plain text is of exactly this class: comments, scripts and styles are its subclasses.
-        if type(element) is NavigableString and element.strip() and _ancestor(element, "title") is None:
-            found.append(" ".join(element.split()))
-        if sum(map(len, found)) >= enough:
-            break
-    return found
-
-
-def _text(tag: PageElement | None, characters: int) -> str:
-    return " ".join(tag.get_text(" ").split())[:characters] if tag else ""
