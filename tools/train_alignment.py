@@ -61,8 +61,15 @@ def main() -> None:
 
     shipped = part_of(data, trained.to_numpy())
     calibration = calibrate_on(judged.votes, data.rows[trained], folds)
+    of_one = judge_folds(data, trained, folds, prompts, options.cache, calibration)
     model_set, lite = fit_set(options.out, shipped, TextTower(), prompts, options.cache)
-    document = {"folds": headline, "alone": alone, LEFT_OUT_KIND: apart["by_kind"][LEFT_OUT_KIND]}
+    document = {
+        "folds": headline,
+        "alone": alone,
+        # As the set that ships: its calibration has seen the labels of all folds, its features and clusters have not.
+        "one_calibration": figures(counted(of_one.predictions)),
+        LEFT_OUT_KIND: apart["by_kind"][LEFT_OUT_KIND],
+    }
     (options.out / "metrics.json").write_text(json.dumps(document, indent=1) + "\n")
     write_card(options.out, shipped.rows, document, calibration, MOST_OF_EACH)
     model_set = pin(options.out, lite, prompts, calibration)
