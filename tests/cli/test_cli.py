@@ -1,6 +1,5 @@
 """The command line as scripts and people meet it: output, exit status, one sentence for what is wrong."""
 
-import csv
 import json
 import shutil
 import signal
@@ -18,14 +17,7 @@ from PIL import Image
 import medsift
 from medsift.cli import root
 from medsift.topology.postgres import Urls
-
-
-def medsift_command(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "medsift.cli", *map(str, arguments)]
-    inherited = {"PATH": "/usr/bin:/bin", "HOME": str(cwd)}
-    return subprocess.run(
-        command, cwd=cwd, env=inherited | environment, capture_output=True, text=True, check=False, timeout=300
-    )
+from tests.cli.commands import medsift_command, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +32,6 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(images / "flower.jpg", folder / "deep" / "twin.jpg")
     (folder / "notes.txt").write_text("https://example.org/never-fetched")
     return folder
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_version_is_the_packages(tmp_path: Path) -> None:

@@ -43,10 +43,19 @@ def show_verdicts(document: dict[str, Any]) -> None:
     console.print(table)
     if any(len(_sources_of(picture)) > 1 for picture in document["pictures"]):
         console.print("A picture that stands in several sources is counted in each of them.", soft_wrap=True)
-    for source in document["sources"]:
+    show_unread(document["sources"])
+    console.print(_counts(document["counts"]["pictures"]), soft_wrap=True)
+
+
+def show_unread(sources: list[dict[str, Any]]) -> None:
+    """Of each source that was not read whole, or in which nothing is, what became of it and why.
+
+    `sources` is that part of a run's document.
+    """
+    console = Console(highlight=False, markup=False)
+    for source in sources:
         if source["reason"]:
             console.print(f"{source['state']}: {_shown(source['source'])}: {source['reason']}", soft_wrap=True)
-    console.print(_counts(document["counts"]["pictures"]), soft_wrap=True)
 
 
 def _counts(pictures: dict[str, int]) -> str:

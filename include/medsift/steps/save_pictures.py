@@ -23,7 +23,8 @@ COLUMNS = [
 def save_pictures(context: Context, result: RunResult, out: Path) -> int:
     """Write `<source stem>_p<page>_<n>.<ext>` for each picture and `manifest.csv`, one row a place; how many files.
 
-    An exact duplicate is a row that names its twin's file. Raises `UsageError` where `out` cannot be written.
+    An exact duplicate is a row that names its twin's file; a source that was not read whole is one of its own. Raises
+    `UsageError` where `out` cannot be written.
     """
     pictures = {picture.sha256: picture for picture in result.pictures}
     files: dict[str, str] = {}
@@ -35,10 +36,21 @@ def save_pictures(context: Context, result: RunResult, out: Path) -> int:
             if picture and picture.sha256 not in files:
                 files[picture.sha256] = _copy(context, occurrence, picture, numbers, out)
             rows.append(_row(occurrence, picture, files))
+        rows += _unread(result)
         write_atomically(out / "manifest.csv", csv_bytes(COLUMNS, rows))
     except OSError as error:
         raise UsageError(f"Cannot write into {out}: {error.strerror}.") from error
     return len(files)
+
+
+def _unread(result: RunResult) -> list[dict[str, Any]]:
+    """A row for each source that failed or was read in part, unless the row of a picture says the same."""
+    told = {(occurrence.source, occurrence.reason) for occurrence in result.occurrences}
+    return [
+        {"source": outcome.source, "kind": outcome.kind, "state": outcome.state, "reason": outcome.reason}
+        for outcome in result.sources
+        if outcome.state in ("failed", "partial") and (outcome.source, outcome.reason) not in told
+    ]
 
 
 def _copy(context: Context, occurrence: Occurrence, picture: Picture, numbers: Counter[str], out: Path) -> str:
