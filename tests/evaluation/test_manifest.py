@@ -7,13 +7,23 @@ from medsift.evaluation.manifest import ManifestRow, read_manifest
 def read(tmp_path, text, encoding="utf-8"):
     path = tmp_path / "m.csv"
     path.write_bytes(text.encode(encoding))
-    return read_manifest(path)
+    return read_manifest(path).rows
 
 
 def test_kind_and_source_are_optional_and_other_columns_are_passed_over(tmp_path):
     assert read(tmp_path, "file,label\na.png,medical\n") == [ManifestRow("a.png", "medical")]
     rows = read(tmp_path, "licence,source,kind,label,file\nx,s,ct,non-medical,b.png\n", "utf-8-sig")
     assert rows == [ManifestRow("b.png", "non-medical", "ct", "s")]
+
+
+def test_of_an_export_only_rows_count_that_a_person_decided(tmp_path):
+    path = tmp_path / "manifest.csv"
+    path.write_text("file,label,decided_by\na.png,medical,person\nb.png,medical,model\nc.png,non-medical,\n")
+    manifest = read_manifest(path)
+    assert manifest.rows == [ManifestRow("a.png", "medical")]
+    assert manifest.notes == ["2 rows of the manifest are left out: no person decided their label (decided_by)."]
+    path.write_text("file,label\na.png,medical\n")
+    assert read_manifest(path).notes == []
 
 
 @pytest.mark.parametrize(
@@ -25,6 +35,7 @@ def test_kind_and_source_are_optional_and_other_columns_are_passed_over(tmp_path
         ("file,kind\na.png,ct\n", "no column label"),
         ("", "no column file and no column label"),
         ("file,label\n", "names no picture"),
+        ("file,label,decided_by\na.png,medical,model\n", "no label that a person decided"),
     ],
 )
 def test_a_bad_manifest_is_refused_with_what_is_wrong(tmp_path, text, said):

@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+from medsift.store import LabelRow
 from tests.review.made import Made, identity
 
 pytestmark = pytest.mark.postgres
@@ -35,14 +36,16 @@ def test_coco_names_the_kind_below_its_label(bench, anna):
     assert of[by_picture[identity(2)]] == ("non-medical", "plot")
 
 
-def test_the_zip_is_a_folder_that_evaluate_reads(bench, anna, tmp_path):
+def test_the_zip_is_a_folder_of_which_evaluate_reads_what_people_labelled(bench, anna, tmp_path):
     from medsift.evaluation.manifest import read_manifest
 
-    bench.publish(Made(1, 0.9), Made(2, 0.1))
+    bench.publish(Made(1, 0.9), Made(2, 0.1), Made(3, 0.9))
+    bench.store.add_labels([LabelRow(identity(1), "medical", "anna"), LabelRow(identity(2), "non-medical", "anna")])
     zipfile.ZipFile(io.BytesIO(anna.get("/api/v1/exports/pictures.zip").content)).extractall(tmp_path)
     manifest = read_manifest(tmp_path / "manifest.csv")
-    assert {row.label for row in manifest} == {"medical", "non-medical"}
-    assert all((tmp_path / row.file).is_file() for row in manifest)
+    assert {row.label for row in manifest.rows} == {"medical", "non-medical"}
+    assert manifest.left_out == 1
+    assert all((tmp_path / row.file).is_file() for row in manifest.rows)
 
 
 @pytest.mark.parametrize("caption", ["=HYPERLINK(1)", "-2+3+cmd|' /C calc'!A0", "+1", "@SUM(1)"])

@@ -190,7 +190,7 @@ def compared(drawn, tmp_path_factory):
 
     out = tmp_path_factory.mktemp("ablation")
     settings = Settings.load({"volume": str(out / "nowhere"), "cluster_count": 4, "num_workers": 1}, {})
-    rows = read_manifest(drawn / "m.csv")
+    rows = read_manifest(drawn / "m.csv").rows
     return settings, rows, out, ablate(settings, rows, drawn, out, told)
 
 
@@ -225,7 +225,7 @@ def test_a_prompt_set_that_cannot_be_used_is_a_row_that_says_why(drawn, tmp_path
     (tmp_path / "prompts" / "half" / "medical").mkdir(parents=True)
     (tmp_path / "m.csv").write_text("file,label\n00.png,medical\n")
     settings = plain_settings.model_copy(update={"prompts_dir": tmp_path / "prompts"})
-    ablation = ablate(settings, read_manifest(tmp_path / "m.csv"), drawn, tmp_path / "out", told)
+    ablation = ablate(settings, read_manifest(tmp_path / "m.csv").rows, drawn, tmp_path / "out", told)
     states = {row.name: row.shown_state for row in ablation.groups["prompt sets"]}
     assert states["figures, zero-shot alone"] == "measured"
     assert "at least one prompt in medical/<kind>.txt" in states["half"]
@@ -281,7 +281,7 @@ def test_a_second_call_embeds_nothing_and_finds_the_same(compared, drawn, monkey
 
 def test_a_single_picture_is_compared_as_far_as_it_goes(drawn, tmp_path, plain_settings):
     (tmp_path / "m.csv").write_text("file,label\n00.png,medical\n")
-    ablation = ablate(plain_settings, read_manifest(tmp_path / "m.csv"), drawn, tmp_path / "out", told)
+    ablation = ablate(plain_settings, read_manifest(tmp_path / "m.csv").rows, drawn, tmp_path / "out", told)
     states = {row.name: row.state for row in ablation.groups["comparison"] if row.profile == "lite"}
     assert states["zero-shot alone"] == "measured"
     assert states["CNN with K-Means, K=2"] == "not measured"
@@ -290,11 +290,11 @@ def test_a_single_picture_is_compared_as_far_as_it_goes(drawn, tmp_path, plain_s
 def test_no_picture_at_all_is_a_sentence(drawn, tmp_path, plain_settings):
     (tmp_path / "m.csv").write_text("file,label\ngone.png,medical\n")
     with pytest.raises(NothingDoneError, match=r"gone\.png: There is no such file"):
-        ablate(plain_settings, read_manifest(tmp_path / "m.csv"), drawn, tmp_path / "out", told)
+        ablate(plain_settings, read_manifest(tmp_path / "m.csv").rows, drawn, tmp_path / "out", told)
 
 
 def test_a_root_that_is_no_folder_and_an_out_that_cannot_be_written_are_sentences(drawn, tmp_path, plain_settings):
-    rows = read_manifest(drawn / "m.csv")
+    rows = read_manifest(drawn / "m.csv").rows
     with pytest.raises(UsageError, match="is not a folder"):
         ablate(plain_settings, rows, tmp_path / "nowhere", tmp_path / "out", told)
     (tmp_path / "file").touch()

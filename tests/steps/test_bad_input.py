@@ -41,7 +41,7 @@ def evaluated(settings, folder, tmp_path, lines):
     """The metrics of a manifest, as they were written."""
     (tmp_path / "m.csv").write_text("\n".join(["file,label", *lines]) + "\n")
     with local_context(settings, [str(tmp_path)]) as context:
-        evaluate_folder(context, read_manifest(tmp_path / "m.csv"), folder, tmp_path / "out")
+        evaluate_folder(context, read_manifest(tmp_path / "m.csv").rows, folder, tmp_path / "out")
     assert (tmp_path / "out" / "report.html").exists()
     return json.loads((tmp_path / "out" / "metrics.json").read_text())
 

@@ -23,8 +23,10 @@ def command(manifest: Path, root: Path, out: Path, settings: Settings) -> None:
     Pictures are embedded once by every encoder whose weights are here; vectors are kept in OUT, so that a second call
     is quick. What is fitted is never fitted on the source it is judged on.
     """
-    rows = read_manifest(manifest)
+    labelled = read_manifest(manifest)
     with StepProgress() as progress:
-        ablation = ablate(settings, rows, root, out, progress)
+        ablation = ablate(settings, labelled.rows, root, out, progress)
     show_ablation(ablation)
+    for note in labelled.notes:
+        click.echo(note)
     click.echo(f"report: {out / 'report.html'}")

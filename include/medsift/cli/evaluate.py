@@ -19,12 +19,12 @@ from medsift.steps.pictures_of_folder import evaluate_folder
 @settings_options
 def command(manifest: Path, root: Path, out: Path, settings: Settings) -> None:
     """Measure the verdicts against labels: metrics.json, predictions.csv and report.html."""
-    rows = read_manifest(manifest)
+    labelled = read_manifest(manifest)
     with StepProgress() as progress, local_context(settings, [str(manifest)], progress=progress) as context:
-        metrics, notes = evaluate_folder(context, rows, root, out)
+        metrics, notes = evaluate_folder(context, labelled.rows, root, out)
     for name in ("n", "undecided", "balanced_accuracy", "auc", "ece", "accuracy_at_85", "review_rate"):
         value = metrics[name]
         click.echo(f"{name:<18} {value:.4f}" if isinstance(value, float) else f"{name:<18} {value}")
-    for note in notes:
+    for note in [*labelled.notes, *notes]:
         click.echo(note)
     click.echo(f"report: {out / 'report.html'}")

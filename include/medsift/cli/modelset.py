@@ -78,8 +78,9 @@ def fit_command(folder: Path | None, labels: Path | None, settings: Settings) ->
         if labels is None:
             told = fitted_unmeasured(settings, fit_model_set(context, Path(folder or "")))
         else:
-            summary = fit_labels_file(context, read_manifest(labels), folder or labels.absolute().parent, _today())
-            told = f"{summary['sentence']}\n{promote_fitted(settings, summary, None)}"
+            labelled = read_manifest(labels)
+            summary = fit_labels_file(context, labelled.rows, folder or labels.absolute().parent, _today())
+            told = "\n".join([*labelled.notes, summary["sentence"], promote_fitted(settings, summary, None)])
     click.echo(told)
 
 

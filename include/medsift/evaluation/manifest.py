@@ -1,6 +1,7 @@
-"""The manifest of pictures whose label is known: `file,label[,kind,source]`."""
+"""The manifest of pictures whose label a person knows: `file,label[,kind,source]`, or one that `export` wrote."""
 
 import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -9,6 +10,8 @@ from medsift.contracts import Label
 from medsift.errors import UsageError
 
 REQUIRED = ("file", "label")
+DECIDED_BY = "decided_by"
+PERSON = "person"
 
 
 @dataclass(frozen=True)
@@ -21,24 +24,46 @@ class ManifestRow:
     source: str = ""
 
 
-def read_manifest(path: Path) -> list[ManifestRow]:
-    """The rows of a manifest, in order.
+@dataclass(frozen=True)
+class Manifest:
+    """Rows in the order of the file, and how many are not among them because no person decided their label."""
 
-    Raises `UsageError` where the file cannot be read, a column is missing, a label is unknown or nothing is in it;
-    rows are counted from 1, without the header.
+    rows: Sequence[ManifestRow]
+    left_out: int = 0
+
+    @property
+    def notes(self) -> list[str]:
+        """A sentence on what was left out; none where nothing was."""
+        if not self.left_out:
+            return []
+        return [f"{self.left_out} rows of the manifest are left out: no person decided their label (decided_by)."]
+
+
+def read_manifest(path: Path) -> Manifest:
+    """A manifest; where it has a column `decided_by`, rows of a person alone, or a model would be its own judge.
+
+    Raises `UsageError` where the file cannot be read, a column is missing, a label is unknown or no row is left; rows
+    are counted from 1, without the header.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             _require_columns(path, reader.fieldnames or [])
-            rows = [_row(path, number, fields) for number, fields in enumerate(reader, start=1)]
+            numbered = list(enumerate(reader, start=1))
     except OSError as error:
         raise UsageError(f"The manifest {path} cannot be read: {error.strerror}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"The manifest {path} is not a CSV file in UTF-8 ({error}).") from error
-    if not rows:
+    if not numbered:
         raise UsageError(f"The manifest {path} names no picture.")
-    return rows
+    rows = [_row(path, number, fields) for number, fields in numbered if _is_persons(fields)]
+    if not rows:
+        raise UsageError(f"The manifest {path} has no label that a person decided (column decided_by).")
+    return Manifest(rows, len(numbered) - len(rows))
+
+
+def _is_persons(fields: Mapping[str, str | None]) -> bool:
+    return (fields.get(DECIDED_BY, PERSON) or "").strip() == PERSON
 
 
 def _require_columns(path: Path, columns: object) -> None:
@@ -50,7 +75,7 @@ def _require_columns(path: Path, columns: object) -> None:
         )
 
 
-def _row(path: Path, number: int, fields: dict[str, str | None]) -> ManifestRow:
+def _row(path: Path, number: int, fields: Mapping[str, str | None]) -> ManifestRow:
     file, label = (fields.get("file") or "").strip(), (fields.get("label") or "").strip()
     if not file:
         raise UsageError(f"The manifest {path} names no file in row {number}.")
