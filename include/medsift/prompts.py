@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medsift.errors import SettingError
+from medsift.paths import is_folder
 
 SIDES = {"medical": True, "non-medical": False}
 
@@ -34,7 +35,7 @@ class PromptSet:
 
 def list_prompt_sets(folder: Path) -> list[str]:
     """Names of the sets in a folder, sorted."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return []
     return sorted(path.name for path in folder.iterdir() if any((path / side).is_dir() for side in SIDES))
 

@@ -19,6 +19,8 @@ from medsift.cli import root
 from medsift.topology.postgres import Urls
 from tests.cli.commands import medsift_command, rows_of
 
+LONG = 300 * "x"  # no file system takes such a name
+
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -162,6 +164,11 @@ def test_sort_leaves_nothing_behind_but_what_was_asked_for(photographs: Path, tm
         (["export", "--csv", "x.csv"], 1, "No database is up. Start the embedded stack with `make up`"),
         (["db", "url"], 1, "No database is up. Start the embedded stack with `make up`"),
         (["sort", "x.pdf", "--store"], 1, "No database is up."),
+        (["classify", LONG, "--csv", "x.csv"], 2, f"{LONG} is not a folder."),
+        (["explain", LONG], 2, f"{LONG} is neither the SHA-256 of a picture"),
+        (["modelset", "fit", LONG], 2, f"{LONG} is not a folder."),
+        (["sort", "x.pdf", "--csv", f"{LONG}/x.csv"], 2, "there is no folder"),
+        (["sort", "x.pdf", "--set", f"prompts_dir={LONG}"], 2, "allowed is a folder in"),
         (["ablate", "--manifest", "no.csv", "--root", ".", "--out", "x"], 2, "The manifest no.csv cannot be read"),
     ],
 )

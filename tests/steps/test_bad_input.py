@@ -76,6 +76,11 @@ def test_a_single_picture_is_evaluated(settings, folder, tmp_path):
     assert (metrics["n"], metrics["undecided"]) == (1, 0)
 
 
+def test_a_file_whose_name_is_too_long_costs_no_other_its_verdict(settings, folder, tmp_path):
+    metrics = evaluated(settings, folder, tmp_path, ["00.png,medical", f"{5000 * 'x'},medical"])
+    assert (metrics["n"], metrics["undecided"]) == (2, 1)
+
+
 def test_identical_pictures_are_evaluated_each_by_its_label(settings, folder, tmp_path):
     lines = [f"same/{number:02d}.png,{('medical', 'non-medical')[number % 2]}" for number in range(18)]
     metrics = evaluated(settings, folder, tmp_path, lines)

@@ -52,6 +52,11 @@ def test_list_file_names_sources_relative_to_itself(folder: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_line_that_no_file_can_be_called_fails_alone(folder: Path) -> None:
+    (folder / "list.txt").write_text(f"{300 * 'x'}.txt\n{300 * 'y'}\na.png\n")
+    assert list(states(folder / "list.txt").values()) == ["failed", "failed", "new"]
+
+
 def test_list_that_names_itself_ends(folder: Path) -> None:
     listed = folder / "list.txt"
     listed.write_text("list.txt\na.png\n")

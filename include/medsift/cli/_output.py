@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from medsift.errors import NothingDoneError, UsageError
+from medsift.paths import is_folder
 from medsift.volume import write_atomically
 
 PICTURE_FILES = ("folder", "dicom")
@@ -88,7 +89,7 @@ def require_writable(*paths: Path | None) -> None:
         if path is None or str(path) == "-":
             continue
         folder = path.absolute().parent
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise UsageError(f"Cannot write {path}: there is no folder {folder}.")
         if not os.access(folder, os.W_OK):
             raise UsageError(f"Cannot write {path}: the folder {folder} may not be written.")

@@ -11,6 +11,7 @@ from medsift.cli._explanation import show_explanation
 from medsift.cli._options import settings_options
 from medsift.cli._output import require_writable, write_output
 from medsift.errors import NothingDoneError, PictureError, SourceError, UsageError
+from medsift.paths import is_file
 from medsift.settings import Settings
 from medsift.steps import Context
 from medsift.steps.explain import Explanation, explain, file_subject, stored_subject
@@ -42,7 +43,7 @@ def command(picture: str, png: Path | None, json_file: Path | None, settings: Se
 
 def _explained(picture: str, settings: Settings) -> Explanation:
     is_identity = IDENTITY.fullmatch(picture) is not None
-    if not is_identity and not Path(picture).is_file():
+    if not is_identity and not is_file(Path(picture)):
         raise UsageError(f"{picture} is neither the SHA-256 of a picture (64 hexadecimal digits) nor a file.")
     settings = with_database(settings) if is_identity else settings
     with Context.opened(settings, "", is_stored=is_identity) as context:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from medsift.contracts import PICTURE_ENDINGS, Leaf
-from medsift.errors import SourceError
+from medsift.errors import SourceError, UsageError
+from medsift.paths import is_file, is_folder
 from medsift.settings import Settings
 from medsift.sources import KINDS
 from medsift.sources.folder import leaf_files, links_out, read_head, real_path, regular_files, shown_name
@@ -76,6 +77,12 @@ def absolute(path: str | Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100  resolve() would follow links
 
 
+def require_folder(path: Path) -> None:
+    """Raise `UsageError` where no folder lies there."""
+    if not is_folder(path):
+        raise UsageError(f"{path} is not a folder.")
+
+
 def is_address(source: str) -> bool:
     """Whether a typed source is an address rather than a path."""
     return "://" in source.split("?", 1)[0]
@@ -89,7 +96,7 @@ def told(source: str) -> str:
 def file_leaf(path: Path) -> Leaf:
     """A file as a leaf source of the kind that its content says, or failed with the reason."""
     try:
-        if path.is_dir():
+        if is_folder(path):
             return failed_leaf(str(path), "The folder may not be read.")
         head = read_head(path)
     except SourceError as error:
@@ -151,7 +158,7 @@ def _list_file(path: Path, settings: Settings) -> Expansion:
 
 
 def _is_list(path: Path) -> bool:
-    return path.suffix.lower() in LIST_ENDINGS and path.is_file()
+    return path.suffix.lower() in LIST_ENDINGS and is_file(path)
 
 
 def _failed_list(source: str) -> Expansion:

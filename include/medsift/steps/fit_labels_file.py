@@ -10,7 +10,7 @@ from medsift.evaluation.manifest import ManifestRow
 from medsift.sources.dicom import person_groups
 from medsift.steps import embed
 from medsift.steps.context import Context, Summary
-from medsift.steps.expand import absolute
+from medsift.steps.expand import absolute, require_folder
 from medsift.steps.labelled import Labelled, Link, labelled, source_of
 from medsift.steps.local import find_pictures
 from medsift.steps.plan import check_encoders
@@ -30,8 +30,7 @@ def fit_labels_file(context: Context, rows: Sequence[ManifestRow], root: Path, d
     frames the first kept one counts. Raises `UsageError` where the root is no folder or a picture has both labels,
     `NothingDoneError` where the labels allow no fit.
     """
-    if not root.is_dir():
-        raise UsageError(f"{root} is not a folder.")
+    require_folder(root)
     check_encoders(context.settings)
     for shard in find_pictures(context, [str(absolute(root / row.file)) for row in rows]):
         embed.run(context, shard)

@@ -20,6 +20,7 @@ from medsift.modelsets.in_use import keep, promote, untaught
 from medsift.settings import Settings
 from medsift.steps import embed
 from medsift.steps.context import Context
+from medsift.steps.expand import require_folder
 from medsift.steps.local import find_pictures
 from medsift.steps.plan import check_encoders
 from medsift.steps.profile import current_model_set, current_profile, encoder_digests, prompt_set, prompted
@@ -42,8 +43,7 @@ def fit_model_set(context: Context, folder: Path) -> ModelSet:
     An alignment, a head and a calibration that the profile has are carried over. Raises `UsageError` for too few
     pictures.
     """
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder.")
+    require_folder(folder)
     check_encoders(context.settings)
     for shard in find_pictures(context, [str(folder)]):
         embed.run(context, shard)

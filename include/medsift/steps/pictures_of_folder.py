@@ -18,7 +18,7 @@ from medsift.evaluation.report import most_wrong, write_results
 from medsift.sources.dicom import person_groups
 from medsift.sources.folder import links_out, regular_files
 from medsift.steps.context import Context
-from medsift.steps.expand import absolute, failed_leaf, file_leaf
+from medsift.steps.expand import absolute, failed_leaf, file_leaf, require_folder
 from medsift.steps.local import judge_sources
 from medsift.steps.operating_point import known_points
 from medsift.steps.profile import current_model_set, prompted
@@ -37,8 +37,7 @@ def classify_folder(context: Context, folder: Path) -> tuple[list[str], list[dic
 
     Paths are relative to the folder. Raises `UsageError` where the folder is none or holds no file.
     """
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder.")
+    require_folder(folder)
     leaves = [file_leaf(absolute(path)) for path in regular_files(folder)]
     leaves += [failed_leaf(str(absolute(path)), LINK) for path in links_out(folder)]
     if not leaves:
@@ -61,8 +60,7 @@ def evaluate_folder(
     file with several frames its first kept one counts. Raises `UsageError` where the root is no folder or `out`
     cannot be written, and, with everything written, `NothingDoneError` where no picture got a verdict.
     """
-    if not root.is_dir():
-        raise UsageError(f"{root} is not a folder.")
+    require_folder(root)
     begun = time.monotonic()
     leaves = {row.file: file_leaf(absolute(root / row.file)) for row in rows}
     result, rows_of = _sorted(context, list(leaves.values()))

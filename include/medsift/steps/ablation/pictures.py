@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medsift.contracts import Leaf, Occurrence, Picture, SourceOutcome, Surroundings
-from medsift.errors import UsageError
 from medsift.evaluation.manifest import ManifestRow
 from medsift.settings import Settings
 from medsift.steps.company import Container
 from medsift.steps.context import Context, Progress
-from medsift.steps.expand import absolute, file_leaf
+from medsift.steps.expand import absolute, file_leaf, require_folder
 from medsift.steps.journal import digest_of
 from medsift.steps.local import find_pictures
 from medsift.steps.pictures_of_folder import PICTURE_KINDS, no_picture
@@ -51,8 +50,7 @@ def find_manifest_pictures(
 
     Raises `UsageError` where the root is no folder.
     """
-    if not root.is_dir():
-        raise UsageError(f"{root} is not a folder.")
+    require_folder(root)
     leaves = [file_leaf(absolute(root / row.file)) for row in rows]
     governing = {name: value for name, value in settings.public().items() if name in GOVERN_EXTRACTION}
     run_id = digest_of("ablate", governing, [(leaf.source, leaf.kind, _version(leaf)) for leaf in leaves])[:16]
