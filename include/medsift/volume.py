@@ -32,7 +32,8 @@ def sha256_of_file(path: Path) -> str:
 
 
 @contextmanager
-def _told_if_unwritable(target: Path) -> Iterator[None]:
+def told_if_unwritable(target: Path) -> Iterator[None]:
+    """Raise `VolumeError` in place of what a full or read-only file system raises in the block."""
     try:
         yield
     except OSError as error:
@@ -49,7 +50,7 @@ def atomic_path(target: Path, folder: Path | None = None) -> Iterator[Path]:
     a killed process left behind is known by that (`remove_abandoned`). Raises `VolumeError` where the file system is
     full or read-only.
     """
-    with _told_if_unwritable(target):
+    with told_if_unwritable(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = folder or target.parent
         folder.mkdir(exist_ok=True)
@@ -284,7 +285,7 @@ class Volume:
         """
         folder = self.run(run_id)
         with ExitStack() as stack:
-            with _told_if_unwritable(folder):
+            with told_if_unwritable(folder):
                 file = stack.enter_context(tempfile.TemporaryFile(dir=folder))
                 os.posix_fallocate(file.fileno(), 0, size)
             yield file

@@ -1,6 +1,8 @@
 """Sets are kept, promoted and rolled back; none is ever changed."""
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,8 +13,8 @@ import pytest
 from medsift.errors import UsageError, WeightsError
 from medsift.modelsets import CARD, MANIFEST, Calibration, current, digest_in_use, save, shipped_set
 from medsift.modelsets.current_file import EARLIER_KEPT, in_use_to_change
-from medsift.modelsets.in_use import before, find, keep, known_sets, promote, roll_back, way_back
-from medsift.volume import Volume
+from medsift.modelsets.in_use import before, find, keep, known_sets, promote, roll_back, way_back, workshop
+from medsift.volume import Volume, VolumeError
 
 
 @pytest.fixture
@@ -34,6 +36,17 @@ def kept(volume, temperature, previous="", profile="lite"):
     model_set = keep(volume, built)
     shutil.rmtree(built, ignore_errors=True)
     return model_set
+
+
+def test_a_set_that_finds_no_room_is_a_sentence_and_leaves_nothing(volume):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with (
+        pytest.raises(VolumeError, match=r"^Cannot write .*modelsets: No space left on device\.$"),
+        workshop(volume) as at,
+    ):
+        (at / CARD).write_text("half")
+        raise full
+    assert not list(volume.model_sets.iterdir())
 
 
 def test_a_kept_set_is_not_in_use_until_it_is_promoted(volume):

@@ -2,7 +2,9 @@
 
 import logging
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +12,22 @@ from medsift.errors import UsageError, WeightsError
 from medsift.modelsets import HELD_BACK, MANIFEST, OTHERS, ModelSet, current, digest_in_use, load, shipped_set
 from medsift.modelsets.current_file import SHIPPED, in_use_to_change, read_in_use, write_in_use
 from medsift.settings import shipped
-from medsift.volume import Volume
+from medsift.volume import Volume, told_if_unwritable
 
 log = logging.getLogger(__name__)
 LEAST_LETTERS = 6  # of a digest, to name a set by
+
+
+@contextmanager
+def workshop(volume: Volume) -> Iterator[Path]:
+    """A folder, gone after the block, in which sets are built that `keep` may take.
+
+    Raises `VolumeError` where the file system is full or read-only.
+    """
+    with told_if_unwritable(volume.model_sets):
+        volume.model_sets.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fit-", dir=volume.model_sets) as scratch:
+            yield Path(scratch)
 
 
 def keep(volume: Volume, built: Path) -> ModelSet:

@@ -5,7 +5,6 @@ It is how profile `clip` gets its first set, which cannot ship fitted without it
 
 import logging
 import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from medsift.encoders import Floats, Profile
 from medsift.errors import UsageError
 from medsift.modelsets import ALIGNMENT, CARD, HEAD, LEARNED, Calibration, ModelSet, clusters_file, save
 from medsift.modelsets.clusters import fit_clusters, write_clusters
-from medsift.modelsets.in_use import keep, promote, untaught
+from medsift.modelsets.in_use import keep, promote, untaught, workshop
 from medsift.settings import Settings
 from medsift.steps import embed
 from medsift.steps.context import Context
@@ -41,7 +40,7 @@ def fit_model_set(context: Context, folder: Path) -> ModelSet:
     """Fit clusters for every encoder of the profile on a folder's pictures and put the set into use.
 
     An alignment, a head and a calibration that the profile has are carried over. Raises `UsageError` for too few
-    pictures.
+    pictures, `VolumeError` where the volume has no room.
     """
     require_folder(folder)
     check_encoders(context.settings)
@@ -52,10 +51,8 @@ def fit_model_set(context: Context, folder: Path) -> ModelSet:
     if count < LEAST_PICTURES:
         raise UsageError(f"There are {count} usable pictures in {folder}; a model set needs {LEAST_PICTURES} or more.")
     settings = context.settings
-    model_sets = Volume(settings.volume).model_sets
-    model_sets.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fit-", dir=model_sets) as scratch:
-        built = Path(scratch) / "set"
+    with workshop(Volume(settings.volume)) as scratch:
+        built = scratch / "set"
         built.mkdir()
         previous = current_model_set(settings)
         base = untaught(Volume(settings.volume), previous)  # its weights hold for clusters and voters without labels

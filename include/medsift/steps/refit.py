@@ -5,10 +5,8 @@ It is kept and registered whatever comes of that; whether it is put into use is 
 
 import json
 import logging
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
@@ -18,7 +16,7 @@ from medsift.encoders import Floats
 from medsift.errors import SettingError, StoreError
 from medsift.evaluation.calibration import calibration_error
 from medsift.modelsets import CARD, HELD_BACK, METRICS, HeldBack, ModelSet
-from medsift.modelsets.in_use import keep, known_sets
+from medsift.modelsets.in_use import keep, known_sets, workshop
 from medsift.settings import Settings
 from medsift.steps.context import Context, Summary
 from medsift.steps.fit_labelled import Basis, Fitter, basis_of, fitter, judge
@@ -104,11 +102,9 @@ def nothing_fitted(data: Labelled, reason: str) -> Summary:
 def fit_and_measure(context: Context, data: Labelled, vectors: Mapping[str, Floats], date: str) -> Summary:
     """Fit on these labels, with centres of these vectors (n, d) by encoder, and keep what results; the summary."""
     settings = context.settings
-    model_sets = Volume(settings.volume).model_sets
-    model_sets.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".refit-", dir=model_sets) as scratch:
+    with workshop(Volume(settings.volume)) as scratch:
         basis, current = basis_of(settings, vectors), current_model_set(settings)
-        fits = fitter(settings, basis, data, Path(scratch))
+        fits = fitter(settings, basis, data, scratch)
         new = held_back_by_fold(context, fits, data)
         before, unseen = held_back_by_set(context, current, data)
         said = {"new": new[unseen], "current": before[unseen]}
