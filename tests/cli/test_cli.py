@@ -168,6 +168,13 @@ def test_sort_leaves_nothing_behind_but_what_was_asked_for(photographs: Path, tm
         (["explain", LONG], 2, f"{LONG} is neither the SHA-256 of a picture"),
         (["modelset", "fit", LONG], 2, f"{LONG} is not a folder."),
         (["sort", "x.pdf", "--csv", f"{LONG}/x.csv"], 2, "there is no folder"),
+        (["sort", "x.pdf", "--csv", LONG], 2, "File name too long."),
+        (["sort", "x.pdf", "--out", LONG], 2, "File name too long."),
+        (["sort", "x.pdf", "--csv", "."], 2, "Cannot write .: it is a folder."),
+        (["classify", ".", "--csv", "."], 2, "Cannot write .: it is a folder."),
+        (["extract", "x.pdf", "--out", "/proc/x"], 2, "Cannot write into /proc/x: No such file or directory."),
+        (["evaluate", "--manifest", "no.csv", "--root", ".", "--out", "/proc/x"], 2, "Cannot write into /proc/x: "),
+        (["ablate", "--manifest", "no.csv", "--root", ".", "--out", "/proc/x"], 2, "Cannot write into /proc/x: "),
         (["sort", "x.pdf", "--set", f"prompts_dir={LONG}"], 2, "allowed is a folder in"),
         (["ablate", "--manifest", "no.csv", "--root", ".", "--out", "x"], 2, "The manifest no.csv cannot be read"),
     ],
@@ -179,6 +186,7 @@ def test_what_is_wrong_is_one_sentence_and_an_exit_status(
     assert done.returncode == status, done.stderr
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture

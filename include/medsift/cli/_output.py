@@ -2,7 +2,9 @@
 
 import os
 import sys
+import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +91,44 @@ def require_writable(*paths: Path | None) -> None:
         if path is None or str(path) == "-":
             continue
         folder = path.absolute().parent
+        if is_folder(path):
+            raise UsageError(f"Cannot write {path}: it is a folder.")
         if not is_folder(folder):
             raise UsageError(f"Cannot write {path}: there is no folder {folder}.")
         if not os.access(folder, os.W_OK):
             raise UsageError(f"Cannot write {path}: the folder {folder} may not be written.")
+        try:
+            _write_nothing_into(folder)
+            with suppress(FileNotFoundError):
+                path.stat()  # raises for a name that is too long
+        except OSError as error:
+            raise UsageError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def require_writable_folder(folder: Path | None) -> None:
+    """Raise `UsageError` where no output could be written into a folder, before anything is done for it.
+
+    What is not there yet is made to see that it can be, and removed again.
+    """
+    if folder is None:
+        return
+    lacking = []
+    try:
+        lacking = [each for each in (folder.absolute(), *folder.absolute().parents) if not os.path.lexists(each)]
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_nothing_into(folder)
+    except OSError as error:
+        raise UsageError(f"Cannot write into {folder}: {error.strerror}.") from error
+    finally:
+        for made in lacking:
+            with suppress(OSError):
+                made.rmdir()
+
+
+def _write_nothing_into(folder: Path) -> None:
+    """Only trying tells: of a file system without files, or read-only, root has the right to write everywhere."""
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def require_something_done(

@@ -6,6 +6,7 @@ import click
 
 from medsift.cli._ablation import show_ablation
 from medsift.cli._options import settings_options
+from medsift.cli._output import require_writable_folder
 from medsift.cli._progress import StepProgress
 from medsift.evaluation.manifest import read_manifest
 from medsift.settings import Settings
@@ -23,6 +24,7 @@ def command(manifest: Path, root: Path, out: Path, settings: Settings) -> None:
     Pictures are embedded once by every encoder whose weights are here; vectors are kept in OUT, so that a second call
     is quick. What is fitted is never fitted on the source it is judged on.
     """
+    require_writable_folder(out)
     labelled = read_manifest(manifest)
     with StepProgress() as progress:
         ablation = ablate(settings, labelled.rows, root, out, progress)

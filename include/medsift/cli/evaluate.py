@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from medsift.cli._options import settings_options
+from medsift.cli._output import require_writable_folder
 from medsift.cli._progress import StepProgress
 from medsift.evaluation.manifest import read_manifest
 from medsift.settings import Settings
@@ -19,6 +20,7 @@ from medsift.steps.pictures_of_folder import evaluate_folder
 @settings_options
 def command(manifest: Path, root: Path, out: Path, settings: Settings) -> None:
     """Measure the verdicts against labels: metrics.json, predictions.csv and report.html."""
+    require_writable_folder(out)
     labelled = read_manifest(manifest)
     with StepProgress() as progress, local_context(settings, [str(manifest)], progress=progress) as context:
         metrics, notes = evaluate_folder(context, labelled.rows, root, out)

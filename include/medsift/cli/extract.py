@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from medsift.cli._options import require_named, settings_options
-from medsift.cli._output import require_something_done, show_unread
+from medsift.cli._output import require_something_done, require_writable_folder, show_unread
 from medsift.cli._progress import StepProgress
 from medsift.settings import Settings
 from medsift.steps import RunResult, find_pictures, local_context
@@ -21,6 +21,7 @@ def command(sources: tuple[str, ...], out: Path, settings: Settings) -> None:
 
     A source that could not be read, or only in part, is a row of manifest.csv without a picture.
     """
+    require_writable_folder(out)
     typed = require_named(sources)
     with StepProgress() as progress, local_context(settings, typed, progress=progress) as context:
         find_pictures(context, typed)

@@ -7,7 +7,13 @@ import click
 
 from medsift.cli._database import with_database
 from medsift.cli._options import require_named, settings_options
-from medsift.cli._output import require_something_done, require_writable, show_verdicts, write_output
+from medsift.cli._output import (
+    require_something_done,
+    require_writable,
+    require_writable_folder,
+    show_verdicts,
+    write_output,
+)
 from medsift.cli._progress import StepProgress
 from medsift.settings import Settings
 from medsift.steps import local_context, sort_sources
@@ -43,6 +49,7 @@ def command(
     Without --store nothing is kept but what --csv, --json and --out name.
     """
     require_writable(csv_file, json_file)
+    require_writable_folder(out)
     typed = require_named(sources)
     if is_stored:
         settings = with_database(settings)
