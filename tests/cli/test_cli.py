@@ -118,16 +118,6 @@ def test_extract_writes_pictures_and_a_manifest(photographs: Path, tmp_path: Pat
     assert np.array_equal(np.asarray(written), np.asarray(found))
 
 
-def test_evaluate_counts_a_missing_file_as_wrong(photographs: Path, tmp_path: Path) -> None:
-    (tmp_path / "m.csv").write_text("file,label,kind\none.jpg,non-medical,photo\ngone.jpg,medical,ct\n")
-    done = medsift_command("evaluate", "--manifest", "m.csv", "--root", photographs, "--out", "out", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert (metrics["n"], metrics["undecided"], metrics["accuracy"]) == (2, 1, 0.5)
-    assert (tmp_path / "out" / "report.html").exists()
-    assert [row["state"] for row in rows_of(tmp_path / "out" / "predictions.csv")] == ["kept", "rejected"]
-
-
 def test_folders_may_be_named_by_a_way_around(photographs: Path, tmp_path: Path) -> None:
     around = photographs / "deep" / ".."
     assert medsift_command("classify", around, "--csv", "rows.csv", cwd=tmp_path).returncode == 0
@@ -219,13 +209,6 @@ def test_where_no_picture_could_be_had_the_status_is_1_and_a_reason_is_told(
     said = done.stderr.splitlines()[-1]
     assert said.startswith("medsift: Nothing could be done: ")
     assert reason in said
-
-
-def test_evaluate_says_that_its_root_is_no_folder(tmp_path: Path) -> None:
-    (tmp_path / "m.csv").write_text("file,label\none.jpg,medical\n")
-    done = medsift_command("evaluate", "--manifest", "m.csv", "--root", "nodir", "--out", "out", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (2, "medsift: nodir is not a folder.\n")
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_document_in_which_no_picture_stands_was_read(tmp_path: Path) -> None:

@@ -220,8 +220,8 @@ def test_one_source_gives_no_interval():
 def test_predictions_csv_has_the_columns_scripts_rely_on():
     rows = list(csv.DictReader(io.StringIO(predictions_csv(FIVE))))
     assert list(rows[0]) == [
-        "file", "label", "kind", "source", "state", "verdict", "probability", "confidence", "predicted_kind",
-        "needs_review", "vote_cluster", "vote_words",
+        "file", "label", "kind", "source", "state", "reason", "verdict", "probability", "confidence",
+        "predicted_kind", "needs_review", "vote_cluster", "vote_words",
     ]  # fmt: skip
     assert (rows[0]["verdict"], float(rows[0]["probability"]), rows[0]["vote_cluster"]) == ("medical", 0.9, "")
     assert rows[1]["needs_review"] == "true"

@@ -1,7 +1,7 @@
 """The manifest of pictures whose label a person knows: `file,label[,kind,source]`, or one that `export` wrote."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -22,6 +22,9 @@ class ManifestRow:
     label: Label
     kind: str = ""
     source: str = ""
+
+
+NamedRow = tuple[str, ManifestRow]  # with the identity of its picture
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,18 @@ def read_manifest(path: Path) -> Manifest:
 
 def _is_persons(fields: Mapping[str, str | None]) -> bool:
     return (fields.get(DECIDED_BY, PERSON) or "").strip() == PERSON
+
+
+def require_one_label(named: Iterable[NamedRow]) -> None:
+    """Raise `UsageError` where one picture is called both."""
+    first: dict[str, ManifestRow] = {}
+    for sha256, row in named:
+        other = first.setdefault(sha256, row)
+        if other.label != row.label:
+            raise UsageError(
+                f"{other.file} is labelled {other.label} and {row.file} (the same picture) {row.label}.",
+                "Leave one of the two rows.",
+            )
 
 
 def _require_columns(path: Path, columns: object) -> None:

@@ -13,6 +13,7 @@ COLUMNS = (
     "kind",
     "source",
     "state",
+    "reason",
     "verdict",
     "probability",
     "confidence",
@@ -25,8 +26,8 @@ COLUMNS = (
 class Prediction:
     """A row of the manifest with its verdict; `verdict`, `probability` and `confidence` are None where undecided.
 
-    `state` is what became of the file (kept, exact_duplicate, rejected, failed); `votes` holds P(medical) by voter,
-    None where it abstained.
+    `state` is what became of the file (kept, exact_duplicate, rejected, failed) and `reason` why; `votes` holds
+    P(medical) by voter, None where it abstained.
     """
 
     file: str
@@ -40,6 +41,7 @@ class Prediction:
     predicted_kind: str | None = None
     needs_review: bool = False
     votes: Mapping[str, float | None] = field(default_factory=dict)
+    reason: str = ""
 
     @property
     def is_right(self) -> bool:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from medsift.contracts import MEDICAL, Occurrence, Picture, Surroundings
 from medsift.encoders import Floats
-from medsift.errors import NothingDoneError, UsageError
-from medsift.evaluation.manifest import ManifestRow
+from medsift.errors import NothingDoneError
+from medsift.evaluation.manifest import ManifestRow, NamedRow, require_one_label
 from medsift.sources.dicom import person_groups
 from medsift.steps import embed
 from medsift.steps.context import Context, Summary
@@ -19,8 +19,6 @@ from medsift.steps.refit import fit_and_measure, why_not
 from medsift.steps.tables import read_rows
 from medsift.steps.vectors import Vectors
 from medsift.steps.voting import gather
-
-NamedRow = tuple[str, ManifestRow]  # with the identity of its picture
 
 
 def fit_labels_file(context: Context, rows: Sequence[ManifestRow], root: Path, date: str) -> Summary:
@@ -48,14 +46,7 @@ def _named(context: Context, rows: Sequence[ManifestRow], root: Path) -> list[Na
     """The rows whose files gave a picture, with its identity; raises `UsageError` where one is called both."""
     identity = _identities(read_rows(context.volume.table(context.run_id, "shard", "occurrences"), Occurrence))
     named = [(identity[name], row) for row in rows if (name := str(absolute(root / row.file))) in identity]
-    first: dict[str, ManifestRow] = {}
-    for sha256, row in named:
-        other = first.setdefault(sha256, row)
-        if other.label != row.label:
-            raise UsageError(
-                f"{other.file} is labelled {other.label} and {row.file} (the same picture) {row.label}.",
-                "Leave one of the two rows.",
-            )
+    require_one_label(named)
     return named
 
 

@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ from numpy.typing import NDArray
 
 from medsift.contracts import Leaf
 from medsift.errors import NothingDoneError, UsageError
-from medsift.evaluation.manifest import ManifestRow
+from medsift.evaluation.manifest import ManifestRow, require_one_label
 from medsift.evaluation.metrics import measure, one_sided
 from medsift.evaluation.predictions import Prediction
 from medsift.evaluation.report import most_wrong, write_results
 from medsift.sources.dicom import person_groups
-from medsift.sources.folder import links_out, regular_files
+from medsift.sources.folder import links_out, regular_files, shown_name
 from medsift.steps.context import Context
 from medsift.steps.expand import absolute, failed_leaf, file_leaf, require_folder
 from medsift.steps.local import judge_sources
@@ -39,7 +40,8 @@ def classify_folder(context: Context, folder: Path) -> tuple[list[str], list[dic
     """
     require_folder(folder)
     leaves = [file_leaf(absolute(path)) for path in regular_files(folder)]
-    leaves += [failed_leaf(str(absolute(path)), LINK) for path in links_out(folder)]
+    links = map(absolute, links_out(folder))
+    leaves += [replace(failed_leaf(str(link), LINK), path=shown_name(str(link))) for link in links]
     if not leaves:
         raise UsageError(f"There is no file in {folder}.")
     result, rows_of = _sorted(context, leaves)
@@ -56,15 +58,16 @@ def evaluate_folder(
     Writes metrics.json, predictions.csv and report.html.
 
     A DICOM file whose source the manifest does not say has its patient for one, else its study, so that intervals are
-    drawn by it. Of a
-    file with several frames its first kept one counts. Raises `UsageError` where the root is no folder or `out`
-    cannot be written, and, with everything written, `NothingDoneError` where no picture got a verdict.
+    drawn by it. Of a file with several frames its first kept one counts. Raises `UsageError` where the root is no
+    folder, `out` cannot be written or a picture has both labels, and, with everything written, `NothingDoneError` where
+    no picture got a verdict.
     """
     require_folder(root)
     begun = time.monotonic()
     leaves = {row.file: file_leaf(absolute(root / row.file)) for row in rows}
     result, rows_of = _sorted(context, list(leaves.values()))
     best = {file: _first_kept(rows_of[leaf.source]) for file, leaf in leaves.items()}
+    require_one_label((best[row.file]["sha256"], row) for row in rows if best[row.file].get("sha256"))
     groups = {occurrence.source: next(iter(person_groups(occurrence.tags)), "") for occurrence in result.occurrences}
     predictions = [
         _prediction(row, best[row.file], row.source or groups.get(leaves[row.file].source, "")) for row in rows
@@ -73,14 +76,22 @@ def evaluate_folder(
     metrics = measure(predictions, time.monotonic() - begun, peak_memory_mb(), points)
     shown = [prediction.file for prediction in most_wrong(predictions)]
     thumbnails = {file: context.volume.thumbnail(best[file]["sha256"]).read_bytes() for file in shown}
-    notes = [*one_sided(predictions), *_notes(context, best)]
+    notes = [*one_sided(predictions), *_without_picture(predictions), *_taught(context, best)]
     write_results(out, predictions, metrics, thumbnails, _vectors(context, best), notes)
     if metrics["undecided"] == metrics["n"]:
         raise NothingDoneError(f"Nothing could be done: {rows[0].file}: {best[rows[0].file]['reason']}")
     return metrics, notes
 
 
-def _notes(context: Context, best: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _without_picture(predictions: Sequence[Prediction]) -> list[str]:
+    lacking = [prediction for prediction in predictions if prediction.verdict is None]
+    if not lacking:
+        return []
+    at_first = f"{lacking[0].file}: {lacking[0].reason}"
+    return [f"{len(lacking)} of {len(predictions)} files gave no picture, at first {at_first} They count as wrong."]
+
+
+def _taught(context: Context, best: Mapping[str, Mapping[str, Any]]) -> list[str]:
     model_set = current_model_set(context.settings)
     taught = model_set.held_back() if model_set else {}
     count = sum(row.get("sha256") in taught for row in best.values())
@@ -96,7 +107,7 @@ def _vectors(context: Context, best: Mapping[str, Mapping[str, Any]]) -> dict[st
 
 
 def _sorted(context: Context, leaves: list[Leaf]) -> tuple[RunResult, dict[str, list[dict[str, Any]]]]:
-    """Sort those leaves that are pictures; rows by source, and one rejected row for each other file."""
+    """Sort those leaves that are pictures; rows by source, and one row that says why not for each other file."""
     pictures = [leaf.source for leaf in leaves if leaf.kind in PICTURE_KINDS]
     result = judge_sources(context, pictures)
     rows_of: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -106,15 +117,16 @@ def _sorted(context: Context, leaves: list[Leaf]) -> tuple[RunResult, dict[str, 
     outcomes = {outcome.source: outcome for outcome in result.sources}
     for leaf in leaves:
         if not rows_of[leaf.source]:
-            reason = outcomes[leaf.source].reason if leaf.source in outcomes else no_picture(leaf)
-            state = "failed" if leaf.kind in PICTURE_KINDS else "rejected"
+            state, reason = no_picture(leaf)
+            if leaf.source in outcomes:
+                state, reason = "failed", outcomes[leaf.source].reason
             rows_of[leaf.source].append({"state": state, "reason": reason})
     return result, rows_of
 
 
-def no_picture(leaf: Leaf) -> str:
-    """Why a file that is no picture is none."""
-    return leaf.reason or f"The file is no picture ({leaf.kind})."
+def no_picture(leaf: Leaf) -> tuple[str, str]:
+    """State and reason of a file that is no picture: rejected as such, or failed where it could not be looked at."""
+    return "rejected" if leaf.path else "failed", leaf.reason or f"The file is no picture ({leaf.kind})."
 
 
 def _first_kept(found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -126,6 +138,7 @@ def _prediction(row: ManifestRow, best: dict[str, Any], source: str) -> Predicti
     return Prediction(
         row.file, row.label, row.kind, source, best["state"], best.get("verdict"), best.get("probability"),
         best.get("confidence"), best.get("kind"), bool(best.get("needs_review")), votes,
+        best["reason"],
     )  # fmt: skip
 
 

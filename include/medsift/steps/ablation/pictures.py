@@ -85,4 +85,4 @@ def _outcomes(context: Context, leaves: Sequence[Leaf], occurrences: Sequence[Oc
             found[row.source] = Outcome(row.sha256, row.state, row.reason)
     for source in read_rows(context.volume.table(context.run_id, "shard", "sources"), SourceOutcome):
         found.setdefault(source.source, Outcome(None, "failed", source.reason))
-    return [found.get(leaf.source) or Outcome(None, "rejected", no_picture(leaf)) for leaf in leaves]
+    return [found.get(leaf.source) or Outcome(None, *no_picture(leaf)) for leaf in leaves]
