@@ -31,11 +31,13 @@ def test_a_file_is_explained_in_words_numbers_and_a_picture(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
-        (["nothing.png"], 2, "nothing.png is neither the SHA-256 of a picture (64 hexadecimal digits) nor a file."),
+        (["nothing.png"], 2, "nothing.png is neither the SHA-256 of a picture (64 hexadecimal digits, "),
         (["words.txt"], 1, "Nothing could be done: words.txt:"),
         (["slice.dcm"], 2, "slice.dcm is no picture file (dicom). Name its pictures by the sha256 that"),
         (["words.txt", "--png", "no/where.png"], 2, "Cannot write no/where.png"),
         (["ab" * 32], 1, "No database is up."),
+        (["abcdef"], 1, "No database is up."),
+        (["abcde"], 2, "abcde is neither the SHA-256 of a picture"),
     ],
 )
 def test_what_cannot_be_explained_costs_one_sentence(

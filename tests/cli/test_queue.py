@@ -35,7 +35,7 @@ def judged(store: Store) -> Store:
 
 def queue(database: Urls, cwd: Path, *arguments: str) -> str:
     command = [sys.executable, "-m", "medsift.cli", "queue", "--set", f"database_url={database.task}", *arguments]
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), "COLUMNS": "200"}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), "COLUMNS": "80"}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -45,6 +45,13 @@ def test_the_queue_and_the_suspected_labels_are_shown(judged: Store, database: U
     shown = queue(database, tmp_path)
     assert shown.index(SHA256S[0]) < shown.index(SHA256S[1]) < shown.index("labels that look wrong")
     assert SHA256S[2] in shown.partition("labels that look wrong")[2]
+
+
+def test_a_row_of_the_queue_is_one_line_however_narrow_the_terminal(
+    judged: Store, database: Urls, tmp_path: Path
+) -> None:
+    first = queue(database, tmp_path).splitlines()[2].split()
+    assert (first[0], first[2], first[3]) == (SHA256S[0], "medical", "0.55")
 
 
 def test_the_csv_waits_for_labels_and_takes_no_kind_of_the_model_for_a_persons(

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medsift.contracts import Picture
 from medsift.errors import PictureError, UsageError
 from medsift.settings import Settings
 from medsift.steps import Context
 from medsift.steps.explain import ALIKE, BLANK, CELLS, Explanation, Subject, explain, stored_subject
 from medsift.steps.local import local_context, sort_sources
-from medsift.store import LabelRow, Store
+from medsift.store import LabelRow, RunRecord, Store
 from medsift.voters import VOTERS
 
 
@@ -103,3 +105,19 @@ def test_a_stored_picture_is_compared_with_others_and_what_is_said_of_them(
 def test_an_identity_that_is_not_stored_is_refused_by_name(load: Callable[..., Settings]) -> None:
     with Context.opened(load(), "") as context, pytest.raises(UsageError, match="f" * 64):
         stored_subject(context, "f" * 64)
+
+
+@pytest.mark.postgres
+def test_the_beginning_of_an_identity_names_a_picture_while_no_other_begins_so(
+    load: Callable[..., Settings], store: Store
+) -> None:
+    first, second = ("abcdef".ljust(64, digit) for digit in "0f")
+    store.begin_run(RunRecord("r", datetime(2026, 3, 1, tzinfo=UTC), "lite", "m", "p"))
+    pictures = [Picture(sha256, 96, 96, "png", sha256, 1, sha256[:16]) for sha256 in (first, second)]
+    store.publish_pictures("r", pictures, [], [], [], "m", "p")
+    with Context.opened(load(), "") as context:
+        assert [stored_subject(context, said).sha256 for said in ("ABCDEF0", "abcdeff", second)] == [
+            first, second, second,
+        ]  # fmt: skip
+        with pytest.raises(UsageError, match=r"Several stored pictures begin with abcdef\. Give more"):
+            stored_subject(context, "abcdef")

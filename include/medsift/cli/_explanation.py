@@ -37,7 +37,7 @@ def show_explanation(explanation: Explanation, png: Path) -> None:
 def _table(title: str, columns: Sequence[str], rows: Iterator[tuple[str, ...]]) -> Table:
     table = Table(title=title, title_justify="left", box=None, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "sha256")
     for row in rows:
         table.add_row(*row)
     return table

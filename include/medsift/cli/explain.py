@@ -16,8 +16,8 @@ from medsift.settings import Settings
 from medsift.steps import Context
 from medsift.steps.explain import Explanation, explain, file_subject, stored_subject
 
-EPILOG = "\b\nExamples:\n  medsift explain 3f7a...\n  medsift explain scan.png --png why.png --json why.json\n"
-IDENTITY = re.compile(r"[0-9a-f]{64}")
+EPILOG = "\b\nExamples:\n  medsift explain 3f7a9c\n  medsift explain scan.png --png why.png --json why.json\n"
+IDENTITY = re.compile(r"[0-9a-fA-F]{6,64}")
 
 
 @click.command(epilog=EPILOG)
@@ -26,7 +26,7 @@ IDENTITY = re.compile(r"[0-9a-f]{64}")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="All numbers as JSON; - prints.")
 @settings_options
 def command(picture: str, png: Path | None, json_file: Path | None, settings: Settings) -> None:
-    """Say of PICTURE (the SHA-256 of a stored one, or a picture file) what each voter saw in it.
+    """Say of PICTURE (the SHA-256 of a stored one or its beginning, or a picture file) what each voter saw in it.
 
     Shows the prompts that fit best, the cluster it falls into, the words of its caption, stored pictures that look
     like it, and writes a heat map: red parts speak for medical, blue ones against.
@@ -42,9 +42,11 @@ def command(picture: str, png: Path | None, json_file: Path | None, settings: Se
 
 
 def _explained(picture: str, settings: Settings) -> Explanation:
-    is_identity = IDENTITY.fullmatch(picture) is not None
+    is_identity = IDENTITY.fullmatch(picture) is not None and not is_file(Path(picture))
     if not is_identity and not is_file(Path(picture)):
-        raise UsageError(f"{picture} is neither the SHA-256 of a picture (64 hexadecimal digits) nor a file.")
+        raise UsageError(
+            f"{picture} is neither the SHA-256 of a picture (64 hexadecimal digits, or the first 6 or more) nor a file."
+        )
     settings = with_database(settings) if is_identity else settings
     with Context.opened(settings, "", is_stored=is_identity) as context:
         subject = stored_subject(context, picture) if is_identity else file_subject(Path(picture))

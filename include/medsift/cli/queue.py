@@ -16,6 +16,7 @@ from medsift.store import QueuedPicture, SuspectedLabel
 
 TO_LABEL = ("sha256", "worth", "verdict", "probability", "disagreement", "novelty", "review_reason")
 CSV_COLUMNS = ["label", "predicted_kind", *(field.name for field in fields(QueuedPicture) if field.name != "kind")]
+ROW_WIDTH = 240  # letters; a terminal that has fewer breaks lines after the identity, which is to be copied whole
 SUSPECTED = ("sha256", "label", "labelled_by", "verdict", "probability")
 
 
@@ -35,7 +36,7 @@ def command(limit: int, csv_file: Path | None, settings: Settings) -> None:
     if csv_file is not None:
         write_output(csv_file, csv_bytes(CSV_COLUMNS, [_csv_row(row) for row in queue]))
         return
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, width=ROW_WIDTH)
     console.print(_table("to label", TO_LABEL, queue) if queue else "Nothing is waiting for a label.")
     if suspected:
         console.print(_table("labels that look wrong", SUSPECTED, suspected))

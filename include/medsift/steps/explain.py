@@ -109,13 +109,17 @@ class Explanation:
         }
 
 
-def stored_subject(context: Context, sha256: str) -> Subject:
-    """A stored picture with the words around it; raises `UsageError` where none has that identity."""
+def stored_subject(context: Context, beginning: str) -> Subject:
+    """The stored picture whose identity begins so, with the words around it; for none or several `UsageError`."""
     if context.store is None:
         raise StoreError("No database is set.", "Start the embedded stack with `make up`, or name a picture file.")
-    stored = context.store.pictures([sha256]).get(sha256)
-    if stored is None:
-        raise UsageError(f"No stored picture has the SHA-256 {sha256}.", "`medsift export` lists them all.")
+    found = context.store.pictures_beginning(beginning.lower(), 2)
+    if not found:
+        raise UsageError(f"No stored picture has the SHA-256 {beginning}.", "`medsift export` lists them all.")
+    if len(found) > 1:
+        raise UsageError(f"Several stored pictures begin with {beginning}.", "Give more of the SHA-256.")
+    (stored,) = found
+    sha256 = stored.sha256
     around = surroundings(context.store.places_of([sha256]), [sha256])[sha256]
     return Subject(context.volume.picture(sha256, stored.extension), sha256, around)
 

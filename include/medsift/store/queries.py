@@ -19,6 +19,7 @@ from medsift.store.publish import source_id
 from medsift.store.records import KnownSource, LabelRow, SourceVerdicts
 
 AT_ONCE = 5000  # keys in one query
+SHA256_DIGITS = 64
 
 VERDICTS_BY_SOURCE = """
 SELECT s.source, s.kind, r.state, r.reason, r.found,
@@ -90,6 +91,15 @@ def pictures(connection: Connection, sha256s: Iterable[str]) -> dict[str, Pictur
         for keys in _chunks(sha256s)
         for row in connection.execute(select(*columns).where(t.Picture.sha256.in_(keys)))
     }
+
+
+def pictures_beginning(connection: Connection, beginning: str, limit: int) -> list[Picture]:
+    """Those whose identity begins so."""
+    columns = [getattr(t.Picture, field.name) for field in fields(Picture)]
+    # As a range, which the primary key's index answers in every collation.
+    first, last = beginning.ljust(SHA256_DIGITS, "0"), beginning.ljust(SHA256_DIGITS, "f")
+    query = select(*columns).where(t.Picture.sha256.between(first, last)).order_by(t.Picture.sha256).limit(limit)
+    return [Picture(*row) for row in connection.execute(query)]
 
 
 def perceptual_hashes(connection: Connection) -> Iterator[tuple[str, str, str | None]]:

@@ -134,6 +134,11 @@ class Store(PageStore):
         with self._transaction() as connection:
             return queries.pictures(connection, sha256s)
 
+    def pictures_beginning(self, beginning: str, limit: int) -> list[Picture]:
+        """Stored pictures whose identity begins with these hexadecimal digits."""
+        with self._transaction() as connection:
+            return queries.pictures_beginning(connection, beginning, limit)
+
     def perceptual_hashes(self) -> Iterator[tuple[str, str, str | None]]:
         """Every stored picture with its perceptual hash and what it is a near duplicate of, oldest first, streamed."""
         with self._transaction() as connection:
