@@ -1,6 +1,7 @@
 """A set of a file of labels: no database is needed."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,15 @@ def test_labels_that_allow_no_fit_are_a_sentence_and_leave_nothing(plain_setting
     with pytest.raises(UsageError, match="is not a folder"):
         fitted(plain_settings, few, tmp_path / few[0].file)
     assert not (plain_settings.volume / "modelsets").exists()
+
+
+def test_labels_of_too_few_groups_are_told_how_many_there_are_and_what_makes_one(plain_settings, rows, tmp_path):
+    of_one_source = [replace(row, source="atlas 0") if row.label == "medical" else row for row in rows]
+    with pytest.raises(NothingDoneError) as refused:
+        fitted(plain_settings, of_one_source, tmp_path)
+    assert "labelled medical: 1, non-medical: " in str(refused.value)
+    assert "near duplicates are one group" in str(refused.value)
+    assert "the column source of a file of labels" in str(refused.value)
 
 
 def test_figures_of_pictures_that_taught_the_set_in_use_say_so(plain_settings, rows, tmp_path):

@@ -140,7 +140,9 @@ def test_labels_of_one_side_or_one_source_fit_nothing(load, store):
     assert "0 non-medical; 10 of each are needed" in do_refit(load())["sentence"]
     give(store, dict(list(labels.items())[:40]))
     give(store, dict.fromkeys(list(labels)[40:], "unsure"))
-    assert "are of one source" in do_refit(load())["sentence"]
+    assert (
+        "groups of pictures labelled medical: 1, non-medical: 1; 2 of each are needed" in do_refit(load())["sentence"]
+    )
 
 
 def test_a_set_is_kept_registered_and_not_in_use_and_the_same_labels_fit_no_other(load, store):

@@ -34,6 +34,11 @@ log = logging.getLogger(__name__)
 STEP = "refit"
 FOLDS = 5
 LEAST_OF_EACH = 10  # labels of each side below which nothing can be measured
+LEAST_GROUPS = 2
+WHAT_IS_A_GROUP = (
+    "Pictures of one folder, of one source, of one patient and near duplicates are one group, and so are groups that "
+    "share a picture or near duplicates. Subfolders, or the column source of a file of labels, tell pictures apart."
+)
 MOST_VECTORS = 50_000  # stored pictures that centres are fitted on, some 6 kB each
 ROUNDING = 1e-9
 Doubles = NDArray[np.float64]
@@ -81,9 +86,12 @@ def why_not(data: Labelled, current: ModelSet | None, since: Sequence[ModelSet] 
             f"Nothing is fitted: {medical} embedded pictures are labelled medical and {other} non-medical; "
             f"{LEAST_OF_EACH} of each are needed."
         )
-    for side, name in ((True, "medical"), (False, "non-medical")):
-        if data.groups_of(side) < 2:
-            return f"Nothing is fitted: all labels that say {name} are of one source; two are needed to hold one back."
+    groups = data.groups_of(True), data.groups_of(False)
+    if min(groups) < LEAST_GROUPS:
+        return (
+            f"Nothing is fitted: groups of pictures labelled medical: {groups[0]}, non-medical: {groups[1]}; "
+            f"{LEAST_GROUPS} of each are needed, so that one can be held back. {WHAT_IS_A_GROUP}"
+        )
     labels = dict(zip(data.sha256s, data.is_medical, strict=True))
     for fitted in (current, *since):
         if fitted and labels == {sha256: row.is_medical for sha256, row in fitted.held_back().items()}:
