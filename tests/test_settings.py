@@ -27,6 +27,8 @@ def test_option_beats_environment_beats_file_beats_default(tmp_path: Path) -> No
         ("image_size", "7", "0, or a side of 96 to 1024 pixels"),
         ("min_image_size", "pfd=9", "of the kinds web, pdf, folder, dicom"),
         ("min_image_size", "web=-5", "of the kinds web"),
+        ("min_image_size", "web=x", "a number, or kind=number with commas between, of the kinds web"),
+        ("min_image_size", "web=60,pdf", "a number, or kind=number with commas between, of the kinds web"),
         ("review_threshold", "much", "a number from 0.5 to 1.0"),
         ("medical_recall", "1", "a number above 0.5 and below 1"),
         ("medical_recall", "0.5", "a number above 0.5 and below 1"),

@@ -199,13 +199,14 @@ class Settings(BaseModel):
     @classmethod
     def _sizes_from_text(cls, value: object) -> object:
         defaults = cls.model_fields["min_image_size"].default
-        if isinstance(value, int) or (isinstance(value, str) and value.strip().isdigit()):
+        if isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal()):
             return dict.fromkeys(defaults, int(value))
         if isinstance(value, str):
-            parts = (part.split("=", 1) for part in value.split(",") if "=" in part)
-            value = {kind.strip(): size.strip() for kind, size in parts}
+            parts = (part.partition("=") for part in value.split(",") if part.strip())
+            value = {kind.strip(): size.strip() for kind, _, size in parts}
         if isinstance(value, Mapping):
-            if not value or not set(value) <= set(defaults) or any(int(size) < 0 for size in value.values()):
+            are_sizes = all(str(size).isdecimal() for size in value.values())
+            if not value or not set(value) <= set(defaults) or not are_sizes:
                 raise ValueError(f"a number, or kind=number with commas between, of the kinds {', '.join(defaults)}")
             return {**defaults, **value}
         return value

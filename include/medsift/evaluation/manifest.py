@@ -10,6 +10,8 @@ from medsift.contracts import Label
 from medsift.errors import UsageError
 
 REQUIRED = ("file", "label")
+DELIMITERS = ",;\t"
+MOST_SHOWN = 200  # letters of a header
 DECIDED_BY = "decided_by"
 PERSON = "person"
 
@@ -50,8 +52,11 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            _require_columns(path, reader.fieldnames or [])
+            delimiter = _delimiter(file.readline())
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=delimiter, skipinitialspace=True)
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
+            _require_columns(path, reader.fieldnames, delimiter)
             numbered = list(enumerate(reader, start=1))
     except OSError as error:
         raise UsageError(f"The manifest {path} cannot be read: {error.strerror}.") from error
@@ -81,12 +86,22 @@ def require_one_label(named: Iterable[NamedRow]) -> None:
             )
 
 
-def _require_columns(path: Path, columns: object) -> None:
-    missing = [name for name in REQUIRED if name not in list(columns)]  # type: ignore[call-overload]
+def _delimiter(header: str) -> str:
+    """What stands between the columns: of comma, semicolon and tab the one that gives the columns needed."""
+    for delimiter in DELIMITERS:
+        names = next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])
+        if {name.strip() for name in names} >= set(REQUIRED):
+            return delimiter
+    return DELIMITERS[0]
+
+
+def _require_columns(path: Path, columns: Sequence[str], delimiter: str) -> None:
+    missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise UsageError(
-            f"The manifest {path} has no column {' and no column '.join(missing)}.",
-            "Its header is file,label and, if known, kind and source.",
+            f"The manifest {path} has no column {' and no column '.join(missing)}; its header is "
+            f"{delimiter.join(columns)[:MOST_SHOWN]!r}.",
+            "Needed is file,label and, if known, kind and source, with commas, semicolons or tabs between.",
         )
 
 
