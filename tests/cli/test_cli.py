@@ -232,6 +232,8 @@ def test_labels_may_name_the_files_that_extract_wrote(database: Urls, tmp_path: 
     done = medsift_command("labels", "import", "labels.csv", "--by", "anna", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "1 labels added, 0 were there, 0 of unknown pictures.\n"
+    again = medsift_command("labels", "import", "labels.csv", "--by", "anna", cwd=tmp_path, **environment)
+    assert again.stdout == "0 labels added, 1 were there, 0 of unknown pictures.\n"
 
 
 @pytest.mark.postgres

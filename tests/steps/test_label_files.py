@@ -53,6 +53,17 @@ def test_wrong_row_is_named(row: str, sentence: str, tmp_path: Path) -> None:
         read_labels(tmp_path / "labels.csv", "")
 
 
+def test_a_picture_that_is_called_both_is_told_with_both_rows_unless_times_say_which_came_later(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(f"sha256,label\n{SHA},unsure\n{SHA},medical\n")
+    assert len(read_labels(tmp_path / "labels.csv", "anna")) == 2
+    (tmp_path / "labels.csv").write_text(f"sha256,label\n{SHA},unsure\n{SHA},medical\n{SHA.upper()},non-medical\n")
+    with pytest.raises(UsageError, match=rf"row 3: {SHA} is labelled non-medical, and medical in row 2"):
+        read_labels(tmp_path / "labels.csv", "anna")
+    rows = [f"{SHA},medical,2026-01-31", f"{SHA},non-medical,2026-02-01"]
+    (tmp_path / "labels.csv").write_text("\n".join(["sha256,label,labelled_at", *rows]))
+    assert len(read_labels(tmp_path / "labels.csv", "anna")) == 2
+
+
 def test_picture_that_is_not_there_is_named_with_its_row(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("path,label\ngone.jpg,medical\n")
     with pytest.raises(UsageError, match=r"row 1: .*gone\.jpg cannot be read"):

@@ -100,6 +100,22 @@ def test_labels_brought_twice_are_stored_once(store, batch, identity):
     assert store.newest_labels([identity(1)]) == {identity(1): rows[0]}
 
 
+def test_who_says_again_what_they_said_last_adds_nothing(store, batch, identity):
+    batch.publish(store)
+    rows = [LabelRow(identity("file 1"), "medical", "vera"), LabelRow(identity(2), "non-medical", "vera", "photo")]
+    assert store.add_labels(rows).added == 2
+    again = store.add_labels([*rows, *rows, LabelRow(identity(99), "medical", "vera")])
+    assert (again.added, again.repeated, again.unknown) == (0, 4, (identity(99),))
+    changed = [
+        LabelRow(identity(1), "non-medical", "vera"),
+        rows[0],
+        LabelRow(identity(2), "non-medical", "vera", "map"),
+    ]
+    assert store.add_labels(changed).added == 3
+    assert store.newest_labels([identity(1)])[identity(1)].label == "medical"
+    assert store.add_labels([LabelRow(identity(1), "medical", "otto")]).added == 1
+
+
 def test_labels_of_unknown_pictures_are_named_and_left_out(store, batch, identity):
     batch.publish(store)
     done = store.add_labels([LabelRow(identity(1), "medical", "vera"), LabelRow(identity(99), "medical", "vera")])

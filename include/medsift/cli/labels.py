@@ -29,7 +29,8 @@ def import_command(file: Path, labelled_by: str, settings: Settings) -> None:
     """Add labels from a CSV with columns sha256 (or path, a picture file), label and, if known, kind, labelled_by.
 
     label is medical, non-medical or unsure. A path is relative to the CSV; pictures of PDFs and DICOM files are named
-    by their sha256, or by the path of a file that `medsift extract` or `export` wrote.
+    by their sha256, or by the path of a file that `medsift extract` or `export` wrote. A label that says what the same
+    person said last of the picture is not added again, unless a column labelled_at says when it was given.
     """
     rows = read_labels(file, labelled_by)
     with open_store(settings) as store:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
+from medsift.contracts import Label
 from medsift.errors import UsageError
 from medsift.sources.folder import FolderSource, read_head
 from medsift.steps.expand import kind_of
@@ -29,7 +30,8 @@ class NamedLabel:
 
 
 def read_labels(path: Path, labelled_by: str) -> list[NamedLabel]:
-    """Rows of a CSV with `sha256` or `path`, and `label`; raises `UsageError` naming the row that is wrong.
+    """Rows of a CSV with `sha256` or `path`, and `label`; raises `UsageError` naming the row that is wrong, or two that
+    call one picture both without saying which came later.
 
     A path (relative to the CSV) means the picture whose file has the same bytes, as found or as medsift stored it.
     """
@@ -39,11 +41,28 @@ def read_labels(path: Path, labelled_by: str) -> list[NamedLabel]:
             columns = set(reader.fieldnames or [])
             if "label" not in columns or not columns & {"sha256", "path"}:
                 raise UsageError(f"{path} needs the columns label and sha256 (or path), with commas between.")
-            return [_row(path, number, row, labelled_by) for number, row in enumerate(reader, start=1)]
+            rows = [_row(path, number, row, labelled_by) for number, row in enumerate(reader, start=1)]
     except OSError as error:
         raise UsageError(f"{path} cannot be read as CSV: {error.strerror}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path} cannot be read as CSV: {error}.") from error
+    _require_one_label(path, rows)
+    return rows
+
+
+def _require_one_label(path: Path, rows: Iterable[NamedLabel]) -> None:
+    first: dict[str, NamedLabel] = {}
+    for row in rows:
+        if row.label.label not in get_args(Label):
+            continue
+        other = first.setdefault(row.label.sha256, row)
+        are_timed = row.label.labelled_at is not None and other.label.labelled_at is not None
+        if other.label.label != row.label.label and not are_timed:
+            raise UsageError(
+                f"{path}, row {row.number}: {row.name} is labelled {row.label.label}, and {other.label.label} in row "
+                f"{other.number} ({other.name}).",
+                "Leave one of the two rows, or say with labelled_at which came later.",
+            )
 
 
 def labels_csv(labels: Iterable[LabelRow]) -> bytes:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from medsift.store.catalogue import await_others
-from medsift.store.labels import add_labels
+from medsift.store.labels import say_labels
 from medsift.store.records import LabelRow, PersonLabel
 
 HISTORY = """
@@ -81,7 +81,7 @@ def give(connection: Connection, wishes: Sequence[Wish], labelled_by: str, *, ov
         LabelRow(wish.sha256, wish.label, labelled_by, wish.kind, is_withdrawn=wish.is_withdrawn)
         for wish in {wish.sha256: wish for wish in free}.values()
     ]
-    unknown = add_labels(connection, rows).unknown
+    unknown = say_labels(connection, rows).unknown
     after = history(connection, [row.sha256 for row in rows])
     given = {sha256: Change(sha256, before.get(sha256), said[0]) for sha256, said in after.items()}
     refused = {sha256: Change(sha256, before.get(sha256), None) for sha256 in sha256s if sha256 not in given}

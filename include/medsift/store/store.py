@@ -205,7 +205,8 @@ class Store(PageStore):
     def add_labels(self, rows: Iterable[LabelRow]) -> LabelsAdded:
         """Add people's labels; those of pictures that are not stored are left out and named in the answer.
 
-        `sha256` of a row is the identity of a picture or the digest of its stored file.
+        One that says what its giver said last of the picture adds nothing, unless it has a time. `sha256` of a row is
+        the identity of a picture or the digest of its stored file.
         """
         with self._transaction() as connection:
             return labels.add_labels(connection, rows)
