@@ -58,6 +58,17 @@ def test_from_where_pictures_are_alike_is_kept_by_a_fit_on_labels_and_with_the_s
     assert "alike_from" not in PRIOR.stored()
 
 
+def test_where_learned_abstains_the_calibration_counts_that_labels_have_not_touched():
+    untaught = Calibration({"a": 1.0}, 2.0)
+    taught = Calibration({"a": 0.25, "learned": 0.75}, 0.5, untaught=untaught)
+    odds, voters = np.array([[3.0, -2.0], [3.0, np.nan]]), ["a", "learned"]
+    said = np.log(combine(odds, voters, taught) / (1 - combine(odds, voters, taught)))
+    assert said == pytest.approx([0.25 / 0.5 * 3 - 0.75 / 0.5 * 2, 3 / 2])
+    assert combine(odds[:, :1], ["a"], taught) == pytest.approx(combine(odds[:, :1], ["a"], untaught))
+    assert Calibration.of_stored(taught.stored()) == taught
+    assert "untaught" not in untaught.stored()
+
+
 def test_labels_of_one_class_are_refused():
     with pytest.raises(ValueError, match="both classes"):
         fit_calibration(np.ones((3, 1)), ["a"], np.array([True, True, True]))

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,23 @@ def test_labels_that_a_set_was_taught_wrongly_are_suspected_though_it_knows_them
         if (known[sha256].probability >= 0.5) != known[sha256].is_medical
     }
     assert len(suspected.keys() & set(wrong)) >= 0.8 * len(wrong)
+
+
+def test_what_labels_of_one_look_teach_leaves_pictures_unlike_them_as_they_were(load, store):
+    give(store, publish(load(), store, SOURCES, shift=40.0))
+    taught = promote_model_set(load(), do_refit(load())["model_set"], store)
+    assert taught.calibration.weights["learned"] > 0
+    data = labelled_in_store(store, encoder_digests(load()))
+    draw = np.random.default_rng(3)
+    strange = {name: draw.normal(size=rows.shape).astype(np.float32) for name, rows in data.evidence.vectors.items()}
+    for rows in strange.values():
+        rows[:, 0] = 0
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    unlike = replace(data, evidence=replace(data.evidence, vectors=strange))
+    said, before = (judge(load(), unlike, each) for each in (taught, shipped_set("lite")))
+    assert [each.probability for each in said] == pytest.approx([each.probability for each in before])
+    votes = [vote for vote in one_by_one(load(), unlike, taught) if vote.voter == "learned"]
+    assert {(vote.probability, vote.reason) for vote in votes} == {(None, "unlike all of the 96 labelled pictures")}
 
 
 def test_sets_are_judged_in_company_as_runs_judge(load, store):

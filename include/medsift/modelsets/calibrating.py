@@ -12,6 +12,7 @@ from medsift.modelsets.operating_points import EVEN, operating_points
 Doubles = NDArray[np.float64]
 TAKEN_AT_THEIR_WORD = ("dicom",)  # the training pictures are JPEGs: none has a tag
 NEIGHBOURS = "neighbours"  # votes after all others, on what they say of a picture and of those like it
+LEARNED = "learned"  # knows what people labelled, and speaks of what is like it
 NOT_BY_LOOKS = ("caption", "dicom")  # what they know is the picture's own, whatever it looks like
 PRIOR_LABELS = 50  # what a prior calibration counts for
 LEAST_TEMPERATURE = 1e-6
@@ -89,9 +90,9 @@ def combine(log_odds: Doubles, voters: Sequence[str], calibration: Calibration) 
     guess, it would spoil what a confidence means. Only where nobody else votes, those there are count alike.
     What `NEIGHBOURS` say is calibrated already, and stands in the place of what the picture looks like by itself.
     """
-    weights = weights_of(voters, calibration)
+    weights = weights_of(log_odds, voters, calibration)
     has_voted = ~np.isnan(log_odds)
-    said = np.where(has_voted, log_odds, 0.0) * weights / calibration.temperature
+    said = np.where(has_voted, log_odds, 0.0) * weights
     if NEIGHBOURS in voters:
         column = list(voters).index(NEIGHBOURS)
         by_looks = np.array([voter not in NOT_BY_LOOKS for voter in voters], dtype=bool)
@@ -111,9 +112,21 @@ def is_heard(log_odds: Doubles, voters: Sequence[str], weights: Doubles) -> NDAr
     return heard
 
 
-def weights_of(voters: Sequence[str], calibration: Calibration) -> Doubles:
-    """The weight of each voter, 0 of those that the calibration does not know: (voters,)."""
-    return np.array([calibration.weights.get(voter, 0.0) for voter in voters], dtype=np.float64)
+def weights_of(log_odds: Doubles, voters: Sequence[str], calibration: Calibration) -> Doubles:
+    """What the log-odds (pictures, voters) are multiplied by, 0 of voters that the calibration does not know.
+
+    For a picture of which `LEARNED` has nothing to say the calibration counts that labels have not touched.
+    """
+    names = list(voters)
+    own, other = (
+        np.array([known.get(voter, 0.0) for voter in names], dtype=np.float64)
+        for known in map(effective_weights, (calibration, calibration.untaught or calibration))
+    )
+    has_learned = (
+        ~np.isnan(log_odds[:, [names.index(LEARNED)]]) if LEARNED in names else np.zeros((len(log_odds), 1), bool)
+    )
+    weights: Doubles = np.where(has_learned, own, other)
+    return weights
 
 
 def effective_weights(calibration: Calibration) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
@@ -24,10 +24,11 @@ from medsift.modelsets import (
     clusters_file,
     save,
 )
+from medsift.modelsets.calibrating import LEARNED as LEARNED_VOTER
 from medsift.modelsets.calibrating import fit_calibration, priced
 from medsift.modelsets.clusters import fit_clusters, teach, write_clusters
 from medsift.modelsets.in_use import untaught
-from medsift.modelsets.learned import LEAST_OF_EACH, fit_learned, write_learned
+from medsift.modelsets.learned import LEAST_OF_EACH, Learned, fit_learned, write_learned
 from medsift.settings import Settings
 from medsift.steps.company import votes_of_pile
 from medsift.steps.fit_model_set import UNCALIBRATED, spaces_of
@@ -105,10 +106,26 @@ class Fitter:
             parts[held_back] = number
         if not votes or data.is_medical.all() or not data.is_medical.any():
             return self.basis.calibration
-        tally = Tally.of(data.sha256s, votes)
-        calibration = fit_calibration(tally.log_odds(), list(tally.voters), data.is_medical, self.basis.calibration)
+        calibration = self._weighed(data, Tally.of(data.sha256s, votes))
         tally = Tally.of(data.sha256s, [*votes, *in_company(self.settings, data, votes, calibration)])
         return priced(calibration, tally.log_odds(), tally.voters, data.is_medical, parts)
+
+    def _weighed(self, data: Labelled, tally: Tally) -> Calibration:
+        """Weights from the pictures of which `learned` has something to say; of all others nothing new is known.
+
+        Where nothing is learnt yet labels move the weights of a profile that has none fitted, and no others.
+        """
+        before, odds = self.basis.calibration, tally.log_odds()
+        taught = np.ones(len(data), bool)
+        if self.is_learning:
+            taught = ~np.isnan(odds[:, list(tally.voters).index(LEARNED_VOTER)])
+        elif before.weights != UNCALIBRATED.weights:
+            return before
+        is_medical = data.is_medical[taught]
+        if is_medical.all() or not is_medical.any():
+            return before
+        fitted = fit_calibration(odds[taught], list(tally.voters), is_medical, before)
+        return replace(fitted, untaught=before) if self.is_learning else fitted
 
     def _saved(
         self, data: Labelled, calibration: Calibration, files: Mapping[str, bytes] = NO_FILES, previous: str = ""
@@ -119,7 +136,7 @@ class Fitter:
             named = teach(clusters, data.evidence.vectors[name], data.is_medical)
             write_clusters(folder / clusters_file(name), named)
         if self.is_learning and data.is_medical.any() and not data.is_medical.all():
-            write_learned(folder / LEARNED, fit_learned(data.evidence.vectors, data.is_medical))
+            write_learned(folder / LEARNED, self._learned(data))
         for file in _carried_over(self.basis.model_set):
             shutil.copyfile(file, folder / file.name)
         for name, content in files.items():
@@ -134,6 +151,10 @@ class Fitter:
             calibration=calibration,
             previous=previous,
         )
+
+    def _learned(self, data: Labelled) -> Learned:
+        words = current_profile(self.settings).words.name
+        return fit_learned(data.evidence.vectors, data.is_medical, data.groups, words)
 
 
 def fitter(settings: Settings, basis: Basis, data: Labelled, scratch: Path) -> Fitter:

@@ -25,7 +25,7 @@ def weighted_log_odds(
     calibration = model_set.calibration if model_set else UNFITTED
     log_odds = tally.log_odds()
     probability = combine(log_odds, tally.voters, calibration)
-    heard = _heard(log_odds, tally.voters, weights_of(tally.voters, calibration))
+    heard = _heard(log_odds, tally.voters, weights_of(log_odds, tally.voters, calibration))
     return tally.verdicts(probability, review_threshold, heard, model_set.threshold if model_set else EVEN)
 
 
