@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from medsift.contracts import Occurrence, Picture, SourceOutcome, Verdict
+from medsift.encoders import unit_rows
 from medsift.modelsets import HELD_BACK, HeldBack, current, shipped_set
 from medsift.settings import Settings
 from medsift.steps import refit
@@ -203,10 +204,11 @@ def test_what_labels_of_one_look_teach_leaves_pictures_unlike_them_as_they_were(
     assert taught.calibration.weights["learned"] > 0
     data = labelled_in_store(store, encoder_digests(load()))
     draw = np.random.default_rng(3)
-    strange = {name: draw.normal(size=rows.shape).astype(np.float32) for name, rows in data.evidence.vectors.items()}
-    for rows in strange.values():
-        rows[:, 0] = 0
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    off_axis = {
+        name: draw.normal(size=rows.shape) * (np.arange(rows.shape[1]) > 0)
+        for name, rows in data.evidence.vectors.items()
+    }
+    strange = {name: unit_rows(rows.astype(np.float32)) for name, rows in off_axis.items()}
     unlike = replace(data, evidence=replace(data.evidence, vectors=strange))
     said, before = (judge(load(), unlike, each) for each in (taught, shipped_set("lite")))
     assert [each.probability for each in said] == pytest.approx([each.probability for each in before])
