@@ -36,12 +36,12 @@ def test_files_without_a_picture_count_as_wrong_and_are_told_with_a_reason(pictu
     assert said in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_a_picture_that_is_called_both_is_named_with_both_files(pictures: Path, tmp_path: Path) -> None:
+def test_a_picture_that_is_called_both_is_evaluated_and_named_with_both_files(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("file,label\none.png,non-medical\ntwin.png,medical\n")
     done = medsift_command("evaluate", "--manifest", "m.csv", "--root", pictures, "--out", "out", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "one.png is labelled non-medical and twin.png (the same picture) medical." in done.stderr
-    assert not (tmp_path / "out").exists()
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["accuracy"] == 0.5
+    assert "one.png is labelled non-medical and twin.png (the same picture) medical. One of the two" in done.stdout
 
 
 def test_evaluate_says_that_its_root_is_no_folder(tmp_path: Path) -> None:

@@ -82,9 +82,10 @@ def test_a_file_whose_name_is_too_long_costs_no_other_its_verdict(settings, fold
     assert "The file cannot be read (File name too long)." in (tmp_path / "out" / "predictions.csv").read_text()
 
 
-def test_identical_pictures_are_evaluated_each(settings, folder, tmp_path):
-    metrics = evaluated(settings, folder, tmp_path, [f"same/{number:02d}.png,medical" for number in range(18)])
-    assert (metrics["n"], metrics["undecided"]) == (18, 0)
+def test_identical_pictures_are_evaluated_each_by_its_label(settings, folder, tmp_path):
+    lines = [f"same/{number:02d}.png,{('medical', 'non-medical')[number % 2]}" for number in range(18)]
+    metrics = evaluated(settings, folder, tmp_path, lines)
+    assert (metrics["n"], metrics["accuracy"], metrics["auc"]) == (18, 0.5, 0.5)
 
 
 def test_pictures_whose_vectors_are_no_numbers_go_to_review_at_even_odds(settings, folder, tmp_path, without_numbers):

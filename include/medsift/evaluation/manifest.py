@@ -1,7 +1,7 @@
 """The manifest of pictures whose label a person knows: `file,label[,kind,source]`, or one that `export` wrote."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -74,16 +74,13 @@ def _is_persons(fields: Mapping[str, str | None]) -> bool:
     return (fields.get(DECIDED_BY, PERSON) or "").strip() == PERSON
 
 
-def require_one_label(named: Iterable[NamedRow]) -> None:
-    """Raise `UsageError` where one picture is called both."""
+def contradictions(named: Iterable[NamedRow]) -> Iterator[str]:
+    """A sentence on each row that calls a picture otherwise than the first row of it did."""
     first: dict[str, ManifestRow] = {}
     for sha256, row in named:
         other = first.setdefault(sha256, row)
         if other.label != row.label:
-            raise UsageError(
-                f"{other.file} is labelled {other.label} and {row.file} (the same picture) {row.label}.",
-                "Leave one of the two rows.",
-            )
+            yield f"{other.file} is labelled {other.label} and {row.file} (the same picture) {row.label}."
 
 
 def _delimiter(header: str) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from medsift.contracts import MEDICAL, Occurrence, Picture, Surroundings
 from medsift.encoders import Floats
-from medsift.errors import NothingDoneError
-from medsift.evaluation.manifest import ManifestRow, NamedRow, require_one_label
+from medsift.errors import NothingDoneError, UsageError
+from medsift.evaluation.manifest import ManifestRow, NamedRow, contradictions
 from medsift.sources.dicom import person_groups
 from medsift.steps import embed
 from medsift.steps.context import Context, Summary
@@ -46,7 +46,8 @@ def _named(context: Context, rows: Sequence[ManifestRow], root: Path) -> list[Na
     """The rows whose files gave a picture, with its identity; raises `UsageError` where one is called both."""
     identity = _identities(read_rows(context.volume.table(context.run_id, "shard", "occurrences"), Occurrence))
     named = [(identity[name], row) for row in rows if (name := str(absolute(root / row.file))) in identity]
-    require_one_label(named)
+    if contradiction := next(contradictions(named), ""):
+        raise UsageError(contradiction, "Leave one of the two rows.")
     return named
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from medsift.contracts import Leaf
 from medsift.errors import NothingDoneError, UsageError
-from medsift.evaluation.manifest import ManifestRow, require_one_label
+from medsift.evaluation.manifest import ManifestRow, contradictions
 from medsift.evaluation.metrics import measure, one_sided
 from medsift.evaluation.predictions import Prediction
 from medsift.evaluation.report import most_wrong, write_results
@@ -59,15 +59,13 @@ def evaluate_folder(
 
     A DICOM file whose source the manifest does not say has its patient for one, else its study, so that intervals are
     drawn by it. Of a file with several frames its first kept one counts. Raises `UsageError` where the root is no
-    folder, `out` cannot be written or a picture has both labels, and, with everything written, `NothingDoneError` where
-    no picture got a verdict.
+    folder or `out` cannot be written, and, with everything written, `NothingDoneError` where no picture got a verdict.
     """
     require_folder(root)
     begun = time.monotonic()
     leaves = {row.file: file_leaf(absolute(root / row.file)) for row in rows}
     result, rows_of = _sorted(context, list(leaves.values()))
     best = {file: _first_kept(rows_of[leaf.source]) for file, leaf in leaves.items()}
-    require_one_label((best[row.file]["sha256"], row) for row in rows if best[row.file].get("sha256"))
     groups = {occurrence.source: next(iter(person_groups(occurrence.tags)), "") for occurrence in result.occurrences}
     predictions = [
         _prediction(row, best[row.file], row.source or groups.get(leaves[row.file].source, "")) for row in rows
@@ -76,7 +74,12 @@ def evaluate_folder(
     metrics = measure(predictions, time.monotonic() - begun, peak_memory_mb(), points)
     shown = [prediction.file for prediction in most_wrong(predictions)]
     thumbnails = {file: context.volume.thumbnail(best[file]["sha256"]).read_bytes() for file in shown}
-    notes = [*one_sided(predictions), *_without_picture(predictions), *_taught(context, best)]
+    notes = [
+        *one_sided(predictions),
+        *_without_picture(predictions),
+        *_called_both(rows, best),
+        *_taught(context, best),
+    ]
     write_results(out, predictions, metrics, thumbnails, _vectors(context, best), notes)
     if metrics["undecided"] == metrics["n"]:
         raise NothingDoneError(f"Nothing could be done: {rows[0].file}: {best[rows[0].file]['reason']}")
@@ -89,6 +92,12 @@ def _without_picture(predictions: Sequence[Prediction]) -> list[str]:
         return []
     at_first = f"{lacking[0].file}: {lacking[0].reason}"
     return [f"{len(lacking)} of {len(predictions)} files gave no picture, at first {at_first} They count as wrong."]
+
+
+def _called_both(rows: Sequence[ManifestRow], best: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    found = list(contradictions((best[row.file]["sha256"], row) for row in rows if best[row.file].get("sha256")))
+    several = f" So are {len(found) - 1} more rows." if len(found) > 1 else ""
+    return [f"{found[0]} One of the two counts as wrong.{several}"] if found else []
 
 
 def _taught(context: Context, best: Mapping[str, Mapping[str, Any]]) -> list[str]:
