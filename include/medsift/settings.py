@@ -74,7 +74,11 @@ class Settings(BaseModel):
     batch_size: int = Field(32, ge=1, le=4096, description="Pictures a model sees at once.")
     image_size: int = Field(0, ge=0, le=1024, description="Side in pixels of a model's input; 0 takes the model's own.")
     enhance: list[Enhancement] = Field(
-        [], description="What is done to pictures before models see them: clahe (local contrast), denoise (median)."
+        [],
+        description=(
+            "What is done to pictures before models see them: clahe (local contrast), denoise (median). The model set "
+            "was fitted without, so that of its voters only zero_shot is left."
+        ),
     )
     num_workers: int = Field(0, ge=0, le=256, description="Child processes that decode; 0 takes one a core.")
 

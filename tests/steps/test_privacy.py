@@ -2,7 +2,9 @@
 
 import itertools
 import logging
+import os
 import shutil
+import time
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.datadict import DicomDictionary
 from sqlalchemy import select, text
 
@@ -19,9 +22,10 @@ from medsift.sources._dicom.reader import READ
 from medsift.steps import find_pictures, local_context
 from medsift.steps.header import RunHeader
 from medsift.steps.result import RunResult
-from medsift.steps.uploads import forget_uploads
+from medsift.steps.uploads import forget_abandoned, forget_uploads
 from medsift.store import Store
 from medsift.store.tables import Base
+from tests.sources.pdf_parts import scene
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 NAME = "ZQDOEJANE"
@@ -31,6 +35,7 @@ SAID = {
     "SH": NAME, "ST": NAME, "TM": "101112.471947", "UC": NAME, "UI": "1.2.826.0.471947", "UR": f"http://{NAME}/",
     "UT": NAME,
 }  # fmt: skip
+HASHED = ("StudyInstanceUID", "PatientID", "IssuerOfPatientID")
 TELLING = (NAME, "19470312", "471947", "101112")
 pytestmark = pytest.mark.postgres
 
@@ -39,7 +44,7 @@ def with_every_text_element(path: Path) -> int:
     """A CT slice that says `SAID` in every text element that the standard knows and a picture needs not; how many."""
     dataset = pydicom.dcmread(FILES / "CT_small.dcm")
     needed = {pydicom.datadict.tag_for_keyword(keyword) for keyword in READ} | {0x00080005}  # the character set
-    needed -= {pydicom.datadict.tag_for_keyword("StudyInstanceUID")}
+    needed -= {pydicom.datadict.tag_for_keyword(name) for name in HASHED}
     count = 0
     with warnings.catch_warnings(action="ignore"):
         for tag, (kind, _, name, retired, _) in DicomDictionary.items():
@@ -77,6 +82,7 @@ def published(settings: Settings, sources: list[str]) -> RunResult:
         context.store.publish_sources(context.run_id, result.sources, result.occurrences, "code")
         context.volume.tidy(context.run_id)
         forget_uploads(context, [])
+        forget_abandoned(context)
     return result
 
 
@@ -123,6 +129,20 @@ def test_uploaded_dicom_and_archives_are_gone_when_the_run_is_over_and_nothing_e
     published(load(), [str(person), str(person.parent / "study.zip"), str(elsewhere)])
     assert [path.name for path in person.parent.rglob("*") if path.is_file()] == ["of another run.dcm"]
     assert elsewhere.exists()
+
+
+def test_uploads_that_no_run_took_are_gone_after_two_days_and_those_of_runs_are_not(
+    load: Callable[..., Settings], database: object
+) -> None:
+    uploads = load().volume / "uploads"
+    taken, abandoned, fresh = (uploads / token / "picture.png" for token in ("taken", "abandoned", "fresh"))
+    for path in (taken, abandoned, fresh):
+        path.parent.mkdir(parents=True)
+        Image.fromarray(scene(96, 96)).save(path)
+    for path in (taken, abandoned):
+        os.utime(path, (time.time() - 3 * 24 * 3600,) * 2)
+    published(load(), [str(taken)])
+    assert taken.exists() and fresh.exists() and not abandoned.parent.exists()
 
 
 def test_paths_are_kept_where_a_setting_says_so(person: Path, load: Callable[..., Settings], database: object) -> None:

@@ -13,7 +13,7 @@ from medsift.steps.context import Context, Summary
 from medsift.steps.extract import leaves_of
 from medsift.steps.resources import log_rate
 from medsift.steps.result import RunResult
-from medsift.steps.uploads import forget_uploads
+from medsift.steps.uploads import forget_abandoned, forget_uploads
 from medsift.volume import Volume, write_atomically
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ def run(context: Context) -> Summary:
     log.info("report: %s", folder)
     lost = _lost_batches(context)
     forget_uploads(context, lost)
+    forget_abandoned(context)
     if context.store is not None:
         context.store.finish_run(context.run_id, "failed" if lost else "done", result.counts())
     if lost:

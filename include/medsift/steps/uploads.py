@@ -1,14 +1,18 @@
-"""What people uploaded for one run and nobody may keep: DICOM files and archives, gone when the run is over."""
+"""What people uploaded and nobody may keep: a run's DICOM files and archives when it is over, and what no run took."""
 
 import logging
+import time
 from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
 
-from medsift.sources.folder import real_path
+from medsift.sources.folder import real_path, shown_name
 from medsift.steps.context import Context
 from medsift.steps.extract import leaves_of
 
 log = logging.getLogger(__name__)
 NOT_KEPT = {"dicom", "archive"}
+ABANDONED_S = 2 * 24 * 3600.0  # an upload that no run took for so long was given up
 
 
 def forget_uploads(context: Context, lost_batches: Collection[str]) -> int:
@@ -25,3 +29,26 @@ def forget_uploads(context: Context, lost_batches: Collection[str]) -> int:
     if removed:
         log.info("%d uploaded DICOM files and archives removed: the run is over", removed)
     return removed
+
+
+def forget_abandoned(context: Context) -> int:
+    """Remove uploads that no run took within two days; how many. Only a store knows which were taken."""
+    if context.store is None:
+        return 0
+    old = [path for path in context.volume.uploads.glob("*/*") if _age_s(path) > ABANDONED_S]
+    taken = context.store.known_sources([shown_name(str(path)) for path in old])
+    abandoned = [path for path in old if shown_name(str(path)) not in taken]
+    for path in abandoned:
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # others lie beside it, or another run was faster
+            path.parent.rmdir()
+    if abandoned:
+        log.info("%d uploads removed that no run took", len(abandoned))
+    return len(abandoned)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:  # another run was faster
+        return 0.0
