@@ -156,6 +156,21 @@ def test_who_may_only_read_sees_the_queue_and_labels_nothing(bench, visitors):
     assert labels(bench) == {}
 
 
+def test_a_picture_is_seen_at_full_size_until_the_next_one(bench, visitors):
+    bench.publish(*pictures(3))
+    page = at_review(visitors)
+    page.wait_for_selector("body[data-shown]")
+    shown = "document.getElementById('picture').getBoundingClientRect().width"
+    small = page.evaluate(shown)
+    page.keyboard.press("+")
+    assert page.evaluate(shown) == 2 * small == 480
+    page.locator("#frame").click()
+    assert page.evaluate(shown) == small
+    page.keyboard.press("+")
+    press(page, "m")
+    expect(page.locator(".frame.zoomed")).to_have_count(0)
+
+
 def test_an_answer_that_comes_late_and_bad_moves_nobody_and_labels_nothing_else(bench, visitors):
     bench.publish(*pictures(6))
     queue = [row.sha256 for row in bench.store.review_queue(10)]
@@ -245,6 +260,8 @@ def test_on_a_small_screen_the_picture_stays_where_it_is(bench, visitors):
         box = page.locator(".frame").bounding_box()
         assert box and box["y"] >= 0 and box["y"] + box["height"] <= 667
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    button = page.get_by_role("button", name="Unsure").bounding_box()
+    assert button and button["x"] + button["width"] <= 375
 
 
 def test_done_passes_the_labels_on(bench, visitors):

@@ -78,6 +78,8 @@ function show(item, index) {
   if (!item) return;
   const picture = item.picture;
   const image = part("picture");
+  if (image.dataset.sha256 !== picture.sha256) zoom(false);
+  image.dataset.sha256 = picture.sha256;
   image.src = `${api}/pictures/${picture.sha256}/view`;
   image.alt = picture.captions.slice(0, 200) || `Picture of ${picture.width} by ${picture.height} pixels without caption`;
   image.decode().catch(() => {}).then(() => { document.body.dataset.shown = picture.sha256; });
@@ -91,6 +93,15 @@ function show(item, index) {
   for (const next of sheet.items.slice(index + 1, index + 1 + AHEAD)) {
     new Image().src = `${api}/pictures/${next.picture.sha256}/view`;
   }
+}
+
+// At its own size, or twice that where it fits as it is; the middle first.
+function zoom(isOn = !part("frame").classList.contains("zoomed")) {
+  const frame = part("frame"), image = part("picture");
+  frame.classList.toggle("zoomed", isOn);
+  const isSmall = image.naturalWidth <= frame.clientWidth && image.naturalHeight <= frame.clientHeight;
+  image.style.width = isOn ? `${image.naturalWidth * (isSmall ? 2 : 1)}px` : "";
+  frame.scrollTo((frame.scrollWidth - frame.clientWidth) / 2, (frame.scrollHeight - frame.clientHeight) / 2);
 }
 
 function verdict(picture) {
@@ -188,6 +199,7 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   if (actions[key] && !event.shiftKey) { if (!event.repeat) does[actions[key]](); }
   else if (key === "?") part("keys").showModal();
+  else if (key === "+") zoom();
   else if (key === "escape") { if (sheet.selected.size) sheet.selectNone(); else back(); }
   else if (key === "a") sheet.selectOpen();
   else if (key === "enter" && !isAtControl && sheet.focused) location.href = part("details").href;
@@ -202,6 +214,7 @@ part("acts").addEventListener("click", (event) => {
   if (button) label(button.dataset.label);
 });
 part("agree").addEventListener("click", agree);
+part("frame").addEventListener("click", () => zoom());
 part("cluster").addEventListener("click", () => does.cluster());
 part("similar").addEventListener("click", () => does.similar());
 part("undo").addEventListener("click", undo);
