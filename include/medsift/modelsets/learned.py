@@ -103,6 +103,7 @@ def read_learned(path: Path) -> Learned:
     from safetensors import safe_open
 
     with safe_open(path, "np") as file:
+        # An open file is no mapping, and cannot be iterated over by itself.
         about, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     weights = {name.removeprefix(WEIGHTS): values for name, values in tensors.items() if name.startswith(WEIGHTS)}
     bias, labels = float(tensors[BIAS][0]), int(tensors[LABELS][0])

@@ -35,9 +35,10 @@ def forget_abandoned(context: Context) -> int:
     """Remove uploads that no run took within two days; how many. Only a store knows which were taken."""
     if context.store is None:
         return 0
-    old = [path for path in context.volume.uploads.glob("*/*") if _age_s(path) > ABANDONED_S]
-    taken = context.store.known_sources([shown_name(str(path)) for path in old])
-    abandoned = [path for path in old if shown_name(str(path)) not in taken]
+    paths = context.volume.uploads.glob("*/*")
+    old = {shown_name(str(path)): path for path in paths if _age_s(path) > ABANDONED_S}
+    taken = context.store.known_sources(list(old))
+    abandoned = [path for name, path in old.items() if name not in taken]
     for path in abandoned:
         path.unlink(missing_ok=True)
         with suppress(OSError):  # others lie beside it, or another run was faster

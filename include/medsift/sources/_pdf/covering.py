@@ -5,7 +5,7 @@ itself is not.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medsift.sources._pdf.geometry import Box
 
@@ -75,15 +75,19 @@ def _range(cells: "NDArray[np.uint8]") -> "NDArray[np.int16]":
     """Of each cell and its eight neighbours the brightest less the darkest; the edge counts as its neighbour."""
     import numpy as np
 
-    wide = np.pad(cells, 1, mode="edge").astype(np.int16)
-    parts = [wide[y : y + cells.shape[0], x : x + cells.shape[1]] for y in range(3) for x in range(3)]
+    parts = _with_neighbours(np.pad(cells, 1, mode="edge").astype(np.int16))
     return np.asarray(np.maximum.reduce(parts) - np.minimum.reduce(parts), np.int16)
 
 
 def _grown(cells: "Cells") -> "Cells":
+    """These cells and their neighbours."""
     import numpy as np
 
-    wide = np.pad(cells, 1)
-    parts = [wide[y : y + cells.shape[0], x : x + cells.shape[1]] for y in range(3) for x in range(3)]
-    grown: Cells = np.logical_or.reduce(parts)
+    grown: Cells = np.logical_or.reduce(_with_neighbours(np.pad(cells, 1)))
     return grown
+
+
+def _with_neighbours(padded: "NDArray[Any]") -> "list[NDArray[Any]]":
+    """Nine views, of every cell and of those around it, of cells with one more on each side."""
+    height, width = padded.shape[0] - 2, padded.shape[1] - 2
+    return [padded[y : y + height, x : x + width] for y in range(3) for x in range(3)]

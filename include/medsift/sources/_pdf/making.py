@@ -81,9 +81,14 @@ class Known:
     def put(self, key: tuple[object, ...], drawn: Drawn, taken: Taken, seen: "Pixels") -> None:
         """Remember it, and forget what was not asked for longest."""
         self.entries[key] = (drawn, taken, seen)
-        self.size += len(taken.data) * 2
+        self.size += _bytes(taken, seen)
         while self.size > CACHE_BYTES and len(self.entries) > 1:
-            self.size -= len(self.entries.popitem(last=False)[1][1].data) * 2
+            self.size -= _bytes(*self.entries.popitem(last=False)[1][1:])
+
+
+def _bytes(taken: Taken, seen: "Pixels") -> int:
+    """Memory of an entry: MuPDF holds about as much of the picture again."""
+    return len(taken.data) * 2 + seen.nbytes
 
 
 @dataclass
@@ -140,8 +145,7 @@ class Maker:
         import numpy as np
 
         if self.view.is_whole():
-            shown, exact = self.view.cut(drawn.visible)
-            own = by_itself(drawn, exact, shown.shape[1], shown.shape[0])
+            shown, own, _ = self._compared(drawn)
             one, other = (pixels.mean(axis=2).ravel() for pixels in (shown, own))
             if min(one.std(), other.std()) > 0 and abs(np.corrcoef(one, other)[0, 1]) < LEAST_SEEN:
                 return Refused(drawn.visible, "rejected", "It is a mask, as of a shadow, beneath other things.")
@@ -161,13 +165,18 @@ class Maker:
             return True
         import numpy as np
 
-        shown, exact = self.view.cut(drawn.visible)
-        own = by_itself(drawn, exact, shown.shape[1], shown.shape[0])
-        is_background, cells = self._is_background(drawn), hidden(shown, own)
-        if covers(but_for(cells, exact, self._above(drawn)) if is_background and covers(cells) else cells):
+        shown, own, exact = self._compared(drawn)
+        cells, differences = hidden(shown, own), _differences(shown, own)
+        if _is_alike(differences) and not covers(cells):
+            return True
+        if not self._is_background(drawn) or covers(but_for(cells, exact, self._above(drawn))):
             return False
-        differences = _differences(shown, own)
-        return _is_alike(differences) or (is_background and float(np.median(differences)) <= MAX_MEAN)
+        return _is_alike(differences) or float(np.median(differences)) <= MAX_MEAN
+
+    def _compared(self, drawn: Drawn) -> "tuple[Pixels, Pixels, Box]":
+        """What the page shows where the picture is, the picture by itself in that size, and the box of both."""
+        shown, exact = self.view.cut(drawn.visible)
+        return shown, by_itself(drawn, exact, shown.shape[1], shown.shape[0]), exact
 
     def _above(self, drawn: Drawn) -> list[Box]:
         """Where the page's text and other pictures are set over it."""
@@ -200,8 +209,7 @@ class Maker:
                 seen = area(overlap(other.visible, drawn.visible))
                 if seen >= 0.97 * area(drawn.visible):
                     return Refused(drawn.visible, "rejected", "It is covered by another picture.")
-        shown, exact = self.view.cut(drawn.visible)
-        if _is_flat(shown) and not _is_flat(by_itself(drawn, exact, shown.shape[1], shown.shape[0])):
+        if _is_flat(self.view.cut(drawn.visible)[0]) and not _is_flat(self._compared(drawn)[1]):
             return Refused(drawn.visible, "rejected", "It cannot be seen on the page: something else covers it.")
         if drawn.kind == "image" and drawn.mask and has_one_colour(drawn):
             return Refused(drawn.visible, "rejected", "It is one colour under a mask: a shadow of what lies on it.")
