@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import AvifImagePlugin, ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from medsift.errors import PictureError
+from medsift.pictures._tiff_samples import loaded
 from medsift.pictures.jpeg_end import with_end
 from medsift.pictures.quality import check_pixels
 
@@ -58,8 +59,12 @@ def open_picture(data: bytes, max_pixels: int) -> Image.Image:
 def normalised(image: Image.Image) -> Image.Image:
     """Pixels as a viewer shows them: upright, opaque, sRGB, 8 bits, mode `RGB` or `L`; raises `PictureError`."""
     with _decoder_errors(image.size[0] * image.size[1]):
-        image.load()
-        is_negative = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC_TAG) == WHITE_IS_ZERO  # type: ignore[attr-defined]
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            is_negative = image.tag_v2.get(PHOTOMETRIC_TAG) == WHITE_IS_ZERO
+            image = loaded(image)
+        else:
+            is_negative = False
+            image.load()
         return _to_srgb(_opaque(_eight_bits(_upright(image), is_negative)))
 
 
