@@ -4,12 +4,13 @@ sandbox (package _pdf)."""
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from medsift.contracts import About, Candidate, Leaf, Missed, Place
 from medsift.errors import EmptySourceError, SandboxError, SourceError
 from medsift.sandbox import MAX_REASON, TOO_LONG, Item
 from medsift.sources import Tools, register
+from medsift.sources._pdf.geometry import Box, area, overlap
 from medsift.sources._within.opening import NESTED, pictures_within
 
 READER = "medsift.sources._pdf.reader:pictures"
@@ -18,6 +19,7 @@ SECONDS_A_PAGE = 1.0  # what a file may take beyond `child_timeout_s` for each o
 BUDGET_S = 15.0  # after so long a child hands back between two pages, so that a limit meets one page, not the file
 MAX_PAGES_TIMED = 20_000  # pages that a file claims beyond these get no time of their own
 MAX_DEATHS = 10
+SAME_PLACE = 0.9  # share in common of two boxes of a page that was read twice
 FACTS, MAX_FACT = ("xref", "pixel_size", "colour_space"), 200  # of a picture's object; see _pdf/facts.py
 
 
@@ -76,6 +78,8 @@ class _Reading:
         self.pages: int | None = None
         self.at = 0
         self.deaths = 0
+        self.hurried = 0  # the page, if any, that took too long and is read once more, drawn in haste
+        self.told: list[tuple[Place, str]] = []  # of the page at hand: where each picture was, or why there is none
         self.damage = ""
         self.has_attached = False
 
@@ -95,11 +99,12 @@ class _Reading:
         """One call of the child from page `first` on; returns the page to go on with, or None at the end."""
         arguments = {
             "path": str(self.path), "first_page": first, "max_pixels": self.max_pixels,
-            "budget_s": min(BUDGET_S, self.call_limit_s / 4),
+            "budget_s": min(BUDGET_S, self.call_limit_s / 4), "hurried_page": self.hurried,
         }  # fmt: skip
         self.at = first - 1
+        limit_s = self.call_limit_s / 2 if first == self.hurried else self.call_limit_s
         try:
-            for header, data in self.sandbox.stream(READER, arguments, timeout_s=self.call_limit_s):
+            for header, data in self.sandbox.stream(READER, arguments, timeout_s=limit_s):
                 if header.text("type") == "next":
                     return header.number("page", least=first + 1)
                 yield from self._taken(header, data)
@@ -108,6 +113,9 @@ class _Reading:
         except SourceError as error:
             if self.at < first:
                 raise
+            if TOO_LONG in str(error) and self.at != self.hurried:
+                self.hurried = self.at
+                return self.at
             self.deaths += 1
             yield _lost(self.at, f"The page could not be read. {error}")
             return self.at + 1 if self.pages and self.at < self.pages else None
@@ -115,21 +123,34 @@ class _Reading:
 
     def _taken(self, header: Item, data: bytes) -> Iterator[Candidate | Missed | About]:
         kind = header.text("type")
-        if kind == "about" and self.pages is None:
-            self.pages = header.number("pages")
-            self.ends += SECONDS_A_PAGE * min(self.pages, MAX_PAGES_TIMED)
-            yield About(title=header.text("title"), pages=self.pages)
+        if kind == "about":
+            yield from self._about(header)
         elif kind == "attached":
             self.has_attached = True
         elif kind == "page":
             self.at = header.number("page")
+            if self.at != self.hurried:
+                self.told.clear()
         elif kind == "damaged":
             self.damage = header.text("reason", MAX_REASON)
         elif kind == "picture":
-            yield Candidate(_place(header), data, bool(header.get("is_rebuilt")))
+            yield from self._new(Candidate(_place(header), data, bool(header.get("is_rebuilt"))), "")
         else:
             reason, is_part = header.text("reason", MAX_REASON), bool(header.get("is_part"))
-            yield Missed(_place(header), header.state(), reason, is_part)
+            yield from self._new(Missed(_place(header), header.state(), reason, is_part), reason)
+
+    def _about(self, header: Item) -> Iterator[About]:
+        if self.pages is None:  # else page 1 is read once more
+            self.pages = header.number("pages")
+            self.ends += SECONDS_A_PAGE * min(self.pages, MAX_PAGES_TIMED)
+            yield About(title=header.text("title"), pages=self.pages)
+
+    def _new(self, item: Candidate | Missed, reason: str) -> Iterator[Candidate | Missed]:
+        """The item, unless it came when its page was read the first time."""
+        if self.at == self.hurried and any(_is_same(item.place, reason, *one) for one in self.told):
+            return
+        self.told.append((item.place, reason))
+        yield item
 
     def _why_stopped(self) -> str:
         return "too many pages of it cannot be read" if self.deaths > MAX_DEATHS else "the time for this file is over"
@@ -145,6 +166,13 @@ def _place(header: Item) -> Place:
         nearby=header.text("nearby") if is_picture else "",
         tags={name: facts.text(name, MAX_FACT) for name in FACTS if name in facts},
     )
+
+
+def _is_same(place: Place, reason: str, told: Place, told_reason: str) -> bool:
+    if place.box is None or told.box is None:
+        return (place.box, reason) == (told.box, told_reason)
+    one, other = cast(Box, place.box), cast(Box, told.box)
+    return area(overlap(one, other)) >= SAME_PLACE * max(area(one), area(other))
 
 
 def _lost(page: int | None, reason: str) -> Missed:

@@ -23,6 +23,7 @@ from medsift.sources._pdf.words import Words, title_of
 
 Answer = tuple[dict[str, Any], bytes]
 MAX_BAD_PAGES = 25  # in a row: a page tree may claim millions
+SMOOTH = 8  # bits by which MuPDF tells how much of a pixel is covered; what it does by itself
 HAND_BACK_BYTES = 256 * 2**20
 
 
@@ -30,7 +31,8 @@ def pictures(arguments: dict[str, Any], _payload: bytes) -> Iterator[Answer]:
     """All pictures of the PDF at `path` from page `first_page` on.
 
     Hands back with a `next` header after `budget_s` seconds, between two pages. Pictures of more than `max_pixels`
-    are refused. Raises `SourceError` where nothing of the file can be read.
+    are refused. Page `hurried_page` (0: none) is drawn without smoothing. Raises `SourceError` where nothing of the
+    file can be read.
     """
     document = opened(Path(arguments["path"]))
     count, first = page_count(document), int(arguments["first_page"])
@@ -55,6 +57,7 @@ def _pages(document: Mu, count: int, arguments: dict[str, Any]) -> Iterator[Answ
             yield {"type": "next", "page": number}, b""
             return
         yield {"type": "page", "page": number}, b""
+        _smooth(number != arguments["hurried_page"])
         try:
             headers.mend(number)
             for answer in _page(document, number, arguments["max_pixels"], known):
@@ -67,6 +70,13 @@ def _pages(document: Mu, count: int, arguments: dict[str, Any]) -> Iterator[Answ
         if bad >= MAX_BAD_PAGES and number < count:
             yield _broken(number + 1, f"Pages {number + 1} to {count} were not tried: {bad} in a row cannot be read.")
             return
+
+
+def _smooth(is_smooth: bool) -> None:
+    """How edges are drawn: smooth ones take many times as long, a minute where a path has 60,000 sides."""
+    import pymupdf
+
+    pymupdf.TOOLS.set_aa_level(SMOOTH if is_smooth else 0)
 
 
 def _page(document: Mu, number: int, max_pixels: int, known: Known) -> Iterator[Answer]:
