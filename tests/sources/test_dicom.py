@@ -144,6 +144,22 @@ def test_a_voi_table_is_applied(tmp_path, tools):
     assert (shown == np.where(RAMP[0] > 2000, 255, 0)).all()
 
 
+@pytest.mark.parametrize("said", [8, 12, 16])
+def test_a_voi_table_that_says_wrong_bits_is_applied_by_its_entries(tmp_path, tools, said):
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", [4096, 0, said])
+    item.add_new("LUTData", "US", list(range(4096)))
+    shown = pixels(extracted(dicom(tmp_path, RAMP, VOILUTSequence=[item]), tools)[0])[0]
+    assert np.abs(shown.astype(int) - (RAMP[0] >> 4)).max() <= 1
+
+
+def test_a_dark_voi_table_stays_dark(tmp_path, tools):
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", [4096, 0, 12])
+    item.add_new("LUTData", "US", [entry // 2 for entry in range(4096)])
+    assert pixels(extracted(dicom(tmp_path, RAMP, VOILUTSequence=[item]), tools)[0]).max() in (126, 127)
+
+
 def test_overlay_bits_above_the_pixels_own_are_not_shown(tmp_path, tools):
     clean = pixels(extracted(dicom(tmp_path, RAMP, BitsStored=12, HighBit=11), tools)[0])
     drawn = RAMP.copy()

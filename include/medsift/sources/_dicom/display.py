@@ -108,13 +108,19 @@ def _is_padding(dataset: "Dataset", stored: Stored) -> Mask:
 def _by_table(values: "Dataset", modality: Stored) -> Shown:
     """The first VOI LUT of the file (PS3.3 C.11.2.1.1)."""
     item = values.VOILUTSequence[0]
-    _, first, bits = (int(number) for number in item.LUTDescriptor)
+    _, first, said = (int(number) for number in item.LUTDescriptor)
     order = "<" if values.file_meta.TransferSyntaxUID.is_little_endian else ">"
     data = item.LUTData
     table = np.frombuffer(data, f"{order}u2") if isinstance(data, bytes) else np.asarray(data)
     entries = table[(modality.astype(np.int64) - first).clip(0, table.size - 1)]
-    eight: Shown = (entries / (2**bits - 1) * 255).clip(0, 255).astype(np.uint8)
+    eight: Shown = (entries / (2 ** _bits(said, table) - 1) * 255).clip(0, 255).astype(np.uint8)
     return eight
+
+
+def _bits(said: int, table: Stored) -> int:
+    """Bits of a table's entries: what they need, where its descriptor says fewer, or two or more beyond it."""
+    needed = max(8, int(table.max()).bit_length())
+    return said if said - 1 <= needed <= said else needed
 
 
 def _by_window(values: "Dataset", modality: Stored) -> Shown | None:
