@@ -24,7 +24,11 @@ def addresses_of(html: str) -> list[str]:
         ("<a href=page.html><img src=a.jpg><img src=b.jpg></a>", ["a.jpg", "b.jpg"]),
         ("<a href=big.jpg><img src=a.jpg></a><a href=big.jpg><img src=b.jpg></a>", ["big.jpg", "b.jpg"]),
         ("<a href=big.jpg><img data-src=a.jpg><noscript><img src=a.jpg></noscript></a>", ["big.jpg"]),
-        ('<img src=a.jpg srcset="b.jpg 2x"><img src=c.jpg srcset="b.jpg 2x">', ["b.jpg", "c.jpg"]),
+        ('<img src=a.jpg srcset="b.jpg 2x"><img src=c.jpg srcset="b.jpg 2x">', ["b.jpg"]),
+        ('<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=" data-srcset="a.jpg 300w, b.jpg 900w">'
+         '<noscript><img src=a.jpg srcset="a.jpg 300w, b.jpg 900w"></noscript>', ["b.jpg"]),
+        ('<a href=big.jpg><img src=a.jpg></a><a href=big.jpg><img src=b.jpg srcset="b.jpg 1x, c.jpg 2x"></a>',
+         ["big.jpg", "c.jpg"]),
         ('<a href=big.jpg><img src=d.jpg data-src=c.jpg data-large-file=a.jpg srcset="b.jpg 2x"></a><img src=d.jpg>',
          ["big.jpg"]),
     ],

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, dropwhile
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
@@ -50,7 +50,14 @@ PICTURE_ENDING = re.compile(rf"\.(?:{'|'.join(PICTURE_ENDINGS)})(?=[?#]|\Z)", re
 NO_FILES = ("javascript:", "cid:", "about:")  # what stands where a picture will be, or in mails
 MAX_ADDRESS = 8192  # longer ones no server takes
 MAX_ADDRESSES = 3  # the largest, and what to fall back to
-Reference = tuple[list[str], Tag | None]
+
+
+class Reference(NamedTuple):
+    """A picture that a page names: its addresses, best first; of those the largest that its own `srcset` offers."""
+
+    addresses: list[str]
+    tag: Tag | None = None
+    largest_form: str = ""
 
 
 def pictures_of_page(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
@@ -62,10 +69,10 @@ def pictures_of_page(arguments: dict[str, Any], payload: bytes) -> Iterator[tupl
     soup = BeautifulSoup(decoded_page(payload, arguments["charset"]), "lxml")
     inside_drawings = _taken_out(soup)
     base = _base(soup, arguments["url"])
-    others = ((_joined(base, [address]), None) for address in chain(inside_drawings, _previews(soup)))
+    others = (Reference(_joined(base, [address])) for address in chain(inside_drawings, _previews(soup)))
     found = _distinct(chain(_references(soup, base), others))
     yield {"title": text_of(soup.title, MAX_CAPTION), "found": len(found)}, b""
-    for addresses, tag in found[: arguments["limit"]]:
+    for addresses, tag, _ in found[: arguments["limit"]]:
         words = {"caption": caption_of(tag) if tag else "", "nearby": nearby(tag) if tag else ""}
         is_inline = addresses[0].startswith("data:")
         data = decoded_data_uri(addresses[0]) if is_inline else b""
@@ -96,14 +103,15 @@ def _taken_out(soup: BeautifulSoup) -> list[str]:
 def _distinct(references: Iterator[Reference]) -> list[Reference]:
     """Every picture once: of what was seen before only the address is dropped, so that what comes next stands for it.
 
-    Several small pictures may lead to one large one and yet be different.
+    Several small pictures may lead to one large one and yet be different; forms in one `srcset` are the same picture.
     """
     seen: set[str] = set()
     found = []
-    for addresses, tag in references:
-        if left := list(dropwhile(seen.__contains__, addresses)):
-            found.append((left[:MAX_ADDRESSES], tag))
-        seen.update(addresses)
+    for reference in references:
+        left = list(dropwhile(seen.__contains__, reference.addresses))
+        if left and reference.largest_form not in seen:
+            found.append(reference._replace(addresses=left[:MAX_ADDRESSES]))
+        seen.update(reference.addresses)
     return found
 
 
@@ -115,21 +123,22 @@ def _references(soup: BeautifulSoup, base: str, depth: int = 0) -> Iterator[Refe
         if tag.name in PICTURE_TAGS:
             link = ancestor(tag, "a")
             larger = _linked(link, base) if id(link) in enlarging else []
-            yield _joined(base, larger + _addresses_of_img(tag)), tag
+            addresses = _joined(base, larger + _addresses_of_img(tag))
+            yield Reference(addresses, tag, _absolute(base, largest(_sets_of_img(tag))))
         elif tag.name == "a" and id(tag) not in enlarging:
-            yield _joined(base, _linked(tag, base)), tag
+            yield Reference(_joined(base, _linked(tag, base)), tag)
         elif tag.name in EMBEDDING:
-            yield _joined(base, _embedded(tag, base)), tag
+            yield Reference(_joined(base, _embedded(tag, base)), tag)
         elif tag.name == "iframe" and depth < MAX_FRAMES_DEEP and tag.has_attr("srcdoc"):
             yield from _of_frame(value_of(tag, "srcdoc"), base, depth + 1)
         elif tag.name == "video":
-            last.append((_joined(base, [value_of(tag, "poster")]), tag))
+            last.append(Reference(_joined(base, [value_of(tag, "poster")]), tag))
         elif tag.name == "input" and value_of(tag, "type").lower() == "image":
-            last.append((_joined(base, [value_of(tag, "src")]), tag))
+            last.append(Reference(_joined(base, [value_of(tag, "src")]), tag))
         elif tag.name == "style":
-            last += ((_joined(base, addresses), None) for addresses in _of_sheet(tag))
+            last += (Reference(_joined(base, addresses)) for addresses in _of_sheet(tag))
         for addresses in _backgrounds(tag):
-            yield _joined(base, addresses), tag
+            yield Reference(_joined(base, addresses), tag)
     yield from last
 
 
@@ -138,7 +147,7 @@ def _of_frame(page: str, base: str, depth: int) -> Iterator[Reference]:
     inside_drawings = _taken_out(soup)
     base = _base(soup, base)
     yield from _references(soup, base, depth)
-    yield from ((_joined(base, [address]), None) for address in inside_drawings)
+    yield from (Reference(_joined(base, [address])) for address in inside_drawings)
 
 
 def _embedded(tag: Tag, base: str) -> list[str]:
@@ -181,16 +190,20 @@ def _backgrounds(tag: Tag) -> Iterator[list[str]]:
             yield from pictures_of_style(f"background:{text}")
 
 
-def _addresses_of_img(img: Tag) -> list[str]:
-    """The largest form that the page offers, then what `src` says unless that is a placeholder for a lazy one."""
+def _sets_of_img(img: Tag) -> list[str]:
     sets = [value_of(img, name) for name in ("srcset", *LAZY_SETS)]
     picture = ancestor(img, "picture")
     for source in picture.find_all("source") if picture else []:
         if value_of(source, "type").lower() in READABLE_TYPES:
             sets += [value_of(source, name) for name in ("srcset", *LAZY_SETS)]
+    return sets
+
+
+def _addresses_of_img(img: Tag) -> list[str]:
+    """The largest form that the page offers, then what `src` says unless that is a placeholder for a lazy one."""
     lazy = [value for name in LAZY_ATTRIBUTES if _is_like_address(value := value_of(img, name))]
     large = [value for name in LARGE_ATTRIBUTES if _is_like_address(value := value_of(img, name))]
-    best = largest(sets)
+    best = largest(_sets_of_img(img))
     if not lazy and not best and PLACEHOLDER.fullmatch(value_of(img, "src").strip()):
         # Every script for lazy pictures names its attribute otherwise.
         others = [name for name in img.attrs if name not in ("alt", "src")]
