@@ -74,6 +74,18 @@ def test_every_kind_of_file_is_read_as_what_it_is_behind_the_pages(read, tmp_pat
     assert found[3].place.tags["Modality"] == "CT"
 
 
+def test_a_picture_without_an_ending_is_told_by_its_content(read, tmp_path):
+    found = read(document({"Figure 1": picture(1), "notes": b"words", "b.dat": picture(2)}))
+    assert names(tmp_path, found) == ["Figure 1"]
+    assert found[0].data == picture(1)
+
+
+def test_where_pictures_are_not_looked_for_one_without_an_ending_is_not_either(pdf_sandbox, tmp_path):
+    document({"Figure 1": picture(1), "IM1": CT.read_bytes()}).save(tmp_path / "a.pdf")
+    found = extracted(tmp_path / "a.pdf", tools(pdf_sandbox, allowed_extensions=["dcm", "pdf"]))
+    assert names(tmp_path, found) == ["IM1"]
+
+
 def described(made: pymupdf.Document, name: str, data: bytes) -> str:
     """A file put into the document and described there, attached to nothing yet."""
     contents, description = made.get_new_xref(), made.get_new_xref()

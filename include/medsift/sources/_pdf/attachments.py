@@ -26,7 +26,8 @@ def members(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[st
     of_streams: dict[int, tuple[str, Mu]] = {}
     for stream, name, contents in _attached(document):
         of_streams.setdefault(stream, (name, contents))  # by the name that it has first
-    yield from looked_at([Member(name, partial(_read, contents)) for name, contents in of_streams.values()], arguments)
+    attached = [Member(name, partial(_read, data), may_lack_ending=True) for name, data in of_streams.values()]
+    yield from looked_at(attached, arguments)
 
 
 def has_named(document: Mu) -> bool:

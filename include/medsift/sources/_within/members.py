@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from medsift.contracts import PICTURE_ENDINGS
 from medsift.errors import SourceError
+from medsift.pictures.heads import is_picture
 from medsift.sources._dicom.heads import begins_like_dicom
 
 MAX_MEMBERS = 10_000
@@ -19,11 +21,15 @@ MAX_NAME, MAX_ENDING = 1000, 16
 
 @dataclass(frozen=True)
 class Member:
-    """A file within a file: `read` gives its first n bytes or raises `SourceError`; with a `refusal` it is not read."""
+    """A file within a file: `read` gives its first n bytes or raises `SourceError`; with a `refusal` it is not read.
+
+    `may_lack_ending`: where files are seldom named as on a disk, a picture without an ending is one by its content.
+    """
 
     name: str
     read: Callable[[int], bytes]
     refusal: str = ""
+    may_lack_ending: bool = False
 
 
 def looked_at(members: Sequence[Member], arguments: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
@@ -31,7 +37,7 @@ def looked_at(members: Sequence[Member], arguments: dict[str, Any]) -> Iterator[
     last {"skipped": n, "left_out": reason or nothing}.
 
     `arguments`: endings (lower case, without dot), max_bytes (of all members together). Files of another ending are
-    skipped unless they are DICOM and `dcm` is among the endings.
+    skipped unless they are DICOM and `dcm` is among the endings, or a picture that may lack one.
     """
     endings, left = set(arguments["endings"]), int(arguments["max_bytes"])
     skipped, left_out = 0, ""
@@ -69,8 +75,12 @@ def _shortened(member: Member) -> Member:
 
 
 def _is_wanted(member: Member, endings: set[str]) -> bool:
-    is_dicom = "dcm" in endings and begins_like_dicom(member.read(HEAD_BYTES))
-    return is_dicom or PurePosixPath(member.name).suffix.lower().lstrip(".") in endings
+    ending = PurePosixPath(member.name).suffix.lower().lstrip(".")
+    may_be_bare = member.may_lack_ending and not ending and not endings.isdisjoint(PICTURE_ENDINGS)
+    if ending in endings or not ("dcm" in endings or may_be_bare):
+        return ending in endings
+    head = member.read(HEAD_BYTES)
+    return ("dcm" in endings and begins_like_dicom(head)) or (may_be_bare and is_picture(head))
 
 
 def _missed(member: Member, state: str, reason: str) -> tuple[dict[str, Any], bytes]:
