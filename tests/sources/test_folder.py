@@ -74,6 +74,37 @@ def test_a_smaller_copy_inside_a_tiff_is_no_picture_of_its_own(tmp_path, tools):
     assert [candidate.is_rebuilt for candidate in found] == [False]
 
 
+@pytest.mark.parametrize("kind", [1, 4])
+def test_a_preview_before_its_page_and_a_mask_of_one_are_no_pictures_of_their_own(tmp_path, tools, kind):
+    whole = page(1)
+    whole.encoderinfo = {"tiffinfo": {}}
+    page(2).resize((15, 10)).save(tmp_path / "a.tif", save_all=True, append_images=[whole], tiffinfo={254: kind})
+    (found,) = extracted(tmp_path / "a.tif", tools)
+    assert (np.asarray(Image.open(io.BytesIO(found.data))) == np.asarray(whole)).all()
+
+
+def test_the_whole_pages_of_a_stack_cut_short_are_had_and_the_loss_is_told(tmp_path, tools):
+    path = tiff(tmp_path / "a.tif", *(page(n) for n in range(4)))
+    data, table = path.read_bytes(), 4
+    for _ in range(3):  # to where the third page is described
+        (start,) = struct.unpack_from("<I", data, table)
+        table = start + 2 + 12 * struct.unpack_from("<H", data, start)[0]
+    path.write_bytes(data[:start])
+    *pages, lost = extracted(path, tools)
+    assert [(one.place.frame, type(one)) for one in pages] == [(1, Candidate), (2, Candidate)]
+    told = "Pages from 3 on cannot be reached: the TIFF is damaged or cut short."
+    assert (lost.is_part, lost.reason) == (True, told)
+
+
+def test_a_page_of_a_kind_that_is_not_read_costs_itself(tmp_path, tools):
+    bits = struct.Struct("<HHII")
+    floats = Image.fromarray(np.zeros((32, 32), np.float32))
+    path = tiff(tmp_path / "a.tif", page(1), floats, page(2))
+    path.write_bytes(path.read_bytes().replace(bits.pack(258, 3, 1, 32), bits.pack(258, 3, 1, 64)))
+    found = extracted(path, tools)
+    assert [(one.place.frame, type(one)) for one in found] == [(1, Candidate), (2, Missed), (3, Candidate)]
+
+
 def test_a_page_too_large_is_rejected_and_the_others_are_had(tmp_path, tools):
     large = Image.new("1", (2000, 1100))
     found = extracted(tiff(tmp_path / "a.tif", page(1), large, page(2)), tools)

@@ -151,9 +151,12 @@ def _pages(path: Path, tools: Tools) -> Iterator[Candidate | Missed]:
 
 
 def _of_page(path: Path, header: Item, data: bytes) -> Iterator[Candidate | Missed]:
-    if "pages" in header:
-        if header["pages"] == 1:
+    if "is_whole" in header:
+        if header["is_whole"]:
             yield Candidate(Place(path=str(path)), _whole(path), is_rebuilt=False)
+        return
+    if "cut" in header:
+        yield Missed(Place(path=str(path)), "failed", header.text("cut", MAX_REASON), is_part=True)
         return
     place = Place(path=str(path), frame=header.number("frame"))
     if "reason" in header:
