@@ -53,6 +53,18 @@ def test_captions_above_their_pictures_are_not_taken_for_those_of_the_pictures_b
     assert captions(pictures, words) == [f"Abbildung {number}: Aufnahme" for number in (1, 2, 3)]
 
 
+def test_a_caption_left_over_from_the_page_before_moves_no_other(captions: Page) -> None:
+    pictures = [(80, 60, 300, 200), (80, 230, 300, 370), (80, 400, 300, 540)]
+    words = {(80, top): f"Figure {number}. Scan." for number, top in ((1, 34), (2, 203), (3, 373))}
+    assert captions(pictures, words) == ["Figure 2. Scan.", "Figure 3. Scan.", ""]
+
+
+def test_a_caption_whose_picture_is_on_the_next_page_moves_no_other(captions: Page) -> None:
+    pictures = [(80, 60, 300, 200), (80, 230, 300, 370), (80, 400, 300, 540)]
+    words = {(80, top): f"Figure {number}. Scan." for number, top in ((2, 217), (3, 387), (4, 557))}
+    assert captions(pictures, words) == ["", "Figure 2. Scan.", "Figure 3. Scan."]
+
+
 def test_a_caption_below_a_picture_is_not_that_of_one_that_hangs_under_it(captions: Page) -> None:
     pictures = [(80, 100, 300, 240), (80, 262, 300, 402)]
     assert captions(pictures, {(80, 244): "Figure 1. CT of the chest."}) == ["Figure 1. CT of the chest.", ""]

@@ -13,6 +13,7 @@ FARTHEST = 150.0  # points from a picture to its caption
 BODY_CHARACTERS = 180  # a paragraph of so many characters parts what stands on its two sides
 WEAK_PENALTY = 80.0  # points that a paragraph stands farther away where it may be running text
 SIDE_MARGIN = 15.0  # points by which captions must stand nearer to the pictures under them to count as theirs
+CLEARLY_NEARER = 0.5  # of the distance to the picture on the other side
 PANEL_GAP = 0.4  # of the smaller one's longer side: so close in a row or stack, pictures are panels of one figure
 
 
@@ -38,13 +39,25 @@ def captions_of(pictures: Sequence[Box], paragraphs: Iterable[Paragraph]) -> dic
 
 
 def _usual_side(pictures: Sequence[Box], captions: Iterable[Paragraph], walls: Sequence[Box]) -> Side:
+    """Where captions of this page stand: on the side on which those between two pictures are clearly nearer to one,
+    else on that which leaves them nearer to pictures altogether.
+
+    A caption at the top may belong to a picture of the page before, and has none above it whatever the usual side.
+    """
     voters = [one for one in captions if not (one.is_weak or one.is_of_table)]
 
-    def distance(side: Side) -> float:
-        gaps = ([_gap(box, one, side, pictures, walls) for box in pictures] for one in voters)
-        return sum(min((gap for gap in own if gap is not None), default=FARTHEST) for own in gaps)
+    def gaps(side: Side) -> list[float]:
+        own = ([_gap(box, one, side, pictures, walls) for box in pictures] for one in voters)
+        return [min((gap for gap in each if gap is not None), default=FARTHEST) for each in own]
 
-    return "above" if distance("above") + SIDE_MARGIN < distance("below") else "below"
+    above, below = gaps("above"), gaps("below")
+    between = [both for both in zip(above, below, strict=True) if max(both) < FARTHEST]
+    nearer_above, nearer_below = (sum(side) for side in zip(*between, strict=True)) if between else (0.0, 0.0)
+    if nearer_below < CLEARLY_NEARER * nearer_above:
+        return "below"
+    if nearer_above < CLEARLY_NEARER * nearer_below:
+        return "above"
+    return "above" if sum(above) + SIDE_MARGIN < sum(below) else "below"
 
 
 def _sides(caption: Paragraph, usual: Side) -> tuple[Side, Side, Side]:
