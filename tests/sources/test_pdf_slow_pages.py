@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pymupdf
+from pymupdf import mupdf
 
 from medsift.contracts import About, Candidate, Leaf, Missed
 from medsift.errors import SandboxError
 from medsift.sandbox import TOO_LONG, Item, Sandbox
 from medsift.settings import Settings
 from medsift.sources import KINDS, Tools
+from medsift.sources._pdf.reader import pictures
 from tests.sources.pdf_parts import RGB8, image, page, scene
 
 PAGE = (600, 800)
@@ -44,10 +46,22 @@ def test_pictures_over_a_path_of_many_sides_are_not_lost(pdf_sandbox: Sandbox, t
     tools = Tools(Settings(child_timeout_s=20), pdf_sandbox, None)
     found = list(KINDS.get("pdf")().extract(Leaf(str(path), "pdf", "b", path=str(path)), tools))
     assert [one for one in found if isinstance(one, Missed)] == []
-    pictures = [one for one in found if isinstance(one, Candidate)]
-    assert [one.place.page for one in pictures] == [1] * 40 + [2]
-    corners = [tuple(np.round(one.place.box[:2]).astype(int)) for one in pictures if one.place.box]
+    candidates = [one for one in found if isinstance(one, Candidate)]
+    assert [one.place.page for one in candidates] == [1] * 40 + [2]
+    corners = [tuple(np.round(one.place.box[:2]).astype(int)) for one in candidates if one.place.box]
     assert corners[:40] == [(x, PAGE[1] - y - 60) for x, y in places()]
+
+
+def test_a_page_drawn_in_haste_leaves_the_next_task_smooth_edges(tmp_path: Path) -> None:
+    made = pymupdf.open()
+    xref = image(made, (96, 64), RGB8, scene().tobytes())
+    page(made, "q 90 0 0 60 20 20 cm /I Do Q", f"/XObject<</I {xref} 0 R>>", PAGE)
+    made.save(tmp_path / "made.pdf")
+    before = mupdf.fz_aa_level()
+    arguments = {"path": str(tmp_path / "made.pdf"), "first_page": 1, "max_pixels": 10**6, "budget_s": 9}
+    during = [mupdf.fz_aa_level() for _, data in pictures(arguments | {"hurried_page": 1}, b"") if data]
+    assert during == [0]
+    assert mupdf.fz_aa_level() == before
 
 
 class Stuck:

@@ -57,7 +57,7 @@ def _pages(document: Mu, count: int, arguments: dict[str, Any]) -> Iterator[Answ
             yield {"type": "next", "page": number}, b""
             return
         yield {"type": "page", "page": number}, b""
-        _smooth(number != arguments["hurried_page"])
+        _smooth(is_smooth=number != arguments["hurried_page"])
         try:
             headers.mend(number)
             for answer in _page(document, number, arguments["max_pixels"], known):
@@ -67,6 +67,8 @@ def _pages(document: Mu, count: int, arguments: dict[str, Any]) -> Iterator[Answ
         except mupdf_errors() as error:
             yield _broken(number, f"The page cannot be read ({error}).")
             bad += 1
+        finally:
+            _smooth(is_smooth=True)  # the process goes on to other pages, files and tasks
         if bad >= MAX_BAD_PAGES and number < count:
             yield _broken(number + 1, f"Pages {number + 1} to {count} were not tried: {bad} in a row cannot be read.")
             return
