@@ -268,6 +268,17 @@ def test_results_are_a_document_a_table_and_a_page_that_agree(compared):
     assert BY_SOURCE in page
 
 
+def test_rows_that_count_as_wrong_in_any_case_are_told_with_why(compared, drawn, tmp_path):
+    settings, rows, out, ablation = compared
+    page = (out / "report.html").read_text()
+    for told_in in (ablation.notes[0], page):
+        assert "2 of 42 files gave no picture, at first words.png: Its content is no picture." in told_in
+    assert "<td>failed</td><td><bdi>There is no such file.</bdi></td>" in page
+    both = [*rows[:1], replace(rows[0], file="./00.png", label="non-medical")]
+    sentence = ablate(settings, both, drawn, tmp_path / "out", told).notes[0]
+    assert sentence.startswith("00.png is labelled medical and ./00.png (the same picture) non-medical.")
+
+
 def test_a_second_call_embeds_nothing_and_finds_the_same(compared, drawn, monkeypatch):
     settings, rows, out, first = compared
 

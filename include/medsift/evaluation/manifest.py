@@ -83,6 +83,22 @@ def contradictions(named: Iterable[NamedRow]) -> Iterator[str]:
             yield f"{other.file} is labelled {other.label} and {row.file} (the same picture) {row.label}."
 
 
+def called_both(named: Iterable[NamedRow]) -> list[str]:
+    """A sentence on rows that call one picture both; none where no two do."""
+    found = list(contradictions(named))
+    several = f" So are {len(found) - 1} more rows." if len(found) > 1 else ""
+    return [f"{found[0]} One of the two counts as wrong.{several}"] if found else []
+
+
+def without_picture(reasons: Mapping[int, str], rows: Sequence[ManifestRow]) -> list[str]:
+    """A sentence on rows, by their number from 0, whose files gave no picture, and why; none where all did."""
+    if not reasons:
+        return []
+    first, reason = next(iter(reasons.items()))
+    at_first = f"{rows[first].file}: {reason}"
+    return [f"{len(reasons)} of {len(rows)} files gave no picture, at first {at_first} They count as wrong."]
+
+
 def _delimiter(header: str) -> str:
     """What stands between the columns: of comma, semicolon and tab the one that gives the columns needed."""
     for delimiter in DELIMITERS:

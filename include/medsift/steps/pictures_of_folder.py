@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from medsift.contracts import Leaf
 from medsift.errors import NothingDoneError, UsageError
-from medsift.evaluation.manifest import ManifestRow, contradictions
+from medsift.evaluation.manifest import ManifestRow, called_both, without_picture
 from medsift.evaluation.metrics import measure, one_sided
 from medsift.evaluation.predictions import Prediction
 from medsift.evaluation.report import most_wrong, write_results
@@ -76,28 +76,14 @@ def evaluate_folder(
     thumbnails = {file: context.volume.thumbnail(best[file]["sha256"]).read_bytes() for file in shown}
     notes = [
         *one_sided(predictions),
-        *_without_picture(predictions),
-        *_called_both(rows, best),
+        *without_picture({number: p.reason for number, p in enumerate(predictions) if p.verdict is None}, rows),
+        *called_both((best[row.file]["sha256"], row) for row in rows if best[row.file].get("sha256")),
         *_taught(context, best),
     ]
     write_results(out, predictions, metrics, thumbnails, _vectors(context, best), notes)
     if metrics["undecided"] == metrics["n"]:
         raise NothingDoneError(f"Nothing could be done: {rows[0].file}: {best[rows[0].file]['reason']}")
     return metrics, notes
-
-
-def _without_picture(predictions: Sequence[Prediction]) -> list[str]:
-    lacking = [prediction for prediction in predictions if prediction.verdict is None]
-    if not lacking:
-        return []
-    at_first = f"{lacking[0].file}: {lacking[0].reason}"
-    return [f"{len(lacking)} of {len(predictions)} files gave no picture, at first {at_first} They count as wrong."]
-
-
-def _called_both(rows: Sequence[ManifestRow], best: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    found = list(contradictions((best[row.file]["sha256"], row) for row in rows if best[row.file].get("sha256")))
-    several = f" So are {len(found) - 1} more rows." if len(found) > 1 else ""
-    return [f"{found[0]} One of the two counts as wrong.{several}"] if found else []
 
 
 def _taught(context: Context, best: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -9,7 +9,7 @@ from medsift.contracts import MEDICAL
 from medsift.encoders import PROFILES
 from medsift.errors import NothingDoneError, UsageError
 from medsift.evaluation.ablation import Ablation
-from medsift.evaluation.manifest import ManifestRow
+from medsift.evaluation.manifest import ManifestRow, called_both, without_picture
 from medsift.evaluation.metrics import measure
 from medsift.evaluation.report import most_wrong, write_ablation
 from medsift.modelsets import Head, ModelSet, current
@@ -19,7 +19,7 @@ from medsift.sources.dicom import person_groups
 from medsift.steps.ablation.folds import cross_folds
 from medsift.steps.ablation.judging import Bench, Material
 from medsift.steps.ablation.library import Library, embed_all, words_of
-from medsift.steps.ablation.pictures import Found, find_manifest_pictures
+from medsift.steps.ablation.pictures import Found, Outcome, find_manifest_pictures
 from medsift.steps.ablation.variations import Variations
 from medsift.steps.context import Progress
 from medsift.steps.fit_model_set import UNCALIBRATED
@@ -64,7 +64,8 @@ def ablate(settings: Settings, rows: Sequence[ManifestRow], root: Path, out: Pat
         progress(STEP, len(made), len(made) + 1)
     progress(STEP, len(made), len(made))
     folds = len(np.unique(material.folds))
-    ablation = Ablation(len(rows), folds, made, (note, AS_THEY_ARE, NO_LEARNING, COSTS))
+    notes = (*_of_rows(rows, found.outcomes), note, AS_THEY_ARE, NO_LEARNING, COSTS)
+    ablation = Ablation(len(rows), folds, made, notes)
     _write(out, variations, ablation, found, library)
     return ablation
 
@@ -75,6 +76,13 @@ def _found(settings: Settings, rows: Sequence[ManifestRow], root: Path, out: Pat
     except OSError as error:
         raise UsageError(f"The results cannot be written to {out}: {error.strerror}.") from error
     return find_manifest_pictures(settings, rows, root, out / WORK, progress)
+
+
+def _of_rows(rows: Sequence[ManifestRow], outcomes: Sequence[Outcome]) -> list[str]:
+    """Sentences on rows that count as wrong whatever is compared."""
+    lacking = {number: outcome.reason for number, outcome in enumerate(outcomes) if not outcome.sha256}
+    named = ((outcome.sha256, row) for row, outcome in zip(rows, outcomes, strict=True) if outcome.sha256)
+    return [*without_picture(lacking, rows), *called_both(named)]
 
 
 def _nothing_done(rows: Sequence[ManifestRow], found: Found, otherwise: str) -> NothingDoneError:

@@ -224,7 +224,7 @@ class Variations:
 def _prediction(
     row: ManifestRow, outcome: Outcome, verdict: Verdict | None, votes: Mapping[str, float | None]
 ) -> Prediction:
-    made = Prediction(row.file, row.label, row.kind, row.source, outcome.state, votes=votes)
+    made = Prediction(row.file, row.label, row.kind, row.source, outcome.state, votes=votes, reason=outcome.reason)
     if verdict is None:
         return made
     return replace(
