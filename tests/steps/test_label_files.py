@@ -45,12 +45,23 @@ def test_file_that_is_not_there_is_named_without_a_number_of_the_system(tmp_path
         ("xyz,medical,anna,", "row 1: 'xyz' is not a SHA-256"),
         (f"{SHA},medical,,", "row 1: it does not say who labelled"),
         (f"{SHA},medical,anna,yesterday", "row 1: labelled_at 'yesterday' is no time"),
+        (f"{SHA},medical,anna,0001-01-01T00:00+20:00", "row 1: labelled_at '0001-01-01T00:00.20:00' is no time"),
+        (f"{SHA},medical,anna,2999-01-01", "row 1: labelled_at '2999-01-01' lies in the future"),
     ],
 )
 def test_wrong_row_is_named(row: str, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text(f"sha256,label,labelled_by,labelled_at\n{row}\n")
     with pytest.raises(UsageError, match=sentence):
         read_labels(tmp_path / "labels.csv", "")
+
+
+def test_a_time_is_read_whatever_its_zone_and_blanks_name_nobody(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(f"sha256,label,labelled_at\n{SHA},medical,2026-01-31T12:00+20:00\n")
+    (row,) = read_labels(tmp_path / "labels.csv", "anna")
+    assert row.label.labelled_at == datetime(2026, 1, 30, 16, tzinfo=UTC)
+    assert row.label.labelled_at.tzinfo is UTC  # Postgres knows no zone so far off
+    with pytest.raises(UsageError, match="row 1: it does not say who labelled"):
+        read_labels(tmp_path / "labels.csv", " ")
 
 
 def test_a_picture_that_is_called_both_is_told_with_both_rows_unless_times_say_which_came_later(tmp_path: Path) -> None:

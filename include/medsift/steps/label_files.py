@@ -73,7 +73,7 @@ def labels_csv(labels: Iterable[LabelRow]) -> bytes:
 
 def _row(path: Path, number: int, row: dict[str, str | None], labelled_by: str) -> NamedLabel:
     label = (row.get("label") or "").strip()
-    by = (row.get("labelled_by") or "").strip() or labelled_by
+    by = (row.get("labelled_by") or "").strip() or labelled_by.strip()
     if not by:
         raise UsageError(f"{path}, row {number}: it does not say who labelled.", "Give --by NAME.")
     for known in get_args(PersonLabel):
@@ -85,15 +85,21 @@ def _row(path: Path, number: int, row: dict[str, str | None], labelled_by: str) 
 
 
 def _time(path: Path, number: int, row: dict[str, str | None]) -> datetime | None:
-    """When the label was given; without it, it counts from now. A time without zone is taken as UTC."""
+    """When the label was given; without it, it counts from now. A time without zone is taken as UTC.
+
+    The newest label counts and none is ever removed, so that no other could overrule one from the future.
+    """
     told = (row.get("labelled_at") or "").strip()
     if not told:
         return None
     try:
         time = datetime.fromisoformat(told)
-    except ValueError:
+        time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise UsageError(f"{path}, row {number}: labelled_at {told!r} is no time such as 2026-01-31T12:00Z.") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    if time > datetime.now(UTC):
+        raise UsageError(f"{path}, row {number}: labelled_at {told!r} lies in the future.")
+    return time
 
 
 def _picture(path: Path, number: int, row: dict[str, str | None]) -> tuple[str, str]:
