@@ -60,3 +60,9 @@ def test_the_csv_waits_for_labels_and_takes_no_kind_of_the_model_for_a_persons(
     rows = list(csv.DictReader(io.StringIO(queue(database, tmp_path, "--csv", "-", "--limit", "1"))))
     assert [(row["sha256"], row["label"], row["predicted_kind"]) for row in rows] == [(SHA256S[0], "", "xray")]
     assert "kind" not in rows[0]
+
+
+def test_a_limit_that_the_database_cannot_count_to_is_a_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "medsift.cli", "queue", "--limit", str(10**20)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "--limit" in done.stderr, "Traceback" in done.stderr) == (2, True, False)

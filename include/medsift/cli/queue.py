@@ -16,12 +16,13 @@ from medsift.store import QueuedPicture, SuspectedLabel
 
 TO_LABEL = ("sha256", "worth", "verdict", "probability", "disagreement", "novelty", "review_reason")
 CSV_COLUMNS = ["label", "predicted_kind", *(field.name for field in fields(QueuedPicture) if field.name != "kind")]
+MOST = 1_000_000  # pictures that may be asked for
 ROW_WIDTH = 240  # letters; a terminal that has fewer breaks lines after the identity, which is to be copied whole
 SUSPECTED = ("sha256", "label", "labelled_by", "verdict", "probability")
 
 
 @click.command(epilog="\b\nExamples:\n  medsift queue\n  medsift queue --limit 200 --csv queue.csv\n")
-@click.option("--limit", default=20, type=click.IntRange(min=1), help="Pictures at most (default 20).")
+@click.option("--limit", default=20, type=click.IntRange(1, MOST), help="Pictures at most (default 20).")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="The queue as CSV instead; - prints.")
 @set_option
 def command(limit: int, csv_file: Path | None, settings: Settings) -> None:
