@@ -124,13 +124,17 @@ WHERE l.decided_by = 'person' AND l.label <> v.verdict
 ORDER BY v.confidence DESC, l.sha256;
 
 -- name: labels_by_person
--- Who labelled how much, and how often does the current model set agree?
+-- Who labelled how many pictures, and how often does the current model set agree? (With what each said last of them.)
 SELECT l.labelled_by,
        count(*) AS labels,
        count(*) FILTER (WHERE l.label = 'unsure') AS unsure,
        round(avg((l.label = v.verdict)::int) FILTER (WHERE l.label <> 'unsure'), 3) AS agreement
-FROM labels l
+FROM (
+    SELECT DISTINCT ON (sha256, labelled_by) *
+    FROM labels ORDER BY sha256, labelled_by, labelled_at DESC, id DESC
+) l
 LEFT JOIN current_verdicts v ON v.sha256 = l.sha256
+WHERE NOT l.is_withdrawn
 GROUP BY l.labelled_by
 ORDER BY labels DESC, l.labelled_by;
 
@@ -202,7 +206,7 @@ SELECT l.sha256, l.label, l.kind, s.source, o.page, o.caption
 FROM occurrences o
 JOIN sources s ON s.id = o.source_id
 JOIN picture_labels l ON l.sha256 = o.sha256
-WHERE o.caption ILIKE '%' || :word || '%'
+WHERE o.caption ~* ('(^|\W)' || regexp_replace(:word, '(\W)', '\\\1', 'g') || '(\W|$)')
 ORDER BY s.source, o.ordinal;
 
 -- name: words_in_captions

@@ -40,10 +40,10 @@ def ask(store, database, make_batch, identity, days_later):
     }  # fmt: skip
     connection = psycopg2.connect(database.reader.replace("+psycopg2", ""))
 
-    def run(name):
+    def run(name, **other):
         query = re.sub(r"(?<!:):(\w+)", r"%(\1)s", QUERIES[name].replace("%", "%%"))
         with connection.cursor() as cursor:
-            cursor.execute(query, values)
+            cursor.execute(query, values | other)
             return cursor.fetchall()
 
     yield run
@@ -110,6 +110,12 @@ def test_labels_by_person_leave_unsure_out_of_agreement(ask):
     assert ask("labels_by_person") == [("otto", 1, 1, None), ("vera", 1, 0, 0)]
 
 
+def test_a_label_that_its_giver_corrected_or_took_back_is_not_counted(ask, store, identity):
+    store.add_labels([LabelRow(identity(1), "medical", "vera")])
+    store.add_labels([LabelRow(identity(2), "unsure", "otto", is_withdrawn=True)])
+    assert ask("labels_by_person") == [("vera", 1, 0, 1)]
+
+
 def test_only_labels_are_newer_than_yesterday(ask, identity):
     assert {row[0] for row in ask("changed_since_yesterday")} == {identity(1), identity(2)}
 
@@ -130,6 +136,11 @@ def test_model_sets_that_differ_are_compared(ask, identity):
 
 def test_captions_are_searched_without_case(ask, identity):
     assert [row[0] for row in ask("captions_that_mention")] == [identity(2)]
+
+
+@pytest.mark.parametrize(("word", "found"), [("GURE", 0), ("figure", 4), ("figure 2", 1), ("2", 1), ("(f.*", 0)])
+def test_captions_are_searched_for_whole_words(ask, word, found):
+    assert len(ask("captions_that_mention", word=word)) == found
 
 
 def test_words_of_captions_are_found_in_the_catalogue(ask, identity):
