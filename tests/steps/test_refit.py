@@ -318,6 +318,7 @@ def test_figures_of_probabilities_that_say_what_is_have_a_calibration_error_of_0
         ({"balanced_accuracy": 0.95, "log_loss": 0.2}, True),
         ({"balanced_accuracy": 0.89, "log_loss": 0.2}, False),
         ({"balanced_accuracy": 0.95, "log_loss": 0.31}, False),
+        ({"balanced_accuracy": 0.9, "log_loss": 0.30000002}, True),
     ],
 )
 def test_not_worse_means_neither_less_right_nor_further_from_the_truth(new, expected):

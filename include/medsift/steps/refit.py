@@ -40,7 +40,7 @@ WHAT_IS_A_GROUP = (
     "share a picture or near duplicates. Subfolders, or the column source of a file of labels, tell pictures apart."
 )
 MOST_VECTORS = 50_000  # stored pictures that centres are fitted on, some 6 kB each
-ROUNDING = 1e-9
+ROUNDING = 1e-6  # of figures: weights, and what was said of labels held back, are kept to six digits
 Doubles = NDArray[np.float64]
 
 
