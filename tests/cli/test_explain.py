@@ -5,8 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+
+from medsift.cli._explanation import show_explanation
+from medsift.contracts import Verdict
+from medsift.steps.explain import BLANK, Alike, Explanation, Subject
 
 
 def run(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -49,3 +54,15 @@ def test_what_cannot_be_explained_costs_one_sentence(
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.startswith(f"medsift: {sentence}")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_picture_alike_is_one_line_however_narrow_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    verdict = Verdict("0", "medical", 0.9, 0.9, None, 1.0, needs_review=False)
+    alike, heat = [Alike("ab" * 32, 0.5, "non-medical", "model")], np.zeros((8, 8))
+    subject = Subject(Path("a.png"), "cd" * 32, BLANK)
+    show_explanation(Explanation(subject, verdict, [], {}, [], [], alike, "", heat, b""), Path("why.png"))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["ab" * 32, "0.50", "non-medical", "(model)"] in lines

@@ -9,6 +9,7 @@ from rich.table import Table
 from medsift.steps.explain import Explanation
 
 NOTHING = "-"
+ROW_WIDTH = 120  # letters of a row that begins with an identity, which is to be copied whole, in any terminal
 
 
 def show_explanation(explanation: Explanation, png: Path) -> None:
@@ -28,7 +29,8 @@ def show_explanation(explanation: Explanation, png: Path) -> None:
         columns = ("space", "cluster", "pictures", "P(medical)", "purity")
         console.print(_table("\nclusters it falls into", columns, _clusters(explanation)))
     if explanation.alike:
-        console.print(_table("\nstored pictures like it", ("sha256", "cosine", "label"), _alike(explanation)))
+        alike = _table("\nstored pictures like it", ("sha256", "cosine", "label"), _alike(explanation))
+        Console(highlight=False, markup=False, width=ROW_WIDTH).print(alike)
     elif explanation.subject.sha256:
         console.print(f"\n{explanation.alike_off or 'No other stored picture to compare with.'}", soft_wrap=True)
     console.print(f"\nheat map: {png} (red speaks for medical, blue against)", soft_wrap=True)
