@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 WORTH_AN_EXPORT = 1000  # pictures: exported and tested in some ten seconds, a network runs twice as fast
-PREPROCESSING = "1"  # raise it when the same pixels would give other features
+PREPROCESSING = "2"  # raise it when the same pixels would give other features
 
 
 class NetworkTower:

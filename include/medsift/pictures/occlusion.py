@@ -10,6 +10,7 @@ from PIL import Image
 
 from medsift.pictures.decode import normalised, open_picture
 from medsift.pictures.enhance import enhanced
+from medsift.pictures.margins import without_margins
 from medsift.pictures.views import seen_as
 
 COVER = 2  # a window's side in cells: neighbours overlap, so that no edge falls between two
@@ -54,7 +55,7 @@ def heat_map(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[s
 
 def _reduced(arguments: dict[str, Any]) -> Image.Image:
     image = open_picture(Path(arguments["path"]).read_bytes(), arguments["max_pixels"])
-    colour = normalised(image).convert("RGB")
+    colour = without_margins(normalised(image).convert("RGB"))
     colour.thumbnail((SHARPEST, SHARPEST))
     return colour
 

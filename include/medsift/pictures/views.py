@@ -1,4 +1,4 @@
-"""A picture as models take it: decoded once, cut and resized for each view. Runs in the sandbox child only."""
+"""A picture as models take it: decoded once, less its margins, cut and resized for each view. In the sandbox only."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -11,6 +11,7 @@ from PIL import Image
 from medsift.errors import PictureError
 from medsift.pictures.decode import normalised, open_picture
 from medsift.pictures.enhance import enhanced
+from medsift.pictures.margins import without_margins
 
 SPARE = 2  # a JPEG is decoded at no less than so many times the size that is needed
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -30,6 +31,7 @@ def views(arguments: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str,
     colour = normalised(image)
     if colour.mode != "RGB":
         colour = colour.convert("RGB")
+    colour = without_margins(colour)
     if ways := {way for view in wanted for way in view.get("enhance", ())}:
         colour.thumbnail((2 * side, 2 * side))  # local contrast of all of a large picture would take seconds
         colour = enhanced(colour, ways)
