@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medsift.contracts import Occurrence, Picture, SourceOutcome
-from medsift.steps.labelled import Labelled, _shared, group_numbers, labelled, labelled_in_store, source_of
+from medsift.steps.labelled import Labelled, group_numbers, joining, labelled, labelled_in_store, shared, source_of
 from medsift.steps.vectors import Vectors
 from medsift.store import EncodedVectors, LabelRow, RunRecord
 from medsift.voters import Evidence
@@ -68,13 +68,13 @@ def test_pictures_without_vectors_or_with_vectors_that_hold_no_numbers_are_left_
 
 
 def test_pictures_of_a_patient_are_one_group_whatever_the_study():
-    shared = {"PatientGroup": "p"}
+    patient = {"PatientGroup": "p"}
     places = [
-        Occurrence("/in/a/1.dcm", "dicom", 1, "kept", sha256="one", tags={"StudyGroup": "s", **shared}),
-        Occurrence("/in/b/2.dcm", "dicom", 1, "kept", sha256="two", tags={"StudyGroup": "t", **shared}),
+        Occurrence("/in/a/1.dcm", "dicom", 1, "kept", sha256="one", tags={"StudyGroup": "s", **patient}),
+        Occurrence("/in/b/2.dcm", "dicom", 1, "kept", sha256="two", tags={"StudyGroup": "t", **patient}),
         Occurrence("/in/b/3.dcm", "dicom", 1, "kept", sha256="three", tags={"StudyGroup": "u"}),
     ]
-    first, second, other = group_numbers(["one", "two", "three"], _shared(places))
+    first, second, other = group_numbers(["one", "two", "three"], joining(*shared(places), []))
     assert first == second != other
 
 
@@ -83,8 +83,39 @@ def test_pictures_of_a_study_are_one_group_and_those_of_its_folder_are_not():
         Occurrence(f"/in/scans/{number}.dcm", "dicom", 1, "kept", sha256=f"p{number}", tags={"StudyGroup": study})
         for number, study in enumerate(("one", "one", "two"))
     ]
-    first, second, other = group_numbers(["p0", "p1", "p2"], _shared(places))
+    first, second, other = group_numbers(["p0", "p1", "p2"], joining(*shared(places), []))
     assert first == second != other
+
+
+def test_a_logo_of_many_documents_makes_no_single_group_of_them():
+    sources = [(f"p{number}", f"{number}.pdf") for number in range(6)] + [("logo", f"{n}.pdf") for n in range(6)]
+    groups = group_numbers([*(f"p{number}" for number in range(6)), "logo"], joining([], sources, []))
+    assert len(set(groups)) == 7
+
+
+def test_near_duplicates_of_a_logo_make_no_single_group_either_and_are_one_group_themselves():
+    sources = [(name, f"{name}-{n}.pdf") for name in ("small", "large") for n in range(2)]
+    sources += [("figure", "small-0.pdf"), ("plot", "large-0.pdf")]
+    links = joining([], sources, [("small", "small"), ("large", "small")])
+    small, large, figure, plot = group_numbers(["small", "large", "figure", "plot"], links)
+    assert small == large
+    assert len({small, figure, plot}) == 3
+
+
+def test_a_picture_in_two_documents_makes_one_group_of_them_as_one_is_then_likely_a_copy():
+    sources = [("a", "x.pdf"), ("both", "x.pdf"), ("both", "y.pdf"), ("b", "y.pdf")]
+    assert len(set(group_numbers(["a", "both", "b"], joining([], sources, [])))) == 1
+
+
+def test_copies_of_a_folder_are_one_group_however_many_there_are():
+    sources = [(name, f"/in/{copy}") for name in ("a", "b", "c") for copy in range(4)]
+    assert len(set(group_numbers(["a", "b", "c"], joining([], sources, [])))) == 1
+
+
+def test_a_person_stays_one_group_in_however_many_folders_the_pictures_lie():
+    persons = [(name, "patient p") for name in ("a", "b")]
+    sources = [("a", f"/in/{folder}") for folder in range(5)] + [("b", "/in/0")]
+    assert len(set(group_numbers(["a", "b"], joining(persons, sources, [])))) == 1
 
 
 @pytest.mark.postgres

@@ -11,7 +11,7 @@ from medsift.sources.dicom import person_groups
 from medsift.steps import embed
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import absolute, require_folder
-from medsift.steps.labelled import Labelled, Link, labelled, source_of
+from medsift.steps.labelled import Labelled, Link, joining, labelled, source_of
 from medsift.steps.local import find_pictures
 from medsift.steps.plan import check_encoders
 from medsift.steps.profile import current_model_set, encoder_digests
@@ -69,7 +69,8 @@ def _labelled(context: Context, named: Sequence[NamedRow], root: Path) -> tuple[
         around |= {sha256: Surroundings(sha256, captions, dict(tags)) for sha256, captions, tags in told}
     vectors = {name: Vectors.joined(parts) for name, parts in lots.items()}
     labels = {sha256: row.label == MEDICAL for sha256, row in named}
-    return labelled(labels, vectors, around, [*links_of(named, root, around), *_families(pictures)]), vectors
+    links = joining(*shared(named, root, around), _families(pictures))
+    return labelled(labels, vectors, around, links), vectors
 
 
 def _identities(occurrences: Iterable[Occurrence]) -> dict[str, str]:
@@ -81,14 +82,18 @@ def _identities(occurrences: Iterable[Occurrence]) -> dict[str, str]:
     return first
 
 
-def links_of(named: Iterable[NamedRow], root: Path, around: Mapping[str, Surroundings]) -> Iterator[Link]:
-    """What pictures share: the source that is told, a DICOM file's person; where neither is known, the folder."""
+def shared(named: Iterable[NamedRow], root: Path, around: Mapping[str, Surroundings]) -> tuple[list[Link], list[Link]]:
+    """Links to persons of DICOM files, and to the sources that are told; where neither is known, to folders."""
+    persons: list[Link] = []
+    sources: list[Link] = []
     for sha256, row in named:
-        groups = person_groups(around[sha256].tags) if sha256 in around else []
+        of_person = [(sha256, person) for person in person_groups(around[sha256].tags)] if sha256 in around else []
+        persons += of_person
         if row.source:
-            groups.append(f"source {row.source}")
-        for group in groups or [source_of(str(absolute(root / row.file)), "folder")]:
-            yield sha256, group
+            sources.append((sha256, f"source {row.source}"))
+        elif not of_person:
+            sources.append((sha256, source_of(str(absolute(root / row.file)), "folder")))
+    return persons, sources
 
 
 def _families(pictures: Iterable[Picture]) -> Iterator[Link]:

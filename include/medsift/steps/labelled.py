@@ -1,5 +1,6 @@
 """Labelled pictures with all that voters look at, and the groups that are never on both sides of a comparison."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -16,6 +17,7 @@ from medsift.store import Store
 from medsift.voters import Evidence
 
 PICTURE_FILES = ("folder", "dicom")  # kinds of source that are one file a picture
+EVERYWHERE = 3  # sources from which on a picture, as a logo is, says nothing of how alike these are
 SEED = 42
 Rows = NDArray[np.intp]
 Link = tuple[str, str]  # a picture, and what it shares with others
@@ -77,7 +79,8 @@ def labelled_in_store(store: Store, encoder_digests: Mapping[str, str]) -> Label
     }
     vectors = {name: Vectors.joined([store.vectors(digest, labels)]) for name, digest in encoder_digests.items()}
     places = store.places_of(labels)
-    links = [*_shared(places), *store.families(labels)]
+    persons, sources = shared(places)
+    links = joining(persons, sources, store.families(labels))
     return labelled(labels, vectors, surroundings(places, labels), links)
 
 
@@ -133,8 +136,34 @@ def source_of(source: str, kind: str) -> str:
     return str(PurePosixPath(source).parent) if kind in PICTURE_FILES else source
 
 
-def _shared(places: Iterable[Occurrence]) -> Iterator[Link]:
-    """A DICOM file of a known person belongs to that and not to its folder, which may hold those of many patients."""
+def shared(places: Iterable[Occurrence]) -> tuple[list[Link], list[Link]]:
+    """Links to persons and links to sources.
+
+    A DICOM file of a known person belongs to that and not to its folder, which may hold those of many patients.
+    """
+    persons: list[Link] = []
+    sources: list[Link] = []
     for place in places:
-        for group in person_groups(place.tags) or [source_of(place.source, place.kind)]:
-            yield place.sha256 or "", group
+        sha256 = place.sha256 or ""
+        of_person = [(sha256, person) for person in person_groups(place.tags)]
+        persons += of_person
+        if not of_person:
+            sources.append((sha256, source_of(place.source, place.kind)))
+    return persons, sources
+
+
+def joining(persons: Iterable[Link], sources: Iterable[Link], families: Iterable[Link]) -> Iterator[Link]:
+    """What makes groups: persons, near duplicates (`families`, linked to their first), and sources that hold them.
+
+    Near duplicates that lie in `EVERYWHERE` sources or more join none of these, but what else lies in just the same:
+    one logo would make a single group of all documents.
+    """
+    first_of, of_sources = dict(families), list(sources)
+    spread: dict[str, set[str]] = defaultdict(set)
+    for sha256, source in of_sources:
+        spread[first_of.get(sha256, sha256)].add(source)
+    for sha256, source in of_sources:
+        around = spread[first_of.get(sha256, sha256)]
+        yield sha256, source if len(around) < EVERYWHERE else " and ".join(sorted(around))
+    yield from persons
+    yield from first_of.items()

@@ -36,7 +36,7 @@ FOLDS = 5
 LEAST_OF_EACH = 10  # labels of each side below which nothing can be measured
 LEAST_GROUPS = 2
 WHAT_IS_A_GROUP = (
-    "Pictures of one folder, of one source, of one patient and near duplicates are one group, and so are groups that "
+    "Pictures of one folder, of one source, of one patient and near duplicates are one group, and so are two that "
     "share a picture or near duplicates. Subfolders, or the column source of a file of labels, tell pictures apart."
 )
 MOST_VECTORS = 50_000  # stored pictures that centres are fitted on, some 6 kB each
