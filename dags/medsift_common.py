@@ -1,7 +1,7 @@
 """What medsift's DAGs share: how a step runs as a task, what is retried, whom to tell of a failure."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Literal
@@ -60,14 +60,26 @@ def do_plan() -> list[dict[str, str]]:
     is_nightly = context["dag_run"].run_type == "scheduled"
     if is_nightly:
         give_way_to_other_night()
-    form = {name: value for name, value in params.items() if name in ABOUT and value not in (None, "")}
     trigger: Literal["nightly", "on_demand"] = "nightly" if is_nightly else "on_demand"
 
     def planned() -> dict[str, Any]:
-        settings = Settings.load(form | permitted(Settings.load(), run_id))
+        settings = Settings.load(settings_of_form(params, context["dag"].params) | permitted(Settings.load(), run_id))
         return plan_run(settings, run_id, params["sources"].splitlines(), trigger)
 
     return list(keep_summary(planned)["batches"])
+
+
+def settings_of_form(params: Mapping[str, Any], form: Collection[str]) -> dict[str, Any]:
+    """The settings that a run's Params name; raises `UsageError` for what the form does not ask for.
+
+    REST takes any name, and with it a run could give itself other roots, hosts or another volume.
+    """
+    from medsift.errors import UsageError
+
+    unknown = sorted(params.keys() - set(form))
+    if unknown:
+        raise UsageError(f"A run has no Param {', '.join(unknown)}.", f"It has {', '.join(form)}.")
+    return {name: value for name, value in params.items() if name in ABOUT and value not in (None, "")}
 
 
 def all_of_group(pulled: object) -> list[Any]:

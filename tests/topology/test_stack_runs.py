@@ -134,22 +134,23 @@ def test_a_run_with_nothing_new_is_green_with_zeros_and_skips_nothing(
     assert {number for group in counts.values() for number in group.values()} == {0}
 
 
-def test_a_path_outside_the_allowed_folders_fails_the_plan_at_once_with_one_sentence(airflow: AirflowClient) -> None:
-    airflow.trigger(DAG, "outside", {"sources": "/etc/hostname"})
-    assert ended(airflow, "outside") == "failed"
-    (plan,) = (task for task in airflow.task_instances(DAG, "outside") if task["task_id"] == "plan")
+REFUSED = {
+    "outside": ({"sources": "/etc/hostname"}, "The path /etc/hostname is outside the folders that runs may read"),
+    # REST takes any name: no run may give itself other roots.
+    "rooted": ({"sources": "/etc/hostname", "source_roots": ["/"]}, "A run has no Param source_roots."),
+    "prompts": ({"prompt_set": "nonsense"}, "Setting prompt_set = 'nonsense': allowed is"),
+}
+
+
+@pytest.mark.parametrize("run", REFUSED)
+def test_what_no_run_may_ask_for_fails_the_plan_at_once_with_one_sentence(airflow: AirflowClient, run: str) -> None:
+    conf, sentence = REFUSED[run]
+    airflow.trigger(DAG, run, conf)
+    assert ended(airflow, run) == "failed"
+    (plan,) = (task for task in airflow.task_instances(DAG, run) if task["task_id"] == "plan")
     assert plan["try_number"] == 1
-    assert airflow.error_of(DAG, "outside", plan).startswith(
-        "The path /etc/hostname is outside the folders that runs may read"
-    )
-    assert set(states(airflow, "outside").values()) == {"failed", "upstream_failed"}
-
-
-def test_a_wrong_prompt_set_fails_the_plan_with_the_sentence_of_the_setting(airflow: AirflowClient) -> None:
-    airflow.trigger(DAG, "prompts", {"prompt_set": "nonsense"})
-    assert ended(airflow, "prompts") == "failed"
-    (plan,) = (task for task in airflow.task_instances(DAG, "prompts") if task["task_id"] == "plan")
-    assert airflow.error_of(DAG, "prompts", plan).startswith("Setting prompt_set = 'nonsense': allowed is")
+    assert airflow.error_of(DAG, run, plan).startswith(sentence)
+    assert set(states(airflow, run).values()) == {"failed", "upstream_failed"}
 
 
 def test_a_lost_batch_leaves_the_others_published_and_the_run_red(settings: Settings, airflow: AirflowClient) -> None:
