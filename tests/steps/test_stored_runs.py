@@ -79,6 +79,19 @@ def test_profile_use_is_told_to_the_database(load, store, bare):
         assert store.current_model_set() == model_set
 
 
+@pytest.mark.usefixtures("inbox")
+def test_preprocess_that_is_cleared_after_the_run_extracts_anew_what_went_with_its_end(load, do_run, store):
+    run_id, sources = do_run("one")["run"]["id"], [str(load().volume / "inbox" / f"{n}.png") for n in range(2)]
+    before = store.occurrences_of(sources)
+    assert [occurrence.state for occurrence in before] == ["kept", "kept"]
+    run_step(load(), run_id, "preprocess", batch="0000")
+    for entry in run_step(load(), run_id, "shard", batches=["0000"])["shards"]:
+        run_step(load(), run_id, "embed", shard=entry["shard"])
+    for step in ("cluster", "score", "ensemble", "publish", "report"):
+        run_step(load(), run_id, step)
+    assert store.occurrences_of(sources) == before
+
+
 def run_row(store: Store, run_id: str) -> tuple[str, bool, dict[str, dict[str, int]]]:
     """State of a run, whether it has ended, and its counts."""
     with store.engine.connect() as connection:

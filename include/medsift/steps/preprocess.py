@@ -8,6 +8,7 @@ from dataclasses import replace
 from medsift.contracts import Occurrence, Picture
 from medsift.pictures.preparing import Job, Prepared, Rules, prepare_all
 from medsift.settings import Settings
+from medsift.steps import extract
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import told
 from medsift.steps.resources import log_rate
@@ -26,7 +27,7 @@ def run(context: Context, batch: str) -> Summary:
 
     Storing is by content address, so that a retry writes nothing twice.
     """
-    found = read_rows(context.volume.table(context.run_id, "extract", f"{batch}.occurrences"), Occurrence)
+    found = _extracted(context, batch)
     pictures: dict[str, Picture] = {}
     occurrences: list[Occurrence] = []
     with log_rate(log, STEP, "pictures", len(found)) as rate:
@@ -38,6 +39,20 @@ def run(context: Context, batch: str) -> Summary:
     write_rows(context.volume.table(context.run_id, STEP, f"{batch}.pictures"), Picture, pictures.values())
     write_rows(context.volume.table(context.run_id, STEP, f"{batch}.occurrences"), Occurrence, occurrences)
     return _summary(batch, occurrences)
+
+
+def _extracted(context: Context, batch: str) -> list[Occurrence]:
+    """What `extract` left; where its candidates went with the end of the run, they are extracted anew.
+
+    Else a task that is cleared later on would find every picture unreadable, and publish that.
+    """
+    table = context.volume.table(context.run_id, extract.STEP, f"{batch}.occurrences")
+    found = read_rows(table, Occurrence)
+    if all((context.volume.root / occurrence.candidate).exists() for occurrence in found if occurrence.candidate):
+        return found
+    log.info("batch %s: its candidates are gone, so that it is extracted anew", batch)
+    extract.run(context, batch)
+    return read_rows(table, Occurrence)
 
 
 def _prepared(context: Context, found: list[Occurrence]) -> Iterator[tuple[Occurrence, Prepared | None]]:
