@@ -155,6 +155,18 @@ def test_a_stack_that_is_up_already_is_one_sentence(tmp_path: Path) -> None:
         up(settings, lambda what: None)
 
 
+def test_of_two_that_start_it_at_once_the_slower_leaves_the_stack_to_the_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.load({"volume": str(tmp_path)}, environment={})
+    layout = StackLayout(tmp_path / "stack")
+    layout.prepare()
+    monkeypatch.setattr("medsift.topology.stack.is_supervised", lambda layout: False)  # it looked before the other
+    monkeypatch.setattr("medsift.topology.stack.down", lambda settings: pytest.fail("the other's stack was stopped"))
+    with locked(layout), pytest.raises(StackError, match=r"^The stack is just being started by somebody else\."):
+        up(settings, lambda what: None)
+
+
 def test_a_volume_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     settings = Settings.load({"volume": str(tmp_path / "file")}, environment={})

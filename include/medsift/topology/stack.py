@@ -17,7 +17,7 @@ from medsift.topology.environment import project_root
 from medsift.topology.layout import ADMIN, StackLayout, admin_password
 from medsift.topology.postgres import EmbeddedPostgres
 from medsift.topology.processes import sweep
-from medsift.topology.state import StackState, is_supervised, read_state
+from medsift.topology.state import OWNED_BY_ANOTHER, StackState, is_supervised, read_state
 from medsift.volume import Volume
 
 NEEDED_BYTES = 500 * 2**20
@@ -51,7 +51,8 @@ def up(settings: Settings, tell: Callable[[str], None]) -> StackState:
     try:
         return _wait_until_ready(layout, supervisor, tell)
     except BaseException:
-        down(settings)
+        if supervisor.poll() != OWNED_BY_ANOTHER:  # whoever was faster keeps the stack
+            down(settings)
         raise
 
 
@@ -115,6 +116,8 @@ def _wait_until_ready(
         state = read_state(layout)
         if state and state.phase == "ready":
             return state
+        if supervisor.poll() == OWNED_BY_ANOTHER:
+            raise StackError("The stack is just being started by somebody else.", "Try again in half a minute.")
         if supervisor.poll() is not None:
             if state and state.phase == "failed":
                 raise StackError(f"The stack did not start: {state.reason}")

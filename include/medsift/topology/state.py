@@ -11,6 +11,7 @@ from typing import Literal
 from medsift.topology.layout import StackLayout, write_private
 from medsift.topology.processes import free_port
 
+OWNED_BY_ANOTHER = 3  # exit status of a supervisor whose stack has one already
 Phase = Literal["starting", "ready", "recovering", "stopping", "stopped", "failed"]
 
 

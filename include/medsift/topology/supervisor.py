@@ -24,7 +24,7 @@ from medsift.topology.layout import ADMIN, StackLayout, ensure_secrets
 from medsift.topology.postgres import EmbeddedPostgres, Urls
 from medsift.topology.processes import Process, sweep
 from medsift.topology.roster import AIRFLOW, roster
-from medsift.topology.state import Phase, StackState, choose_ports, locked, write_state
+from medsift.topology.state import OWNED_BY_ANOTHER, Phase, StackState, choose_ports, locked, write_state
 from medsift.volume import Volume
 
 log = logging.getLogger("medsift.supervisor")
@@ -249,7 +249,7 @@ class Supervisor:
 
 
 def main() -> int:
-    """Own the stack of `MEDSIFT_VOLUME`; 1 where another supervisor owns it already or the start failed."""
+    """Own the stack of `MEDSIFT_VOLUME`; 1 where the start failed, another status where somebody owns it already."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = Settings.load()
     layout = StackLayout.of(Volume(settings.volume))
@@ -257,7 +257,7 @@ def main() -> int:
     with locked(layout, patience_s=2.0) as is_ours:
         if not is_ours:
             log.error("another supervisor owns this stack")
-            return 1
+            return OWNED_BY_ANOTHER
         try:
             Supervisor(settings).run()
         except MedsiftError as error:
