@@ -77,9 +77,14 @@ class Supervisor:
         pids = {process.name: process.pid for process in self.processes}
         restarts = {process.name: process.restarts for process in self.processes}
         state = StackState(**{**vars(self.state), "phase": phase, "reason": reason, "pids": pids, "restarts": restarts})
-        if state != self.state:
-            self.state = state
+        if state == self.state:
+            return
+        try:
             write_state(self.layout, state)
+        except OSError as error:  # on a full disk the stack is mended all the same, and told of once there is room
+            log.warning("the stack's state cannot be written: %s", error.strerror)
+            return
+        self.state = state
 
     def _start(self) -> None:
         self._tell("starting", "looking for leftovers")
@@ -214,6 +219,7 @@ class Supervisor:
         if urls == self.urls:
             return
         self.urls = urls
+        self.state.database = urls.reader
         for process in self.processes:
             if process.name != REDIS:
                 process.environment = self._environment()
