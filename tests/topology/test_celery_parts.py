@@ -66,6 +66,20 @@ def test_redis_wants_its_password_and_listens_on_loopback_alone(started: tuple[B
     assert [address for address in listening if address.endswith(f":{hex_port}")] == [f"0100007F:{hex_port}"]
 
 
+@pytest.mark.parametrize("name", ["with blanks", 'with "quotes" and \\n', "größer"])
+def test_the_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    layout = StackLayout(tmp_path / name)
+    layout.prepare()
+    broker = Broker(layout, free_port(), ensure_secrets(layout).broker_password)
+    process = broker.process({MARKER: str(layout.root), "AIRFLOW_HOME": str(layout.airflow_home)})
+    process.start()
+    try:
+        broker.wait_until_it_answers(process)
+        assert (layout.broker / "appendonlydir").is_dir()
+    finally:
+        process.kill_session()
+
+
 def test_its_password_stands_in_a_private_file_and_on_no_command_line(started: tuple[Broker, Process]) -> None:
     broker, process = started
     assert (broker.layout.broker / "redis.conf").stat().st_mode & 0o777 == 0o600

@@ -1,6 +1,7 @@
 """The broker of topology celery: Debian's redis-server on 127.0.0.1, which keeps what is queued across a restart."""
 
 import importlib.util
+import json
 import shutil
 import time
 from collections.abc import Mapping
@@ -62,7 +63,8 @@ class Broker:
         """The process to start; its settings lie in a file that only its owner reads."""
         folder = self.layout.broker
         folder.mkdir(exist_ok=True)
-        settings = CONFIGURATION.format(address=LOOPBACK, port=self.port, password=self.password, folder=folder)
+        quoted = json.dumps(str(folder), ensure_ascii=False)  # Redis takes a name with blanks for several words
+        settings = CONFIGURATION.format(address=LOOPBACK, port=self.port, password=self.password, folder=quoted)
         write_private(folder / "redis.conf", settings)
         command = [str(shutil.which("redis-server")), str(folder / "redis.conf")]
         return Process(NAME, command, environment, self.layout.logs / f"{NAME}.log")
