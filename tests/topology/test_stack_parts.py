@@ -82,6 +82,20 @@ def test_a_stack_takes_nothing_from_another_airflow_of_the_shell(
     assert environment["NO_PROXY"] == "intranet,127.0.0.1,localhost"
 
 
+def test_logs_stand_with_their_stack_wherever_its_airflow_cfg_was_made(layout: StackLayout) -> None:
+    """Asked of Airflow itself, with a configuration that another folder's first start wrote."""
+    configuration = "[logging]\nbase_log_folder = /elsewhere\ndag_processor_child_process_log_directory = /elsewhere\n"
+    (layout.airflow_home / "airflow.cfg").write_text(configuration)
+    environment = airflow_environment(layout, ensure_secrets(layout), port=1, airflow_url="sqlite://", product={})
+    program = (
+        "from airflow.configuration import conf\n"
+        "for name in 'base_log_folder', 'dag_processor_child_process_log_directory':\n"
+        "    print(conf.get('logging', name))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert [Path(line).is_relative_to(layout.root) for line in done.stdout.splitlines()[-2:]] == [True, True]
+
+
 def test_a_process_that_dies_is_started_again_later_and_later(start: Callable[..., Process]) -> None:
     process = start("pass")
     assert wait_until(lambda: process.pid is None, 10.0, every_s=0.05)

@@ -39,8 +39,12 @@ def airflow_environment(
     root = project_root()
     dropped = ("AIRFLOW", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    logs = layout.airflow_home / "logs"
     airflow = {
         "AIRFLOW_HOME": str(layout.airflow_home),
+        # Named, or those of a stack that was moved or copied would stand where its airflow.cfg was made.
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(logs),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(logs / "dag_processor"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow_url,
         "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(root / "plugins"),
