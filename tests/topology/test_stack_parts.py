@@ -109,6 +109,21 @@ def test_a_process_that_dies_is_started_again_later_and_later(start: Callable[..
     process.kill_session()
 
 
+def test_the_log_of_a_process_that_lives_for_long_does_not_grow_for_ever(
+    start: Callable[..., Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medsift.topology.processes.MAX_LOG_BYTES", 3)
+    process = start("import time; print('first', flush=True); time.sleep(1.0); print('x', flush=True); time.sleep(600)")
+    try:
+        assert wait_until(lambda: process.log.read_text() == "first\n", 10.0)
+        process.trim_log()
+        assert wait_until(lambda: process.log.read_text() == "x\n", 10.0)
+        process.trim_log()  # not much yet
+        assert (process.log.read_text(), process.log.with_suffix(".1.log").read_text()) == ("x\n", "first\n")
+    finally:
+        process.kill_session()
+
+
 def test_what_a_dead_process_leaves_in_its_group_is_ended_with_it(
     layout: StackLayout, start: Callable[..., Process]
 ) -> None:

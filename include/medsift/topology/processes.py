@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -61,6 +62,12 @@ class Process:
                 preexec_fn=_end_with_parent,  # noqa: PLW1509  # the supervisor has one thread
             )
         self.started = time.time()
+
+    def trim_log(self) -> None:
+        """Move what it has printed aside once that is much; it goes on at the beginning of the emptied file."""
+        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
+            shutil.copyfile(self.log, self.log.with_suffix(".1.log"))
+            os.truncate(self.log, 0)
 
     def keep(self) -> bool:
         """Start it again if it has died and its delay is over; True when it was started."""

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from types import FrameType
 
@@ -229,6 +230,8 @@ class Supervisor:
         """Tell how it goes; end what lives but has not answered for long, so that it is started again."""
         sick, now = self._sick(), time.monotonic()
         for process in self.processes:
+            with suppress(OSError):  # no room: then later
+                process.trim_log()
             if process not in sick or not has_database:
                 self._sick_since.pop(process.name, None)
             elif now - self._sick_since.setdefault(process.name, now) > HUNG_AFTER_S:
