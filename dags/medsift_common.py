@@ -64,7 +64,7 @@ def do_plan() -> list[dict[str, str]]:
 
     def planned() -> dict[str, Any]:
         settings = Settings.load(settings_of_form(params, context["dag"].params) | permitted(Settings.load(), run_id))
-        return plan_run(settings, run_id, params["sources"].splitlines(), trigger)
+        return plan_run(settings, run_id, params["sources"].split("\n"), trigger)
 
     return list(keep_summary(planned)["batches"])
 

@@ -57,6 +57,13 @@ def test_a_line_that_no_file_can_be_called_fails_alone(folder: Path) -> None:
     assert list(states(folder / "list.txt").values()) == ["failed", "failed", "new"]
 
 
+def test_a_name_in_a_list_may_hold_what_ends_a_line_elsewhere(folder: Path) -> None:
+    name = "a\u2028\x0cb.png"
+    (folder / name).write_bytes((folder / "a.png").read_bytes())
+    (folder / "list.txt").write_bytes(f"{name}\r\nb.png\r\n".encode())
+    assert states(folder / "list.txt") == {name: "new", "b.png": "new"}
+
+
 def test_list_that_names_itself_ends(folder: Path) -> None:
     listed = folder / "list.txt"
     listed.write_text("list.txt\na.png\n")

@@ -261,14 +261,10 @@ def test_a_second_night_gives_way_to_the_first_and_runs_on_demand_go_before_both
 def test_a_terminal_may_sort_any_path_and_leaves_a_stack_up_that_was_up(
     tmp_path: Path, settings: Settings, environment: dict[str, str]
 ) -> None:
-    make_pictures(tmp_path / "elsewhere", 3)
-    done = subprocess.run(
-        [MEDSIFT, "stack", "run", str(tmp_path / "elsewhere")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    elsewhere = tmp_path / "else\u2028where"  # a line separator, which ends no line of the form
+    make_pictures(elsewhere, 3)
+    command = [MEDSIFT, "stack", "run", str(elsewhere)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "3 kept" in done.stdout
     assert done.stdout.count("medsift db psql -c") == 3

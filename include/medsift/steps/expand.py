@@ -149,7 +149,8 @@ def _links_out(folder: Path) -> Expansion:
 def _list_file(path: Path, settings: Settings) -> Expansion:
     """One source a line, relative to the file's folder; `#` begins a comment."""
     found = Expansion()
-    for line in path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines():
+    # Not splitlines: to it a name may hold what ends a line, such as the line separator of a word processor.
+    for line in path.read_text(encoding="utf-8-sig", errors="surrogateescape").split("\n"):
         source = line.strip()
         if source and not source.startswith("#"):
             typed = source if is_address(source) else str(path.parent / os.path.expanduser(source))  # noqa: PTH111
