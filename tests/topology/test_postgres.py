@@ -85,6 +85,23 @@ def test_a_killed_server_starts_again_with_its_rows(server):
     assert _ask(server.ensure_running().owner, "SELECT x FROM kept_too") == [(7,)]
 
 
+def test_a_number_of_a_dead_server_that_another_program_has_by_now_is_not_taken_for_it(server):
+    server.ensure_running()
+    home, dead = find_home(server.folder), _postmaster(server)
+    said = (home.data / "postmaster.pid").read_text()
+    server.stop()
+    sleep = [str(shutil.which("sleep")), "600"]
+    with subprocess.Popen(sleep, user=home.user, group=home.group) as other:
+        try:
+            for use in (server.stop, server.ensure_running):
+                (home.data / "postmaster.pid").write_text(said.replace(str(dead), str(other.pid), 1))
+                use()
+            assert _postmaster(server) != other.pid
+            assert other.poll() is None
+        finally:
+            other.kill()
+
+
 def test_a_port_that_another_program_took_is_given_up(server):
     first = server.ensure_running().task
     server.stop()

@@ -22,6 +22,7 @@ import psycopg2
 from medsift.errors import StackError
 from medsift.store.roles import ROLES, data_directory, prepare_server
 from medsift.topology.postgres_home import Home, find_home, no_room
+from medsift.topology.postmaster import PID_FILE, forget_dead
 
 ADMIN = "postgres"
 # Text sorts by Postgres' own rules: those of a libc change with its version, and indexes over text go wrong.
@@ -104,7 +105,8 @@ class EmbeddedPostgres:
             return
         with self._locked():
             home = find_home(self.folder)
-            if not (home.data / "postmaster.pid").exists():
+            forget_dead(home.data)
+            if not (home.data / PID_FILE).exists():
                 return
             for mode in ("fast", "immediate"):
                 done = home.run("pg_ctl", "-D", str(home.data), "-m", mode, "-w", "-t", "30", "stop")
@@ -186,6 +188,7 @@ class EmbeddedPostgres:
     def _start(self, home: Home, server: _Server) -> None:
         """Start until it answers; a killed server's pid may linger for a while and is waited for."""
         deadline = time.monotonic() + START_TIMEOUT_S
+        forget_dead(home.data)
         while True:
             output = self._try_to_start(home, server)
             if self._answers(server):
@@ -207,7 +210,7 @@ class EmbeddedPostgres:
         return home.run("pg_ctl", *command).stdout
 
     def _answers(self, server: _Server) -> bool:
-        if not (Path(server.data) / "postmaster.pid").exists():
+        if not (Path(server.data) / PID_FILE).exists():
             return False  # whoever listens on that port is another
         try:
             connection = psycopg2.connect(_url(server, ADMIN, "postgres", "postgresql"), connect_timeout=5)
