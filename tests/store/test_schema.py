@@ -128,6 +128,8 @@ def test_a_database_of_a_newer_medsift_says_so(new_database):
     engine.dispose()
     with pytest.raises(StoreError, match=r"by a newer medsift. Update medsift"):
         Store.open(new_database.task)
+    with pytest.raises(StoreError, match=r"by a newer medsift. Update medsift"):
+        migrate(new_database.owner)
 
 
 def test_without_pgvector_all_but_search_works(new_database, batch, identity):

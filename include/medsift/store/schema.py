@@ -22,7 +22,8 @@ LOCK = 0x6D656473_69667400  # "medsift": one migration, and apart from it one pu
 def migrate(url: str) -> None:
     """Bring the database forward to this medsift's tables; `url` is of the role that owns them.
 
-    Safe to repeat and to call from two processes at once; raises `StoreError` where Postgres does not answer.
+    Safe to repeat and to call from two processes at once; raises `StoreError` where Postgres does not answer, or where
+    its tables are those of a newer medsift.
     """
     _move(url, "head")
 
@@ -38,12 +39,18 @@ def require_head(connection: Connection) -> None:
     current = MigrationContext.configure(connection).get_current_revision()
     if current == script.get_current_head():
         return
-    known = {revision.revision for revision in script.walk_revisions()}
-    where = place(connection.engine.url)
-    if current is None or current in known:
-        state = "has no tables of medsift yet" if current is None else "has tables of an older medsift"
-        raise StoreError(f"The database {where} {state}.", "Run: medsift db migrate")
-    raise StoreError(f"The database {where} was migrated by a newer medsift.", "Update medsift.")
+    _refuse_newer(connection)
+    state = "has no tables of medsift yet" if current is None else "has tables of an older medsift"
+    raise StoreError(f"The database {place(connection.engine.url)} {state}.", "Run: medsift db migrate")
+
+
+def _refuse_newer(connection: Connection) -> None:
+    """Raises `StoreError` where the database has tables that this medsift does not know."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    revisions = ScriptDirectory.from_config(_config(connection)).walk_revisions()
+    if current is not None and current not in {revision.revision for revision in revisions}:
+        where = place(connection.engine.url)
+        raise StoreError(f"The database {where} was migrated by a newer medsift.", "Update medsift.")
 
 
 def has_vector_search(connection: Connection) -> bool:
@@ -66,6 +73,7 @@ def _move(url: str, revision: str) -> None:
     try:
         with sentences(engine.url), engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+            _refuse_newer(connection)
             config = _config(connection)
             if revision == "head":
                 command.upgrade(config, revision)
