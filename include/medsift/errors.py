@@ -92,7 +92,7 @@ class StoreError(MedsiftError):
 
 
 class StoreLostError(StoreError):
-    """Postgres does not answer just now or broke off; a later try may mend it."""
+    """Postgres does not answer just now, broke off or has no room; a later try may mend it."""
 
     code = "store_lost"
 

@@ -101,6 +101,12 @@ def test_a_server_that_is_not_there_is_named_without_the_password():
     assert "hidden-word" not in str(caught.value)
 
 
+def test_a_server_whose_disk_is_full_is_worth_another_try(database):
+    full = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
+    with pytest.raises(StoreLostError, match=r"^Postgres at \S+ has no room left on its disk\. Free some room"):
+        _execute(database.task, full)
+
+
 def test_a_wrong_password_is_not_worth_another_try(database):
     wrong = database.task.replace("//medsift:", "//medsift:not-")
     with pytest.raises(StoreError, match="password authentication failed") as caught:

@@ -61,7 +61,9 @@ def sentences(url: URL) -> Iterator[None]:
 def _known(error: BaseException | None, url: URL) -> StoreError | None:
     code = getattr(error, "pgcode", None) or ""
     if code == NO_ROOM:
-        return StoreError(f"Postgres at {place(url)} has no room left on its disk.", "Free some room and try again.")
+        # As with a full volume: once somebody has made room, a later try goes through.
+        sentence = f"Postgres at {place(url)} has no room left on its disk."
+        return StoreLostError(sentence, "Free some room and try again.")
     if code == NOT_ALLOWED:
         return StoreError(f"The database role {url.username} may not do that: {_reason(error)}.")
     if not isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and type(error) is not BROKEN_OFF:
