@@ -62,12 +62,16 @@ def main() -> None:
     shipped = part_of(data, trained.to_numpy())
     calibration = calibrate_on(judged.votes, data.rows[trained], folds)
     of_one = judge_folds(data, trained, folds, prompts, options.cache, calibration)
+    in_panels = judge_folds(data, trained, folds, prompts, options.cache, calibration, data.in_panels())
     model_set, lite = fit_set(options.out, shipped, TextTower(), prompts, options.cache)
     document = {
         "folds": headline,
         "alone": alone,
         # As the set that ships: its calibration has seen the labels of all folds, its features and clusters have not.
         "one_calibration": figures(counted(of_one.predictions)),
+        # Likewise, of figures each of which has one of the pictures among others of its kind and source.
+        "panels": figures(counted(in_panels.predictions)),
+        "panels_alone": figures(counted(in_panels.alone)),
         LEFT_OUT_KIND: apart["by_kind"][LEFT_OUT_KIND],
     }
     (options.out / "metrics.json").write_text(json.dumps(document, indent=1) + "\n")

@@ -35,6 +35,9 @@ have a say in one another's verdict; "by itself" is without. Intervals: 95 %, bo
 
 {headline}
 
+Figures of several panels, each with one of these pictures among others of its kind and source (by the same sets, and
+the calibration that ships): balanced accuracy {panels:.3f} in a folder, {panels_alone:.3f} by themselves.
+
 Each voter alone, over the pictures it votes on:
 
 {voters}
@@ -96,7 +99,7 @@ def write_card(
 ) -> None:
     """Write CARD.md from what was measured."""
     folds = document["folds"]
-    apart = {name: row for name, row in document.items() if name not in ("folds", "alone")}
+    apart = {name: row for name, row in document.items() if "by_source" not in row}
     text = TEXT.format(
         dimension=DIMENSION,
         clusters=CLUSTERS,
@@ -114,6 +117,8 @@ def write_card(
             [_voter(name, row) for name, row in folds["voters"].items() if row["n"]],
         ),
         kinds=_table(["kind", "sources", "n", "right", "kind F1"], [_kind(*item) for item in folds["by_kind"].items()]),
+        panels=document["panels"]["balanced_accuracy"],
+        panels_alone=document["panels_alone"]["balanced_accuracy"],
         apart="\n".join(_apart(*item) for item in apart.items()),
         calibration=_calibration(calibration),
         points=_table(

@@ -40,12 +40,13 @@ def judge_folds(
     prompts: PromptSet,
     cache: Path,
     calibration: Calibration | None = None,
+    shown: TrainingData | None = None,
 ) -> OfFolds:
     """A prediction for every picture by a set that saw none of its source: the pictures of a source lie together.
 
     `trained` says which pictures may be trained on; the others are judged all the same. Those in no fold (`NO_FOLD`)
     are trained on and never judged. The calibration of a fold is fitted on the votes of all other folds, where none is
-    given.
+    given. `shown` is what is judged of the same rows, where that is not what the pictures are.
     """
     text_tower = TextTower()
     votes: dict[int, list[Vote]] = {}
@@ -55,7 +56,7 @@ def judge_folds(
         seen = ((folds != fold) & trained).to_numpy()
         sets[fold], lite = fit_set(cache / f"fold-{fold}", part_of(data, seen), text_tower, prompts, cache)
         held_out = (folds == fold).to_numpy()
-        judged = part_of(data, held_out)
+        judged = part_of(shown or data, held_out)
         of_encoders = lite.vectors(judged.scored_features())
         vectors[fold] = of_encoders[lite.words.name]
         votes[fold] = cast_votes(judged.rows["file"], of_encoders, sets[fold], lite)

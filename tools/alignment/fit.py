@@ -8,7 +8,8 @@ et al. 2022, LiT). Head: logistic regression on kinds, and on the label ridge re
 centres of the pictures (Saunders et al. 1998; Zhang et al. 2008 for K-Means centres).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -34,13 +35,17 @@ INVERSE_PENALTY = 1.0  # C of the head's logistic regression
 CENTRES, KERNEL_RIDGE = 1024, 0.3
 KERNEL_SCALE = 4.0  # between the kernel's -1 to 1 and log-odds; the calibration carries what it lacks
 ROUGH_SHARE = 0.7  # weight of a rough view beside a scored one
+PANELS_SHARE = 0.1  # weight for the head of a figure's panels beside a picture alone
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Pictures to train on: features (n, views, p), the first `scored` views being averaged when scored."""
+    """Pictures to train on: features (n, views, p).
+
+    The first `scored` views are averaged when scored; the last is the picture among others as panels of a figure.
+    """
 
     features: NDArray[np.floating]
     scored: int
@@ -51,6 +56,10 @@ class TrainingData:
         """As a product run has them: (n, p)."""
         averaged: Floats = self.features[:, : self.scored].astype(np.float32).mean(axis=1)
         return averaged
+
+    def in_panels(self) -> Self:
+        """The figures that have the pictures among their panels, in place of the pictures."""
+        return replace(self, features=self.features[:, -1:], scored=1)
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,9 @@ def fit_maps(data: TrainingData) -> tuple[Alignment, Head]:
     text_map = _fit_text_map(data.captions, groups, groups.means(placed, weights), groups.totals(weights))
     mean = space.mean + space.centre * space.deviation
     alignment = Alignment(mean, space.deviation, space.axes, text_map, SCALE, POWER)
-    return alignment, _fit_head(data.rows, unit_rows(placed), weights)
+    both = np.concatenate([unit_rows(placed), unit_rows(space.of(data.in_panels().scored_features()))])
+    both_weights = np.concatenate([weights, PANELS_SHARE * weights]) / (1 + PANELS_SHARE)
+    return alignment, _fit_head(pd.concat([data.rows, data.rows], ignore_index=True), both, both_weights)
 
 
 def fit_space(data: TrainingData, groups: Groups, weights: Floats) -> Space:

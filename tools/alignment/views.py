@@ -39,13 +39,24 @@ def scored_views(file: Path, wanted: tuple[View, ...]) -> Views:
 
 def extra_views(file: Path, seed: int) -> Views:
     """A close crop, perhaps mirrored, tinted or grey; and the picture spoilt. The same seed gives the same views."""
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # the product's code lowers it for the picture in hand
-    with Image.open(file) as opened:
-        image = opened.convert("RGB")
-    if max(image.size) > LONGEST:
-        image.thumbnail((LONGEST, LONGEST), BICUBIC)
+    image = opened(file)
     draw = np.random.default_rng([seed, 11])
     return np.stack([_close(image, draw), _spoilt(image, draw)])
+
+
+def opened(file: Path) -> Image.Image:
+    """In RGB, no longer than `LONGEST` pixels."""
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # the product's code lowers it for the picture in hand
+    with Image.open(file) as encoded:
+        image = encoded.convert("RGB")
+    if max(image.size) > LONGEST:
+        image.thumbnail((LONGEST, LONGEST), BICUBIC)
+    return image
+
+
+def squashed(image: Image.Image) -> Views:
+    """One view, of the whole picture: (size, size, 3)."""
+    return np.asarray(image.resize((SIDE, SIDE), BICUBIC))
 
 
 def _close(image: Image.Image, draw: Draw) -> Views:
@@ -56,27 +67,23 @@ def _close(image: Image.Image, draw: Draw) -> Views:
         part = _tinted(part, draw)
     elif draw.random() < 0.3:
         part = part.convert("L").convert("RGB")
-    return _squashed(part) if draw.random() < 0.7 else _cut(part)
+    return squashed(part) if draw.random() < 0.7 else _cut(part)
 
 
 def _spoilt(image: Image.Image, draw: Draw) -> Views:
     way = draw.choice(["pressed", "low", "framed", "grey", "invert", "marked"], p=[0.2, 0.2, 0.2, 0.15, 0.1, 0.15])
     if way == "pressed":
         blurred = image.filter(ImageFilter.GaussianBlur(max(image.size) / draw.uniform(120, 300)))
-        return _squashed(_pressed(blurred, int(draw.integers(12, 40))))
+        return squashed(_pressed(blurred, int(draw.integers(12, 40))))
     if way == "framed":
-        return _squashed(_framed(image, draw))
+        return squashed(_framed(image, draw))
     if way == "grey":
-        return _squashed(image.convert("L").convert("RGB"))
+        return squashed(image.convert("L").convert("RGB"))
     if way == "invert":
-        return _squashed(ImageOps.invert(image))
+        return squashed(ImageOps.invert(image))
     if way == "marked":
-        return _squashed(_marked(image, draw))
-    return _squashed(_turned_and_small(image, draw))
-
-
-def _squashed(image: Image.Image) -> Views:
-    return np.asarray(image.resize((SIDE, SIDE), BICUBIC))
+        return squashed(_marked(image, draw))
+    return squashed(_turned_and_small(image, draw))
 
 
 def _cut(image: Image.Image) -> Views:
