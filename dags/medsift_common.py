@@ -63,7 +63,8 @@ def do_plan() -> list[dict[str, str]]:
     trigger: Literal["nightly", "on_demand"] = "nightly" if is_nightly else "on_demand"
 
     def planned() -> dict[str, Any]:
-        settings = Settings.load(settings_of_form(params, context["dag"].params) | permitted(Settings.load(), run_id))
+        given = permitted(Settings.load(), run_id, params["sources"])
+        settings = Settings.load(settings_of_form(params, context["dag"].params) | given)
         return plan_run(settings, run_id, params["sources"].split("\n"), trigger)
 
     return list(keep_summary(planned)["batches"])

@@ -225,19 +225,34 @@ def test_a_permit_gives_one_run_its_paths_hosts_and_settings_of_the_terminal(tmp
     terminal = Settings.load(
         {"volume": str(tmp_path), "batch_size": 8}, environment={"MEDSIFT_ALLOWED_HOSTS": "wiki:80"}
     )
-    grant(terminal, "run-a", ["127.0.0.1:99"])
+    grant(terminal, "run-a", "/scans/a", ["127.0.0.1:99"])
     worker = Settings.load({"volume": str(tmp_path)}, environment={})
-    assert permitted(worker, "run-b") == {}
-    given = permitted(worker, "run-a")
+    assert permitted(worker, "run-b", "/scans/a") == {}
+    given = permitted(worker, "run-a", "/scans/a")
     settings = Settings.load({"volume": str(tmp_path)} | given, environment={})
     assert (settings.batch_size, settings.source_roots) == (8, [Path("/")])
     assert settings.allowed_hosts == ["wiki:80", "127.0.0.1:99"]
 
 
+@pytest.mark.parametrize("other", ["/scans", "/scans/a\n/etc", ""])
+def test_a_run_that_takes_the_id_of_a_deleted_one_gets_nothing_for_other_sources(tmp_path: Path, other: str) -> None:
+    settings = Settings.load({"volume": str(tmp_path)}, environment={})
+    grant(settings, "run", "/scans/a")
+    assert permitted(settings, "run", other) == {}
+
+
+def test_a_permit_of_before_it_named_its_sources_gives_nothing(tmp_path: Path) -> None:
+    settings = Settings.load({"volume": str(tmp_path)}, environment={})
+    grant(settings, "run", "/scans/a")
+    permit = tmp_path / "runs" / "run" / "permit.json"
+    permit.write_text(json.dumps(json.loads(permit.read_text())["settings"]))
+    assert permitted(settings, "run", "/scans/a") == {}
+
+
 def test_a_permit_holds_no_secret(tmp_path: Path) -> None:
     secrets = {"database_url": "postgresql://me:hidden@h/d", "webhook_url": "http://hidden"}
     terminal = Settings.load({"volume": str(tmp_path)} | secrets, environment={})
-    grant(terminal, "run")
+    grant(terminal, "run", "/scans/a")
     assert "hidden" not in (tmp_path / "runs" / "run" / "permit.json").read_text()
 
 

@@ -91,12 +91,14 @@ def run_sources(settings: Settings, typed: Sequence[str], tell: Callable[[str], 
             tell("the inbox is empty: sorting the sample")
         airflow_run = f"terminal__{datetime.now(UTC).isoformat()}"
         run_id = new_run_id(airflow_run)
+        named = "\n".join(sample.sources if sample else sources)
         if sample is not None:
-            grant(settings, run_id, [sample.host], keep_dicom_paths=True)  # nobody's, and its score goes by paths
+            # Nobody's paths are in it, and its score goes by them.
+            grant(settings, run_id, named, [sample.host], keep_dicom_paths=True)
         else:
-            grant(settings, run_id)
+            grant(settings, run_id, named)
         airflow.unpause(DAG)
-        airflow.trigger(DAG, airflow_run, {"sources": "\n".join(sample.sources if sample else sources)})
+        airflow.trigger(DAG, airflow_run, {"sources": named})
         try:
             failure = _watch(airflow, airflow_run, show)
         except BaseException:
