@@ -36,7 +36,7 @@ EXTRACTION_SETTINGS = (
     "child_timeout_s", "child_memory_mb", "dicom_frames", "leave_out_burned_in", "allowed_extensions",
 )  # fmt: skip
 # Raise it when the same sources would give more. 2: files attached to PDFs, AVIF in archives, patients of DICOM.
-READERS = 2
+READERS = 3
 
 
 def extraction_digest(context: Context) -> str:
