@@ -61,6 +61,7 @@ def test_an_imported_cnn_is_listed_and_an_altered_one_is_found(tmp_path: Path) -
         (["modelset", "show"], 0, "lite-1"),
         (["modelset", "show"], 0, "(setting medical_recall)"),
         (["modelset", "show", "--profile", "clip"], 0, "has no model set"),
+        (["modelset", "show", "--profile", "klip"], 2, "There is no profile 'klip'; known are: clip, lite."),
         (
             ["classify", PICTURES, "--csv", "-", "--set", "medical_recall=0.6"],
             2,

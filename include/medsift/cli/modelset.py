@@ -9,6 +9,7 @@ from medsift.cli._database import store_if_up, with_database
 from medsift.cli._operating_points import operating_points_text
 from medsift.cli._options import set_option, settings_options
 from medsift.cli._progress import StepProgress
+from medsift.encoders import PROFILES
 from medsift.errors import UsageError
 from medsift.evaluation.manifest import read_manifest
 from medsift.settings import Settings
@@ -44,6 +45,7 @@ def command() -> None:
 @settings_options
 def show_command(settings: Settings) -> None:
     """Show the card of the model set in use, and what each recall that may be asked for costs."""
+    PROFILES.get(settings.profile)
     model_set = current_model_set(settings)
     if model_set is None:
         click.echo(f"Profile {settings.profile} has no model set; `medsift modelset fit FOLDER` makes one.")

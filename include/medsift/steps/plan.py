@@ -35,7 +35,7 @@ EXTRACTION_SETTINGS = (
     "min_image_size", "max_aspect_ratio", "max_pixels", "max_images_per_url", "compress_large_copies", "pdf_quality",
     "child_timeout_s", "child_memory_mb", "dicom_frames", "leave_out_burned_in", "allowed_extensions",
 )  # fmt: skip
-# Raise it when the same sources would give more. 2: files attached to PDFs, AVIF in archives, patients of DICOM.
+# Raise it when the same sources would give more. 3: TIFF cut short or of 12 bits, attached files without an ending.
 READERS = 3
 
 
