@@ -56,15 +56,14 @@ def do_plan() -> list[dict[str, str]]:
     from medsift.topology.permit import permitted
 
     context = get_current_context()
-    run_id, params = run_id_of(context), context["params"]
+    run_id, params, form = run_id_of(context), context["params"], context["dag"].params
     is_nightly = context["dag_run"].run_type == "scheduled"
     if is_nightly:
         give_way_to_other_night()
     trigger: Literal["nightly", "on_demand"] = "nightly" if is_nightly else "on_demand"
 
     def planned() -> dict[str, Any]:
-        given = permitted(Settings.load(), run_id, params["sources"])
-        settings = Settings.load(settings_of_form(params, context["dag"].params) | given)
+        settings = Settings.load(settings_of_form(params, form) | permitted(Settings.load(), run_id, params["sources"]))
         return plan_run(settings, run_id, params["sources"].split("\n"), trigger)
 
     return list(keep_summary(planned)["batches"])
