@@ -69,8 +69,10 @@ def test_the_best_prompts_of_both_sides_are_named_in_order(explanation: Explanat
 def test_a_part_that_carries_the_verdict_outweighs_an_empty_one(
     ct: Path, plain_settings: Settings, tmp_path: Path
 ) -> None:
-    sheet = Image.new("RGB", (512, 256), "white")
-    sheet.paste(Image.open(ct), (0, 0))
+    slice_ = Image.open(ct).convert("RGB")
+    ground = tuple(int(value) for value in np.asarray(slice_).mean((0, 1)))  # what covers a part, too
+    sheet = Image.new("RGB", (512, 256), ground)
+    sheet.paste(slice_, (0, 0))
     sheet.save(tmp_path / "half.png")
     heat = np.abs(explained_file(plain_settings, tmp_path / "half.png").heat)
     assert heat.shape == (CELLS, CELLS)
