@@ -55,11 +55,11 @@ def _pages(image: Image.Image) -> tuple[list[int], int, bool]:
         except EOFError:
             return shown or [0], number, False
         except DECODER_ERRORS:
-            if image.tell() != number or WIDTH_TAG not in image.tag_v2:  # type: ignore[attr-defined]
+            if image.tell() != number or WIDTH_TAG not in image.tag_v2:  # type: ignore[attr-defined]  # a TIFF has it
                 return shown or [0], number, True
             shown.append(number)  # of a kind that is not read, which is told when its turn comes
         else:
-            if not int(image.tag_v2.get(SUBFILE_TAG, 0)) & NO_PAGE:  # type: ignore[attr-defined]
+            if not int(image.tag_v2.get(SUBFILE_TAG, 0)) & NO_PAGE:  # type: ignore[attr-defined]  # a TIFF has it
                 shown.append(number)
         number += 1
 
