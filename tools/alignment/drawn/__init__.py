@@ -1,7 +1,7 @@
 """Drawn pictures of kinds of which few real ones could be had: they are trained on and never judged.
 
 Only what can be drawn from how such a picture comes about (counts of a tracer, contrast in vessels, stained cells,
-grains and pores, stars, radioscopy, set figures); wounds and the like cannot.
+grains and pores, stars, radioscopy, echoes, bands in gels, set figures); wounds and the like cannot.
 """
 
 import hashlib
@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 from alignment.drawn.aerial import draw_ground
 from alignment.drawn.angiography import draw_angiogram
+from alignment.drawn.depths import draw_depth_map
 from alignment.drawn.diagrams import draw_diagram
 from alignment.drawn.equations import draw_equation
+from alignment.drawn.gels import draw_gel
 from alignment.drawn.industrial import draw_radioscopy
 from alignment.drawn.maps import draw_map
 from alignment.drawn.materials import draw_micrograph
@@ -21,6 +23,7 @@ from alignment.drawn.nuclear import draw_scintigram
 from alignment.drawn.shapes import Draw, Pixels
 from alignment.drawn.sky import draw_sky
 from alignment.drawn.smears import draw_smear
+from alignment.drawn.sonar import draw_sonar
 from alignment.drawn.spectrograms import draw_spectrogram
 from alignment.drawn.surfaces import draw_surface
 from alignment.drawn.thermal import draw_thermogram
@@ -40,6 +43,9 @@ KINDS: dict[str, tuple[str, int, Callable[[Draw], Pixels]]] = {
     "spectrogram": ("non-medical", 40, draw_spectrogram),
     "equation": ("non-medical", 60, draw_equation),
     "diagram": ("non-medical", 60, draw_diagram),
+    "gel": ("non-medical", 50, draw_gel),
+    "depth-map": ("non-medical", 40, draw_depth_map),
+    "sonar": ("non-medical", 60, draw_sonar),
 }
 
 
