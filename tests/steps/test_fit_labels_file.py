@@ -90,6 +90,15 @@ def test_figures_of_pictures_that_taught_the_set_in_use_say_so(plain_settings, r
     assert notes[0] in (tmp_path / "out" / "report.html").read_text()
 
 
+def test_sources_that_the_set_in_use_was_fitted_on_stay_seen_though_the_file_names_other_pictures(
+    plain_settings, rows, tmp_path
+):
+    first, others = rows[:6], rows[6:12]
+    promote_model_set(plain_settings, fitted(plain_settings, [*first, *rows[12:]], tmp_path)["model_set"], None)
+    summary = fitted(plain_settings, [*others, *rows[12:]], tmp_path)
+    assert (summary["labels"], summary["compared"]) == (66, 60)
+
+
 def test_labels_none_of_whose_files_is_there_are_a_sentence(plain_settings, tmp_path):
     gone = [ManifestRow(f"{number}.png", "medical", source=f"{number}") for number in range(12)]
     with pytest.raises(NothingDoneError, match=r"0 embedded .* 12 of the 12 files gave no picture, at first 0\.png\."):

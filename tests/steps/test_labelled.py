@@ -15,7 +15,7 @@ from medsift.voters import Evidence
 def of_groups(groups, is_medical):
     names = [f"p{number}" for number in range(len(groups))]
     evidence = Evidence(names, {"one": np.zeros((len(groups), 2), np.float32)}, [""] * len(groups), [{}] * len(groups))
-    return Labelled(evidence, np.array(is_medical, bool), np.array(groups, np.intp))
+    return Labelled(evidence, np.array(is_medical, bool), np.array(groups, np.intp), [()] * len(groups))
 
 
 def test_pictures_that_share_something_through_others_are_one_group():

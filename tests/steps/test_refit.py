@@ -1,6 +1,8 @@
 """Labels teach: a refit raises the accuracy on pictures unlike any before, and can be rolled back."""
 
 import hashlib
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +15,8 @@ from sqlalchemy import text
 
 from medsift.contracts import Occurrence, Picture, SourceOutcome, Verdict
 from medsift.encoders import unit_rows
-from medsift.modelsets import HELD_BACK, HeldBack, current, shipped_set
+from medsift.modelsets import HELD_BACK, MANIFEST, HeldBack, ModelSet, current, save, shipped_set
+from medsift.modelsets.in_use import keep, promote
 from medsift.settings import Settings
 from medsift.steps import refit
 from medsift.steps.context import Context, Summary
@@ -122,6 +125,19 @@ def publish(settings: Settings, store: Store, sources: dict[str, int], shift: fl
     return labels
 
 
+def as_of_before(settings: Settings, model_set: ModelSet) -> ModelSet:
+    """The set as versions kept it that did not write down what its pictures share with others."""
+    volume = Volume(settings.volume)
+    built = shutil.copytree(model_set.folder, volume.model_sets / ".built", ignore=shutil.ignore_patterns(MANIFEST))
+    rows = json.loads((built / HELD_BACK).read_text())
+    (built / HELD_BACK).write_text(json.dumps({sha256: row[:2] for sha256, row in rows.items()}))
+    save(
+        built, name="before", profile="lite", encoders=model_set.encoder_digests, prompt_set=model_set.prompt_set,
+        spaces=model_set.spaces, calibration=model_set.calibration, previous=model_set.previous,
+    )  # fmt: skip
+    return keep(volume, built)
+
+
 def give(store: Store, labels: dict[str, str]) -> None:
     store.add_labels([LabelRow(sha256, label, "anna") for sha256, label in labels.items()])  # type: ignore[arg-type]
 
@@ -177,6 +193,40 @@ def test_sets_are_compared_on_no_picture_whose_group_the_one_in_use_has_seen(loa
     assert (summary["labels"], summary["compared"]) == (96, len(of_known)) == (96, 64)
     give(store, publish(load(), store, {"/in/new.pdf": 10}))
     assert do_refit(load())["compared"] == 74
+
+
+def test_a_group_whose_labels_were_withdrawn_since_stays_seen_by_the_set_that_was_fitted_on_it(load, store):
+    labels = publish(load(), store, SOURCES)
+    of_known = {sha256: label for number, (sha256, label) in enumerate(labels.items()) if number % 12 < 8}
+    give(store, of_known)
+    promote_model_set(load(), do_refit(load())["model_set"], store)
+    give(store, labels | dict.fromkeys(list(of_known)[:16], "unsure"))  # all it knows of two sources
+    summary = do_refit(load())
+    assert (summary["labels"], summary["compared"]) == (80, 48)
+
+
+def test_a_group_stays_seen_though_its_source_has_changed_and_its_labels_were_withdrawn(load, store):
+    publish(load(), store, SOURCES)
+    labels = publish(load(), store, {"/in/8.pdf": 12})
+    of_known, later = dict(list(labels.items())[:6]), dict(list(labels.items())[6:])
+    give(store, of_known | publish(load(), store, SOURCES))
+    promote_model_set(load(), do_refit(load())["model_set"], store)
+    left = [Occurrence("/in/8.pdf", "pdf", number, "kept", sha256=sha256) for number, sha256 in enumerate(later)]
+    store.publish_sources("r", [SourceOutcome("/in/8.pdf", "pdf", "done", found=6)], left, "e")
+    give(store, later | dict.fromkeys(of_known, "unsure"))
+    summary = do_refit(load())
+    assert (summary["labels"], summary["compared"]) == (102, 96)
+
+
+def test_of_a_set_that_did_not_keep_what_its_pictures_share_the_store_is_asked(load, store):
+    labels = publish(load(), store, SOURCES)
+    of_known = {sha256: label for number, (sha256, label) in enumerate(labels.items()) if number % 12 < 8}
+    give(store, of_known)
+    model_set = promote_model_set(load(), do_refit(load())["model_set"], store)
+    promote(Volume(load().volume), as_of_before(load(), model_set))
+    give(store, labels | dict.fromkeys(list(of_known)[:16], "unsure"))
+    summary = do_refit(load())
+    assert (summary["labels"], summary["compared"]) == (80, 48)
 
 
 def test_labels_that_a_set_was_taught_wrongly_are_suspected_though_it_knows_them_by_heart(load, store):

@@ -55,10 +55,15 @@ OTHERS = "`medsift modelset list` shows the sets there are, `medsift modelset pr
 
 @dataclass(frozen=True)
 class HeldBack:
-    """A labelled picture that a set was fitted on: its label, and what was said of it while its group was held back."""
+    """A labelled picture that a set was fitted on: its label, and what was said of it while its group was held back.
+
+    `shares` are digests of what made its group: a set has seen that for ever, whatever is labelled later. Sets of
+    before have none.
+    """
 
     is_medical: bool
     probability: float
+    shares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ class ModelSet:
         if HELD_BACK not in self.pins:
             return {}
         stored = json.loads(self.file(HELD_BACK).read_text(encoding="utf-8"))
-        return {sha256: HeldBack(*values) for sha256, values in stored.items()}
+        return {sha256: HeldBack(label, said, tuple(*shares)) for sha256, (label, said, *shares) in stored.items()}
 
     def verify(self) -> None:
         """Raise `WeightsError` where a file of the set is missing or was altered."""

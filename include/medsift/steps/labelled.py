@@ -1,7 +1,8 @@
 """Labelled pictures with all that voters look at, and the groups that are never on both sides of a comparison."""
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -27,12 +28,14 @@ Link = tuple[str, str]  # a picture, and what it shares with others
 class Labelled:
     """Pictures that a person called medical or not: `is_medical` (n,) and `groups` (n,), aligned with the evidence.
 
-    Pictures of one group are alike for other reasons than their label: a source, a patient, near duplicates.
+    Pictures of one group are alike for other reasons than their label: a source, a patient, near duplicates. `shares`
+    are digests of what links each to others, also to such as are not labelled: names of sources may name people.
     """
 
     evidence: Evidence
     is_medical: NDArray[np.bool_]
     groups: Rows
+    shares: Sequence[tuple[str, ...]]
 
     def __len__(self) -> int:
         return len(self.is_medical)
@@ -50,7 +53,7 @@ class Labelled:
             [self.evidence.captions[row] for row in rows],
             [self.evidence.tags[row] for row in rows],
         )
-        return Labelled(evidence, self.is_medical[rows], self.groups[rows])
+        return Labelled(evidence, self.is_medical[rows], self.groups[rows], [self.shares[row] for row in rows])
 
     def groups_of(self, is_medical: bool) -> int:
         """How many groups have a picture of that side."""
@@ -84,6 +87,12 @@ def labelled_in_store(store: Store, encoder_digests: Mapping[str, str]) -> Label
     return labelled(labels, vectors, surroundings(places, labels), links)
 
 
+def shares_in_store(store: Store, sha256s: Collection[str]) -> set[str]:
+    """Digests of what links these pictures to others, as the store knows it now."""
+    links = joining(*shared(store.places_of(sha256s)), store.families(sha256s))
+    return {_digest(key) for _, key in links}
+
+
 def labelled(
     labels: Mapping[str, bool],
     vectors: Mapping[str, Vectors],
@@ -102,7 +111,21 @@ def labelled(
         [around.get(sha256, blank).captions for sha256 in sha256s],
         [around.get(sha256, blank).tags for sha256 in sha256s],
     )
-    return Labelled(evidence, np.array([labels[sha256] for sha256 in sha256s], bool), group_numbers(sha256s, links))
+    is_medical = np.array([labels[sha256] for sha256 in sha256s], bool)
+    known = list(links)
+    return Labelled(evidence, is_medical, group_numbers(sha256s, known), _shares(sha256s, known))
+
+
+def _shares(sha256s: Sequence[str], links: Iterable[Link]) -> list[tuple[str, ...]]:
+    of: dict[str, set[str]] = {sha256: set() for sha256 in sha256s}
+    for sha256, key in links:
+        if sha256 in of:
+            of[sha256].add(_digest(key))
+    return [tuple(sorted(digests)) for digests in of.values()]
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def finite(vectors: Mapping[str, Floats]) -> NDArray[np.bool_]:

@@ -6,7 +6,6 @@ It is kept and registered whatever comes of that; whether it is put into use is 
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, TypedDict
 
 import numpy as np
@@ -20,7 +19,7 @@ from medsift.modelsets.in_use import keep, known_sets, workshop
 from medsift.settings import Settings
 from medsift.steps.context import Context, Summary
 from medsift.steps.fit_labelled import Basis, Fitter, basis_of, fitter, judge
-from medsift.steps.labelled import Labelled, labelled_in_store
+from medsift.steps.labelled import Labelled, labelled_in_store, shares_in_store
 from medsift.steps.mirror import record_of_set
 from medsift.steps.operating_point import at_operating_point
 from medsift.steps.profile import current_model_set, encoder_digests
@@ -169,10 +168,24 @@ def held_back_by_set(context: Context, model_set: ModelSet | None, data: Labelle
     verdicts = judge(context.settings, data, model_set.used_with(digests) if model_set else None)
     said = [known[v.sha256].probability if v.sha256 in known else v.probability for v in verdicts]
     was_held_back = np.array([sha256 in known for sha256 in data.sha256s], bool)
-    unseen = was_held_back | ~np.isin(data.groups, data.groups[was_held_back])
+    unseen = was_held_back | ~of_seen_groups(context, known, data)
     if len(np.unique(data.is_medical[unseen])) < len(np.unique(data.is_medical)):
         unseen[:] = True
     return np.array(said, np.float64), unseen
+
+
+def of_seen_groups(context: Context, known: Mapping[str, HeldBack], data: Labelled) -> NDArray[np.bool_]:
+    """Which labelled pictures are of a group that a set was fitted on, though none of that group be labelled now: (n,).
+
+    Where the set did not keep what its pictures share with others, that is what the store knows of them by now.
+    """
+    seen = {key for row in known.values() for key in row.shares}
+    untold = [sha256 for sha256, row in known.items() if not row.shares]
+    if untold and context.store is not None:
+        seen |= shares_in_store(context.store, untold)
+    rows = zip(data.sha256s, data.shares, strict=True)
+    is_seen = np.array([sha256 in known or not seen.isdisjoint(shares) for sha256, shares in rows], bool)
+    return np.isin(data.groups, data.groups[is_seen])
 
 
 def figures_of(probability: Doubles, is_medical: NDArray[np.bool_]) -> Figures:
@@ -221,8 +234,8 @@ def _told(data: Labelled, basis: Basis, fits: Fitter, figures: dict[str, Figures
 
 
 def _held_back(data: Labelled, probability: Sequence[float] | Doubles) -> dict[str, list[Any]]:
-    rows = zip(data.sha256s, data.is_medical, probability, strict=True)
-    return {sha256: list(asdict(HeldBack(bool(label), round(float(p), 6))).values()) for sha256, label, p in rows}
+    rows = zip(data.sha256s, data.is_medical, probability, data.shares, strict=True)
+    return {sha256: [bool(label), round(float(p), 6), shares] for sha256, label, p, shares in rows}
 
 
 def _json(value: Any) -> bytes:
