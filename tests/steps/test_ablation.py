@@ -17,6 +17,7 @@ from medsift.modelsets import Calibration, Head
 from medsift.steps.ablation import ablate
 from medsift.steps.ablation.folds import BY_ROW, BY_SOURCE, FOLDS, cross_folds
 from medsift.steps.ablation.judging import Bench, Material, Setup, alone, of_voter
+from medsift.steps.ablation.variations import TOO_FEW
 from medsift.voters import Prompted
 
 UNCALIBRATED = Calibration({"zero_shot": 1.0, "clusters": 0.25}, 1.0)
@@ -296,6 +297,19 @@ def test_a_single_picture_is_compared_as_far_as_it_goes(drawn, tmp_path, plain_s
     states = {row.name: row.state for row in ablation.groups["comparison"] if row.profile == "lite"}
     assert states["zero-shot alone"] == "measured"
     assert states["CNN with K-Means, K=2"] == "not measured"
+
+
+def test_a_report_is_headed_with_no_figures_that_its_table_calls_not_measured(drawn, tmp_path, plain_settings):
+    lines = (drawn / "m.csv").read_text().splitlines()
+    (tmp_path / "m.csv").write_text("\n".join([*lines[:13], lines[-1]]))
+    out = tmp_path / "out"
+    ablation = ablate(plain_settings, read_manifest(tmp_path / "m.csv").rows, drawn, out, told)
+    assert {row.shown_state for row in ablation.groups["strategies"]} == {f"not measured: {TOO_FEW}"}
+    page = (out / "report.html").read_text()
+    head = page[: page.index("<h2>Compared</h2>")]
+    assert f"The ensemble of the settings is not measured: {TOO_FEW}." in head
+    assert "balanced accuracy" not in head
+    assert "1 of 13 files gave no picture, at first gone.png: There is no such file." in page
 
 
 def test_no_picture_at_all_is_a_sentence(drawn, tmp_path, plain_settings):

@@ -61,16 +61,23 @@ def write_ablation(
 
     Raises `UsageError` where the folder cannot be written.
     """
-    _write(
-        out,
-        {
-            "ablation.json": _json(ablation.as_json()),
-            "ablation.csv": ablation.as_csv(),
-            "report.html": evaluation_html(
-                predictions, metrics, thumbnails, vectors, ablation=ablation, notes=one_sided(predictions)
-            ),
-        },
-    )
+    notes = one_sided(predictions)
+    page = evaluation_html(predictions, metrics, thumbnails, vectors, ablation=ablation, notes=notes)
+    _write_ablation(out, ablation, page)
+
+
+def write_unheaded_ablation(out: Path, ablation: Ablation, reason: str) -> None:
+    """The same three files where the ensemble was not measured for that reason: what was stands in the tables alone.
+
+    Raises `UsageError` where the folder cannot be written.
+    """
+    page = environment().get_template("unheaded.html.jinja").render(ablation=ablation, reason=reason)
+    _write_ablation(out, ablation, page)
+
+
+def _write_ablation(out: Path, ablation: Ablation, page: str) -> None:
+    document = _json(ablation.as_json())
+    _write(out, {"ablation.json": document, "ablation.csv": ablation.as_csv(), "report.html": page})
 
 
 def _json(document: Mapping[str, Any]) -> str:

@@ -11,14 +11,14 @@ from medsift.errors import NothingDoneError, UsageError
 from medsift.evaluation.ablation import Ablation
 from medsift.evaluation.manifest import ManifestRow, called_both, without_picture
 from medsift.evaluation.metrics import measure
-from medsift.evaluation.report import most_wrong, write_ablation
+from medsift.evaluation.report import most_wrong, write_ablation, write_unheaded_ablation
 from medsift.modelsets import Head, ModelSet, current
 from medsift.prompts import usable_prompt_sets
 from medsift.settings import Settings
 from medsift.sources.dicom import person_groups
 from medsift.steps.ablation.folds import cross_folds
 from medsift.steps.ablation.judging import Bench, Material
-from medsift.steps.ablation.library import Library, embed_all, words_of
+from medsift.steps.ablation.library import Library, cnn_of, embed_all, words_of
 from medsift.steps.ablation.pictures import Found, Outcome, find_manifest_pictures
 from medsift.steps.ablation.variations import Variations
 from medsift.steps.context import Progress
@@ -151,14 +151,17 @@ def _in_use(settings: Settings) -> list[ModelSet]:
 
 
 def _write(out: Path, variations: Variations, ablation: Ablation, found: Found, library: Library) -> None:
-    predictions = variations.of_profile()
-    words = library.at_hand[words_of(variations.settings.profile)]
-    own = next(row for row in ablation.rows if row.group == "strategies")
-    speed = own.pictures_per_second or words.measured.pictures / words.measured.seconds
-    metrics = measure(predictions, len(predictions) / speed, own.peak_mb or words.measured.peak_mb)
+    """The report is headed with the ensemble as the settings have it, if its row is measured."""
+    own = next(row for row in ablation.groups["strategies"] if row.name == variations.settings.strategy)
+    if own.state == "not measured":
+        write_unheaded_ablation(out, ablation, own.reason)
+        return
+    predictions, profile = variations.of_profile(), variations.settings.profile
+    cost = library.cost(words_of(profile), cnn_of(profile))
+    metrics = measure(predictions, len(predictions) / cost.pictures_per_second, cost.peak_mb)
     identity = {row.file: outcome.sha256 for row, outcome in zip(variations.rows, found.outcomes, strict=True)}
     shown = [prediction.file for prediction in most_wrong(predictions)]
     thumbnails = {file: found.volume.thumbnail(str(identity[file])).read_bytes() for file in shown}
-    known = words.vectors
+    known = library.at_hand[words_of(profile)].vectors
     vectors = {file: known.rows[known.row_of[sha]] for file, sha in identity.items() if sha and sha in known.row_of}
     write_ablation(out, ablation, predictions, metrics, thumbnails, vectors)
