@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom.data
 import pytest
 from PIL import Image
 
 from medsift.encoders._selftest import drawn_pictures
 from medsift.errors import NothingDoneError, UsageError
-from medsift.evaluation.manifest import read_manifest
+from medsift.evaluation.manifest import ManifestRow, read_manifest
 from medsift.modelsets import Calibration, Head
 from medsift.steps.ablation import ablate
 from medsift.steps.ablation.folds import BY_ROW, BY_SOURCE, FOLDS, cross_folds
@@ -310,6 +311,22 @@ def test_a_report_is_headed_with_no_figures_that_its_table_calls_not_measured(dr
     assert f"The ensemble of the settings is not measured: {TOO_FEW}." in head
     assert "balanced accuracy" not in head
     assert "1 of 13 files gave no picture, at first gone.png: There is no such file." in page
+
+
+def test_intervals_are_drawn_by_the_patient_of_dicom_files_whose_source_is_not_told(tmp_path, plain_settings):
+    for number, patient in enumerate(("PAT-1", "PAT-1", "PAT-2")):
+        file = pydicom.dcmread(pydicom.data.get_testdata_file("CT_small.dcm", download=False))
+        file.PatientID, file.PixelData = patient, np.roll(file.pixel_array, 20 * number, axis=0).tobytes()
+        file.save_as(tmp_path / f"{number}.dcm")
+    rows = [ManifestRow(f"{number}.dcm", "medical") for number in range(3)]
+
+    def interval(rows: list[ManifestRow]) -> tuple[float, float] | None:
+        ablation = ablate(plain_settings, rows, tmp_path, tmp_path / "out", told)
+        return next(row.interval for row in ablation.rows if row.name == "zero-shot alone" and row.n)
+
+    assert interval(rows) is not None
+    assert interval(rows[:2]) is None  # one patient's pictures say nothing of other patients
+    assert interval([replace(row, source=row.file) for row in rows[:2]]) is not None
 
 
 def test_no_picture_at_all_is_a_sentence(drawn, tmp_path, plain_settings):

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medsift.contracts import Leaf
+from medsift.contracts import Leaf, Occurrence
 from medsift.errors import NothingDoneError, UsageError
 from medsift.evaluation.manifest import ManifestRow, called_both, without_picture
 from medsift.evaluation.metrics import measure, one_sided
@@ -66,9 +66,9 @@ def evaluate_folder(
     leaves = {row.file: file_leaf(absolute(root / row.file)) for row in rows}
     result, rows_of = _sorted(context, list(leaves.values()))
     best = {file: _first_kept(rows_of[leaf.source]) for file, leaf in leaves.items()}
-    groups = {occurrence.source: next(iter(person_groups(occurrence.tags)), "") for occurrence in result.occurrences}
+    persons = persons_of_files(result.occurrences)
     predictions = [
-        _prediction(row, best[row.file], row.source or groups.get(leaves[row.file].source, "")) for row in rows
+        _prediction(row, best[row.file], row.source or persons.get(leaves[row.file].source, "")) for row in rows
     ]
     points = known_points(context.settings)
     metrics = measure(predictions, time.monotonic() - begun, peak_memory_mb(), points)
@@ -117,6 +117,11 @@ def _sorted(context: Context, leaves: list[Leaf]) -> tuple[RunResult, dict[str, 
                 state, reason = "failed", outcomes[leaf.source].reason
             rows_of[leaf.source].append({"state": state, "reason": reason})
     return result, rows_of
+
+
+def persons_of_files(occurrences: Iterable[Occurrence]) -> dict[str, str]:
+    """Of DICOM files the patient, else the study, where it is known."""
+    return {place.source: group for place in occurrences for group in person_groups(place.tags)[:1]}
 
 
 def no_picture(leaf: Leaf) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from medsift.steps.context import Context, Progress
 from medsift.steps.expand import absolute, file_leaf, require_folder
 from medsift.steps.journal import digest_of
 from medsift.steps.local import find_pictures
-from medsift.steps.pictures_of_folder import PICTURE_KINDS, no_picture
+from medsift.steps.pictures_of_folder import PICTURE_KINDS, no_picture, persons_of_files
 from medsift.steps.portions import all_rows_of
 from medsift.steps.tables import read_rows
 from medsift.volume import Volume
@@ -22,11 +22,15 @@ GOVERN_EXTRACTION = ("min_image_size", "max_aspect_ratio", "max_pixels", "compre
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a row's file: its picture, or why there is none (of several frames the first kept one)."""
+    """What became of a row's file: its picture, or why there is none (of several frames the first kept one).
+
+    `person` is the patient, else the study, of a DICOM file where it is known.
+    """
 
     sha256: str | None
     state: str
     reason: str = ""
+    person: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,10 @@ def _pictures(context: Context) -> tuple[list[Picture], list[Surroundings]]:
 
 def _outcomes(context: Context, leaves: Sequence[Leaf], occurrences: Sequence[Occurrence]) -> list[Outcome]:
     found: dict[str, Outcome] = {}
+    persons = persons_of_files(occurrences)
     for row in occurrences:
         if row.source not in found or (row.sha256 and not found[row.source].sha256):
-            found[row.source] = Outcome(row.sha256, row.state, row.reason)
+            found[row.source] = Outcome(row.sha256, row.state, row.reason, persons.get(row.source, ""))
     for source in read_rows(context.volume.table(context.run_id, "shard", "sources"), SourceOutcome):
         found.setdefault(source.source, Outcome(None, "failed", source.reason))
     return [found.get(leaf.source) or Outcome(None, *no_picture(leaf)) for leaf in leaves]

@@ -224,7 +224,8 @@ class Variations:
 def _prediction(
     row: ManifestRow, outcome: Outcome, verdict: Verdict | None, votes: Mapping[str, float | None]
 ) -> Prediction:
-    made = Prediction(row.file, row.label, row.kind, row.source, outcome.state, votes=votes, reason=outcome.reason)
+    source = row.source or outcome.person
+    made = Prediction(row.file, row.label, row.kind, source, outcome.state, votes=votes, reason=outcome.reason)
     if verdict is None:
         return made
     return replace(
