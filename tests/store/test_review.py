@@ -14,7 +14,7 @@ pytestmark = pytest.mark.postgres
 def publish(store, batch, monkeypatch):
     """Publishes pictures 1 to n, each with probability and cluster as given."""
 
-    def publish(told, medical_from=0.5):
+    def publish(told, medical_from=0.5, model_set="set-1"):
         batch.sources = {"/in/a.pdf": list(told)}
         plain = batch.verdicts
         verdicts = [
@@ -25,9 +25,10 @@ def publish(store, batch, monkeypatch):
         ]
         votes = [replace(vote, probability=None, cluster=None) for vote in batch.votes if vote.voter == "zero_shot"]
         votes = [replace(vote, cluster=cluster) for vote, (_, cluster) in zip(votes, told.values(), strict=True)]
+        batch.run_id, batch.model_set = f"run of {model_set}", model_set
         store.begin_run(batch.record)
-        store.publish_pictures("run-1", batch.pictures, [batch.vectors], votes, verdicts, "set-1", "prompts-1")
-        store.set_current_model_set("set-1")
+        store.publish_pictures(batch.run_id, batch.pictures, [batch.vectors], votes, verdicts, model_set, "prompts-1")
+        store.set_current_model_set(model_set)
 
     return publish
 
@@ -65,6 +66,27 @@ def test_like_pictures_take_turns_with_others(store, publish):
     publish(dict.fromkeys(range(1, 11), (0.52, 1)) | {number: (0.9, number) for number in range(11, 15)})
     clusters = [row.cluster for row in store.review_queue(20)]
     assert set(clusters[:6]) != {1}
+
+
+def test_a_cluster_of_one_model_set_is_not_that_of_another_with_the_same_number(store, publish, identity):
+    publish({1: (0.8, 1), 2: (0.8, 1), 3: (0.8, 1), 4: (0.52, 1)})
+    store.add_labels([LabelRow(identity(1), "medical", "anna")])
+    publish({5: (0.8, 1), 6: (0.9, 2)}, model_set="set-2")
+    queue = {row.sha256: row for row in store.review_queue(10)}
+    assert [queue[identity(word)].novelty for word in (2, 3, 4, 5, 6)] == [0.5, 0.5, 0.5, 1, 1]
+    assert queue[identity(5)].worth == pytest.approx(0.5 * 0.4 + 0.2)  # the first of its cluster
+    assert queue[identity(2)].worth + queue[identity(3)].worth == pytest.approx((0.5 * 0.4 + 0.1) * (1 / 2 + 1 / 3))
+
+
+def test_of_a_chain_of_near_duplicates_one_is_asked_for_and_none_where_one_is_labelled(store, publish, identity):
+    publish({1: (0.5, 1), 2: (0.5, 2), 3: (0.5, 3), 4: (0.5, 4), 5: (0.5, 5)})
+    with store.engine.begin() as connection:
+        query = text("UPDATE pictures SET near_duplicate_of = :first WHERE sha256 = :sha256")
+        chain = [{"sha256": identity(word), "first": identity(word - 1)} for word in (2, 3, 4)]
+        connection.execute(query, chain)
+    assert len(store.review_queue(10)) == 2
+    store.add_labels([LabelRow(identity(2), "medical", "anna")])
+    assert [row.sha256 for row in store.review_queue(10)] == [identity(5)]
 
 
 def test_of_near_duplicates_one_is_asked_for_and_none_where_one_is_labelled(store, publish, identity):

@@ -343,7 +343,10 @@ class LabelGiven(Base):
 
 
 class Catalogued(Base):
-    """What pages show of a picture, kept as the view `catalogue_now` gives it (see catalogue.py)."""
+    """What pages show of a picture, kept as the view `catalogue_now` gives it (see catalogue.py).
+
+    `model_set` is the one whose verdict is shown, and to which the number of the cluster belongs.
+    """
 
     __tablename__ = "catalogue"
     __table_args__ = (
@@ -364,6 +367,7 @@ class Catalogued(Base):
     confidence: Mapped[float | None]
     agreement: Mapped[float | None]
     review_reason: Mapped[str]
+    model_set: Mapped[str | None]
     cluster: Mapped[int | None]
     disagreement: Mapped[float | None]
     first_seen: Mapped[datetime]
