@@ -38,6 +38,7 @@ def test_a_file_is_explained_in_words_numbers_and_a_picture(tmp_path: Path) -> N
     [
         (["nothing.png"], 2, "nothing.png is neither the SHA-256 of a picture (64 hexadecimal digits, "),
         (["words.txt"], 1, "Nothing could be done: words.txt:"),
+        (["icon.png"], 1, "Nothing could be done: icon.png: It is 10 x 10 pixels; the smallest side kept is 16."),
         (["slice.dcm"], 2, "slice.dcm is no picture file (dicom). Name its pictures by the sha256 that"),
         (["words.txt", "--png", "no/where.png"], 2, "Cannot write no/where.png"),
         (["ab" * 32], 1, "No database is up."),
@@ -49,6 +50,7 @@ def test_what_cannot_be_explained_costs_one_sentence(
     tmp_path: Path, arguments: list[str], status: int, sentence: str
 ) -> None:
     (tmp_path / "words.txt").write_text("no picture")
+    Image.linear_gradient("L").resize((10, 10)).save(tmp_path / "icon.png")
     (tmp_path / "slice.dcm").write_bytes(bytes(128) + b"DICM")
     done = run(tmp_path, *arguments)
     assert (done.returncode, done.stdout) == (status, "")

@@ -89,6 +89,25 @@ def test_what_is_no_picture_is_said(plain_settings: Settings, tmp_path: Path) ->
         explained_file(plain_settings, tmp_path / "a.png")
 
 
+@pytest.mark.parametrize(
+    ("picture", "reason"),
+    [
+        (Image.new("RGB", (10, 10), "red"), "It is 10 x 10 pixels; the smallest side kept is 16."),
+        (Image.new("RGB", (96, 96), "red"), "All its pixels have the same colour."),
+        (Image.radial_gradient("L").resize((20, 900)), "It is 20 x 900 pixels; longer than 40 times its other side."),
+    ],
+    ids=["small", "blank", "long"],
+)
+def test_what_a_run_would_reject_is_refused_with_its_reason_before_networks_are_loaded(
+    picture: Image.Image, reason: str, plain_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medsift.steps.explain.loaded_profile", lambda _: pytest.fail("no network is needed"))
+    picture.save(tmp_path / "a.png")
+    with pytest.raises(PictureError) as refused:
+        explained_file(plain_settings, tmp_path / "a.png")
+    assert (str(refused.value), refused.value.state) == (reason, "rejected")
+
+
 @pytest.mark.postgres
 def test_a_stored_picture_is_compared_with_others_and_what_is_said_of_them(
     inbox: Path, load: Callable[..., Settings], do_run: Callable[..., dict[str, Any]], store: Store

@@ -21,6 +21,7 @@ from medsift.steps.context import Context
 from medsift.steps.expand import kind_of
 from medsift.steps.networks import loaded_profile
 from medsift.steps.operating_point import at_operating_point, check_operating_point
+from medsift.steps.preprocess import check_file
 from medsift.steps.profile import current_model_set, prompt_set, prompted, usable_model_set, verdict_keys
 from medsift.steps.shard import surroundings
 from medsift.store import Neighbour, Store
@@ -136,9 +137,14 @@ def file_subject(path: Path) -> Subject:
 
 
 def explain(context: Context, subject: Subject) -> Explanation:
-    """Everything at once; takes some seconds. Raises `PictureError` or `SourceError` where it cannot be decoded."""
+    """Everything at once; takes some seconds.
+
+    Raises `PictureError` or `SourceError` where it cannot be decoded, or is a file that a run would reject.
+    """
     settings = context.settings
     check_operating_point(settings)
+    if not subject.sha256:
+        check_file(context, subject.path)
     profile = loaded_profile(settings)
     arguments = {"path": str(subject.path), "max_pixels": settings.max_pixels}
     views = {"views": [asdict(view) for view in profile.views]}

@@ -4,10 +4,13 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from medsift.contracts import Occurrence, Picture
+from medsift.errors import PictureError
 from medsift.pictures.preparing import Job, Prepared, Rules, prepare_all
 from medsift.settings import Settings
+from medsift.sources.folder import FolderSource
 from medsift.steps import extract
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import told
@@ -41,6 +44,14 @@ def run(context: Context, batch: str) -> Summary:
     return _summary(batch, occurrences)
 
 
+def check_file(context: Context, path: Path) -> None:
+    """Raise `PictureError` with the reason for which a run would not keep a picture file as it is."""
+    job = Job(path, is_rebuilt=False, min_side=_min_side(context.settings, FolderSource.name))
+    (prepared,) = prepare_all(context.workers, [job], _rules(context.settings))
+    if prepared.state != "kept":
+        raise PictureError(prepared.reason, prepared.state)
+
+
 def _extracted(context: Context, batch: str) -> list[Occurrence]:
     """What `extract` left; where its candidates went with the end of the run, they are extracted anew.
 
@@ -62,7 +73,7 @@ def _prepared(context: Context, found: list[Occurrence]) -> Iterator[tuple[Occur
         Job(
             context.volume.root / occurrence.candidate,
             occurrence.is_rebuilt,
-            settings.min_image_size.get(_size_kind(occurrence), DEFAULT_MIN_SIDE),
+            _min_side(settings, _size_kind(occurrence)),
         )
         for occurrence in found
         if occurrence.candidate
@@ -79,6 +90,10 @@ def _size_kind(occurrence: Occurrence) -> str:
     if occurrence.tags:
         return "dicom"
     return "folder" if occurrence.kind == "archive" else occurrence.kind
+
+
+def _min_side(settings: Settings, kind: str) -> int:
+    return settings.min_image_size.get(kind, DEFAULT_MIN_SIDE)
 
 
 def _rules(settings: Settings) -> Rules:
