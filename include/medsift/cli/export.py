@@ -6,7 +6,7 @@ import click
 
 from medsift.cli._database import open_store
 from medsift.cli._options import settings_options
-from medsift.cli._output import write_output
+from medsift.cli._output import require_writable, write_output
 from medsift.errors import UsageError
 from medsift.settings import Settings
 from medsift.steps.export import export_csv, export_folders
@@ -34,6 +34,7 @@ def command(csv_file: Path | None, folders: Path | None, settings: Settings, **f
     """Export pictures with their label: a person's where there is one, else the model's verdict."""
     if (csv_file is None) == (folders is None):
         raise UsageError("Give --csv FILE or --folders DIR.")
+    require_writable(csv_file)
     with open_store(settings) as store:
         rows = store.export_rows(PictureFilter(**filters))  # type: ignore[arg-type]  # click made them of these types
         if csv_file is not None:

@@ -6,7 +6,7 @@ import click
 
 from medsift.cli._database import open_store
 from medsift.cli._options import settings_options
-from medsift.cli._output import write_output
+from medsift.cli._output import require_writable, write_output
 from medsift.errors import NothingDoneError
 from medsift.settings import Settings
 from medsift.steps.label_files import labels_csv, read_labels
@@ -53,5 +53,6 @@ def import_command(file: Path, labelled_by: str, settings: Settings) -> None:
 @settings_options
 def export_command(csv_file: Path, settings: Settings) -> None:
     """Write the newest label of each labelled picture as CSV that `labels import` reads."""
+    require_writable(csv_file)
     with open_store(settings) as store:
         write_output(csv_file, labels_csv(label for label in store.newest_labels().values() if not label.is_withdrawn))

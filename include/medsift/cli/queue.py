@@ -9,7 +9,7 @@ from rich.table import Table
 
 from medsift.cli._database import open_store
 from medsift.cli._options import set_option
-from medsift.cli._output import write_output
+from medsift.cli._output import require_writable, write_output
 from medsift.settings import Settings
 from medsift.steps.report import csv_bytes
 from medsift.store import QueuedPicture, SuspectedLabel
@@ -32,6 +32,7 @@ def command(limit: int, csv_file: Path | None, settings: Settings) -> None:
     contradicts are listed too. Fill in the column label of the CSV, drop rows left empty, and `labels import`
     reads it.
     """
+    require_writable(csv_file)
     with open_store(settings) as store:
         queue, suspected = store.review_queue(limit), store.suspected_labels(limit)
     if csv_file is not None:
