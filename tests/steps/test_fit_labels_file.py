@@ -12,9 +12,9 @@ from medsift.evaluation.manifest import ManifestRow
 from medsift.modelsets import shipped_set
 from medsift.sources.dicom import STUDY_GROUP
 from medsift.steps import local_context
-from medsift.steps.fit_labels_file import fit_labels_file, shared
+from medsift.steps.fit_labels_file import fit_labels_file, standing
 from medsift.steps.fit_model_set import fit_model_set
-from medsift.steps.labelled import group_numbers, joining
+from medsift.steps.labelled import group_numbers, joining, shared
 from medsift.steps.pictures_of_folder import evaluate_folder
 from medsift.steps.profile import current_model_set
 from medsift.steps.use_model_set import fitted_unmeasured, promote_fitted, promote_model_set, roll_back
@@ -119,5 +119,6 @@ def test_pictures_of_one_study_are_one_group_whatever_their_folders_and_sources(
         "three": Surroundings("three", "")
     }
     named = [("one", rows[0]), ("two", rows[1]), ("three", ManifestRow("a/3.png", "medical"))]
-    first, second, other = group_numbers(["one", "two", "three"], joining(*shared(named, Path("/root"), around), []))
+    links = joining(*shared(standing(named, Path("/root"), around)), [])
+    first, second, other = group_numbers(["one", "two", "three"], links)
     assert first == second != other

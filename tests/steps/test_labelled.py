@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from medsift.contracts import Occurrence, Picture, SourceOutcome
-from medsift.steps.labelled import Labelled, group_numbers, joining, labelled, labelled_in_store, shared, source_of
+from medsift.steps.labelled import (
+    Labelled,
+    group_numbers,
+    joining,
+    labelled,
+    labelled_in_store,
+    shared,
+    source_of,
+    standing_of,
+)
 from medsift.steps.vectors import Vectors
 from medsift.store import EncodedVectors, LabelRow, RunRecord
 from medsift.voters import Evidence
@@ -74,7 +83,7 @@ def test_pictures_of_a_patient_are_one_group_whatever_the_study():
         Occurrence("/in/b/2.dcm", "dicom", 1, "kept", sha256="two", tags={"StudyGroup": "t", **patient}),
         Occurrence("/in/b/3.dcm", "dicom", 1, "kept", sha256="three", tags={"StudyGroup": "u"}),
     ]
-    first, second, other = group_numbers(["one", "two", "three"], joining(*shared(places), []))
+    first, second, other = group_numbers(["one", "two", "three"], joining(*shared(map(standing_of, places)), []))
     assert first == second != other
 
 
@@ -83,7 +92,7 @@ def test_pictures_of_a_study_are_one_group_and_those_of_its_folder_are_not():
         Occurrence(f"/in/scans/{number}.dcm", "dicom", 1, "kept", sha256=f"p{number}", tags={"StudyGroup": study})
         for number, study in enumerate(("one", "one", "two"))
     ]
-    first, second, other = group_numbers(["p0", "p1", "p2"], joining(*shared(places), []))
+    first, second, other = group_numbers(["p0", "p1", "p2"], joining(*shared(map(standing_of, places)), []))
     assert first == second != other
 
 

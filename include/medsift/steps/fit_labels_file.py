@@ -7,11 +7,10 @@ from medsift.contracts import MEDICAL, Occurrence, Picture, Surroundings
 from medsift.encoders import Floats
 from medsift.errors import NothingDoneError, UsageError
 from medsift.evaluation.manifest import ManifestRow, NamedRow, contradictions
-from medsift.sources.dicom import person_groups
 from medsift.steps import embed
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import absolute, require_folder
-from medsift.steps.labelled import Labelled, Link, joining, labelled, source_of
+from medsift.steps.labelled import Labelled, Link, Standing, joining, labelled, shared, source_of
 from medsift.steps.local import find_pictures
 from medsift.steps.plan import check_encoders
 from medsift.steps.profile import current_model_set, encoder_digests
@@ -69,7 +68,7 @@ def _labelled(context: Context, named: Sequence[NamedRow], root: Path) -> tuple[
         around |= {sha256: Surroundings(sha256, captions, dict(tags)) for sha256, captions, tags in told}
     vectors = {name: Vectors.joined(parts) for name, parts in lots.items()}
     labels = {sha256: row.label == MEDICAL for sha256, row in named}
-    links = joining(*shared(named, root, around), _families(pictures))
+    links = joining(*shared(standing(named, root, around)), _families(pictures))
     return labelled(labels, vectors, around, links), vectors
 
 
@@ -82,18 +81,12 @@ def _identities(occurrences: Iterable[Occurrence]) -> dict[str, str]:
     return first
 
 
-def shared(named: Iterable[NamedRow], root: Path, around: Mapping[str, Surroundings]) -> tuple[list[Link], list[Link]]:
-    """Links to persons of DICOM files, and to the sources that are told; where neither is known, to folders."""
-    persons: list[Link] = []
-    sources: list[Link] = []
+def standing(named: Iterable[NamedRow], root: Path, around: Mapping[str, Surroundings]) -> Iterator[Standing]:
+    """Where the pictures stand: their folders, and the sources that the file tells."""
     for sha256, row in named:
-        of_person = [(sha256, person) for person in person_groups(around[sha256].tags)] if sha256 in around else []
-        persons += of_person
-        if row.source:
-            sources.append((sha256, f"source {row.source}"))
-        elif not of_person:
-            sources.append((sha256, source_of(str(absolute(root / row.file)), "folder")))
-    return persons, sources
+        tags = around[sha256].tags if sha256 in around else {}
+        folder = source_of(str(absolute(root / row.file)), "folder")
+        yield Standing(sha256, tags, folder, f"source {row.source}" if row.source else "")
 
 
 def _families(pictures: Iterable[Picture]) -> Iterator[Link]:

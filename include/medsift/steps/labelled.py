@@ -82,14 +82,13 @@ def labelled_in_store(store: Store, encoder_digests: Mapping[str, str]) -> Label
     }
     vectors = {name: Vectors.joined([store.vectors(digest, labels)]) for name, digest in encoder_digests.items()}
     places = store.places_of(labels)
-    persons, sources = shared(places)
-    links = joining(persons, sources, store.families(labels))
+    links = joining(*shared(map(standing_of, places)), store.families(labels))
     return labelled(labels, vectors, surroundings(places, labels), links)
 
 
 def shares_in_store(store: Store, sha256s: Collection[str]) -> set[str]:
     """Digests of what links these pictures to others, as the store knows it now."""
-    links = joining(*shared(store.places_of(sha256s)), store.families(sha256s))
+    links = joining(*shared(map(standing_of, store.places_of(sha256s))), store.families(sha256s))
     return {_digest(key) for _, key in links}
 
 
@@ -159,20 +158,35 @@ def source_of(source: str, kind: str) -> str:
     return str(PurePosixPath(source).parent) if kind in PICTURE_FILES else source
 
 
-def shared(places: Iterable[Occurrence]) -> tuple[list[Link], list[Link]]:
+@dataclass(frozen=True)
+class Standing:
+    """Where a picture stands: `source` as `source_of` has it, `told` where a person has named another."""
+
+    sha256: str
+    tags: Mapping[str, str]
+    source: str
+    told: str = ""
+
+
+def shared(standing: Iterable[Standing]) -> tuple[list[Link], list[Link]]:
     """Links to persons and links to sources.
 
-    A DICOM file of a known person belongs to that and not to its folder, which may hold those of many patients.
+    A DICOM file of a known person belongs to that and not to its folder, which may hold those of many patients; to a
+    source that a person has named it belongs all the same.
     """
     persons: list[Link] = []
     sources: list[Link] = []
-    for place in places:
-        sha256 = place.sha256 or ""
-        of_person = [(sha256, person) for person in person_groups(place.tags)]
+    for place in standing:
+        of_person = [(place.sha256, person) for person in person_groups(place.tags)]
         persons += of_person
-        if not of_person:
-            sources.append((sha256, source_of(place.source, place.kind)))
+        if source := place.told or ("" if of_person else place.source):
+            sources.append((place.sha256, source))
     return persons, sources
+
+
+def standing_of(place: Occurrence) -> Standing:
+    """Where a picture stands that the store knows."""
+    return Standing(place.sha256 or "", place.tags, source_of(place.source, place.kind))
 
 
 def joining(persons: Iterable[Link], sources: Iterable[Link], families: Iterable[Link]) -> Iterator[Link]:
