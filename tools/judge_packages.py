@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from alignment.crossval import NO_FOLD, judge_folds
+from alignment.crossval import NO_FOLD, fit_folds
 from alignment.found import read_table, read_tables
 from threadpoolctl import threadpool_limits
 from train_alignment import HERE, LEFT_OUT_KIND, PROMPT_SET, load_data, parse_options
@@ -41,7 +41,7 @@ def main() -> None:
     judged = {}
     for name, parts in (("none", numbers * 0), ("others", numbers % PARTS)):
         folds, cache = parts.fillna(NO_FOLD).astype(int), options.cache / f"packages-{name}"
-        judged[name] = judge_folds(data, trained, folds, prompts, cache, calibration).predictions
+        judged[name] = fit_folds(data, trained, folds, prompts, cache).judge(data, calibration).predictions
     alike = {archive["source"] for archive in read_table(ALIKE)}
     document = {"any": _summaries(judged, set(packages) - alike), ALIKE: _summaries(judged, alike)}
     RESULT.write_text(json.dumps(document, indent=1) + "\n")

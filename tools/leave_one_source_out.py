@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from alignment.crossval import NO_FOLD, figures, judge_folds
+from alignment.crossval import NO_FOLD, figures, fit_folds
 from alignment.plots import plot_reliability
 from threadpoolctl import threadpool_limits
 from train_alignment import HERE, LEFT_OUT_KIND, PROMPT_SET, counted, load_data, parse_options
@@ -40,7 +40,7 @@ def main() -> None:
     numbers = pd.Series(pd.factorize(sources)[0], index=data.rows.index).where(sources.isin(of_folds), NO_FOLD)
     trained = data.rows["kind"] != LEFT_OUT_KIND
     prompts = load_prompts(HERE.parent / "prompts", PROMPT_SET)
-    of_sources = judge_folds(data, trained, numbers, prompts, options.cache / "sources")
+    of_sources = fit_folds(data, trained, numbers, prompts, options.cache / "sources").judge(data)
     judged, alone = counted(of_sources.predictions), counted(of_sources.alone)
     confidences, is_right = decided(judged)
     document = {

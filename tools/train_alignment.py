@@ -20,7 +20,7 @@ from alignment.build import fit_set, pin
 from alignment.captions import load_captions
 from alignment.card import write_card
 from alignment.comparison import OURS, compare, costs, write_comparison
-from alignment.crossval import NO_FOLD, calibrate_on, figures, judge_folds, part_of
+from alignment.crossval import NO_FOLD, calibrate_on, figures, fit_folds, part_of
 from alignment.drawn import digest_of_drawings, draw_all
 from alignment.features import load_features
 from alignment.fit import TrainingData
@@ -52,7 +52,8 @@ def main() -> None:
     folds = data.rows["source"].map(of_source).fillna(NO_FOLD).astype(int)
     prompts = load_prompts(HERE.parent / "prompts", PROMPT_SET)
 
-    judged = judge_folds(data, trained, folds, prompts, options.cache)
+    fitted = fit_folds(data, trained, folds, prompts, options.cache)
+    judged = fitted.judge(data)
     (options.cache / "predictions.csv").write_text(predictions_csv(judged.predictions))
     headline, alone = figures(counted(judged.predictions)), figures(counted(judged.alone))
     apart = figures([prediction for prediction in judged.predictions if prediction.kind == LEFT_OUT_KIND])
@@ -61,8 +62,7 @@ def main() -> None:
 
     shipped = part_of(data, trained.to_numpy())
     calibration = calibrate_on(judged.votes, data.rows[trained], folds)
-    of_one = judge_folds(data, trained, folds, prompts, options.cache, calibration)
-    in_panels = judge_folds(data, trained, folds, prompts, options.cache, calibration, data.in_panels())
+    of_one, in_panels = fitted.judge(data, calibration), fitted.judge(data.in_panels(), calibration)
     model_set, lite = fit_set(options.out, shipped, TextTower(), prompts, options.cache)
     document = {
         "folds": headline,

@@ -55,7 +55,7 @@ def test_plain_pipelines_are_judged_on_the_folds_of_the_ensemble(training, data,
     comparison, crossval, _ = training
     folds, trained = data.rows["source"].str[1:].astype(int), pd.Series(True, index=data.rows.index)
     prompts = load_prompts(shipped("prompts"), "pair")
-    judged = crossval.judge_folds(data, trained, folds, prompts, tmp_path)
+    judged = crossval.fit_folds(data, trained, folds, prompts, tmp_path).judge(data)
     made = comparison.compare(data, trained, folds, prompts, tmp_path, judged.votes)
     assert list(made) == [comparison.ZERO_SHOT, comparison.K_MEANS, comparison.VOTE]
     for name, predictions in made.items():
@@ -80,7 +80,7 @@ def test_plain_pipelines_are_judged_on_the_folds_of_the_ensemble(training, data,
 
 def test_pictures_of_a_fold_are_judged_together_and_each_by_itself(training, data, tmp_path):
     folds, trained = data.rows["source"].str[1:].astype(int), pd.Series(True, index=data.rows.index)
-    judged = training[1].judge_folds(data, trained, folds, load_prompts(shipped("prompts"), "pair"), tmp_path)
+    judged = training[1].fit_folds(data, trained, folds, load_prompts(shipped("prompts"), "pair"), tmp_path).judge(data)
     said = {vote.sha256: vote.probability for vote in judged.votes if vote.voter == "neighbours"}
     assert list(said) == [p.file for fold in range(4) for p in judged.predictions if p.source == f"s{fold}"]
     met = {file: p for file, p in said.items() if p is not None}
@@ -91,6 +91,17 @@ def test_pictures_of_a_fold_are_judged_together_and_each_by_itself(training, dat
         {file: p for file, p in by_itself.items() if file not in met}
     )
     assert any(by_itself[file] != pytest.approx(p, rel=1e-9) for file, p in met.items())
+
+
+def test_sets_that_were_fitted_once_judge_pictures_and_the_figures_that_have_them_as_panels(
+    training, data, tmp_path, monkeypatch
+):
+    folds, trained = data.rows["source"].str[1:].astype(int), pd.Series(True, index=data.rows.index)
+    fitted = training[1].fit_folds(data, trained, folds, load_prompts(shipped("prompts"), "pair"), tmp_path)
+    monkeypatch.setattr("alignment.crossval.fit_set", lambda *_: pytest.fail("nothing is fitted again"))
+    of_pictures, of_figures = fitted.judge(data), fitted.judge(data.in_panels())
+    assert [p.file for p in of_figures.alone] == [p.file for p in of_pictures.alone] == list(data.rows["file"])
+    assert [p.probability for p in of_figures.alone] != [p.probability for p in of_pictures.alone]
 
 
 def test_the_table_has_a_row_a_pipeline_and_says_what_fills_the_others(monkeypatch, tmp_path):

@@ -40,8 +40,8 @@ FILLED_BY = (
 def compare(
     data: TrainingData, trained: pd.Series, folds: pd.Series, prompts: PromptSet, cache: Path, votes: Sequence[Vote]
 ) -> dict[str, list[Prediction]]:
-    """Predictions of the plain pipelines for every picture, by name; `votes` and the sets in `cache` as `judge_folds`
-    left them."""
+    """Predictions of the plain pipelines for every picture, by name; `votes`, and the sets in `cache`, of the folds
+    that `fit_folds` has fitted."""
     zero_shot = [vote for vote in votes if vote.voter == "zero_shot"]
     text_tower = TextTower()
     two: list[Vote] = []

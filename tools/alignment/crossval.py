@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from alignment.build import calibrate, cast_votes, decide, fit_set
+from alignment.build import Lite, calibrate, cast_votes, decide, fit_set
 from alignment.fit import TrainingData
 from numpy.typing import NDArray
 
@@ -33,50 +33,61 @@ class OfFolds:
     votes: list[Vote]
 
 
-def judge_folds(
-    data: TrainingData,
-    trained: pd.Series,
-    folds: pd.Series,
-    prompts: PromptSet,
-    cache: Path,
-    calibration: Calibration | None = None,
-    shown: TrainingData | None = None,
-) -> OfFolds:
-    """A prediction for every picture by a set that saw none of its source: the pictures of a source lie together.
+@dataclass(frozen=True)
+class FittedFolds:
+    """For each fold a set that saw none of its pictures.
 
-    `trained` says which pictures may be trained on; the others are judged all the same. Those in no fold (`NO_FOLD`)
-    are trained on and never judged. The calibration of a fold is fitted on the votes of all other folds, where none is
-    given. `shown` is what is judged of the same rows, where that is not what the pictures are.
+    `trained` says which of `rows` may be trained on; the others are judged all the same.
     """
+
+    rows: pd.DataFrame
+    trained: pd.Series
+    folds: pd.Series
+    sets: dict[int, tuple[ModelSet, Lite]]
+
+    def judge(self, shown: TrainingData, calibration: Calibration | None = None) -> OfFolds:
+        """A prediction for every picture in a fold: the pictures of a source lie together.
+
+        `shown` is what is judged, row by row. The calibration of a fold is fitted on the votes of all other folds,
+        where none is given.
+        """
+        votes: dict[int, list[Vote]] = {}
+        vectors: dict[int, NDArray[np.float32]] = {}
+        for fold, (model_set, lite) in self.sets.items():
+            judged = part_of(shown, self._of(fold))
+            of_encoders = lite.vectors(judged.scored_features())
+            vectors[fold] = of_encoders[lite.words.name]
+            votes[fold] = cast_votes(judged.rows["file"], of_encoders, model_set, lite)
+        together, alone = [], []
+        company: list[Vote] = []
+        for fold, cast in votes.items():
+            others = [vote for other, of_other in votes.items() if other != fold for vote in of_other]
+            calibrated = calibration or calibrate_on(others, self.rows[self.trained], self.folds)
+            held_out, (model_set, _) = self.rows[self._of(fold)], self.sets[fold]
+            files = held_out["file"]
+            places = zip(files, held_out["source"], strict=True)
+            of_fold = votes_of_pile(list(files), vectors[fold], cast, calibrated, places)
+            company += of_fold
+            alone += decide(cast, files, model_set, calibrated)
+            together += decide([*cast, *of_fold], files, model_set, calibrated)
+        everything = [*(vote for cast in votes.values() for vote in cast), *company]
+        return OfFolds(
+            predictions_of(self.rows, together, everything), predictions_of(self.rows, alone, everything), everything
+        )
+
+    def _of(self, fold: int) -> NDArray[np.bool_]:
+        return (self.folds == fold).to_numpy()
+
+
+def fit_folds(data: TrainingData, trained: pd.Series, folds: pd.Series, prompts: PromptSet, cache: Path) -> FittedFolds:
+    """A set for each fold, kept in `cache`. Pictures in no fold (`NO_FOLD`) are trained on in all of them."""
     text_tower = TextTower()
-    votes: dict[int, list[Vote]] = {}
-    vectors: dict[int, NDArray[np.float32]] = {}
-    sets: dict[int, ModelSet] = {}
+    sets: dict[int, tuple[ModelSet, Lite]] = {}
     for fold in sorted(set(folds) - {NO_FOLD}):
         seen = ((folds != fold) & trained).to_numpy()
-        sets[fold], lite = fit_set(cache / f"fold-{fold}", part_of(data, seen), text_tower, prompts, cache)
-        held_out = (folds == fold).to_numpy()
-        judged = part_of(shown or data, held_out)
-        of_encoders = lite.vectors(judged.scored_features())
-        vectors[fold] = of_encoders[lite.words.name]
-        votes[fold] = cast_votes(judged.rows["file"], of_encoders, sets[fold], lite)
-        print(f"fold {fold}: fitted on {seen.sum()} pictures, judged {held_out.sum()}", flush=True)
-    together, alone = [], []
-    company: list[Vote] = []
-    for fold, cast in votes.items():
-        others = [vote for other, of_other in votes.items() if other != fold for vote in of_other]
-        calibrated = calibration or calibrate_on(others, data.rows[trained], folds)
-        held_out = data.rows[(folds == fold).to_numpy()]
-        files = held_out["file"]
-        places = zip(files, held_out["source"], strict=True)
-        of_fold = votes_of_pile(list(files), vectors[fold], cast, calibrated, places)
-        company += of_fold
-        alone += decide(cast, files, sets[fold], calibrated)
-        together += decide([*cast, *of_fold], files, sets[fold], calibrated)
-    everything = [*(vote for cast in votes.values() for vote in cast), *company]
-    return OfFolds(
-        predictions_of(data.rows, together, everything), predictions_of(data.rows, alone, everything), everything
-    )
+        sets[fold] = fit_set(cache / f"fold-{fold}", part_of(data, seen), text_tower, prompts, cache)
+        print(f"fold {fold}: fitted on {seen.sum()} pictures, {(folds == fold).sum()} held out", flush=True)
+    return FittedFolds(data.rows, trained, folds, sets)
 
 
 def calibrate_on(votes: list[Vote], rows: pd.DataFrame, folds: pd.Series) -> Calibration:
