@@ -5,6 +5,7 @@ import time
 import pytest
 
 from medsift.sources._web.page import pictures_of_page
+from medsift.sources._web.srcset import largest
 from medsift.sources._web.style import pictures_of_style
 
 
@@ -35,6 +36,13 @@ def addresses_of(html: str) -> list[str]:
 )  # fmt: skip
 def test_a_link_stands_for_the_one_picture_it_wraps_and_hides_no_other(html, expected):
     assert addresses_of(html) == expected
+
+
+def test_the_sizes_of_each_picture_are_read_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr("medsift.sources._web.page.largest", lambda sets: asked.append(sets) or largest(sets))
+    assert addresses_of('<img src=a.png srcset="b.png 2x"><img src=c.png>') == ["b.png", "c.png"]
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ def _references(soup: BeautifulSoup, base: str, depth: int = 0) -> Iterator[Refe
         if tag.name in PICTURE_TAGS:
             link = ancestor(tag, "a")
             larger = _linked(link, base) if id(link) in enlarging else []
-            addresses = _joined(base, larger + _addresses_of_img(tag))
-            yield Reference(addresses, tag, _absolute(base, largest(_sets_of_img(tag))))
+            best = largest(_sets_of_img(tag))
+            yield Reference(_joined(base, larger + _addresses_of_img(tag, best)), tag, _absolute(base, best))
         elif tag.name == "a" and id(tag) not in enlarging:
             yield Reference(_joined(base, _linked(tag, base)), tag)
         elif tag.name in EMBEDDING:
@@ -199,11 +199,13 @@ def _sets_of_img(img: Tag) -> list[str]:
     return sets
 
 
-def _addresses_of_img(img: Tag) -> list[str]:
-    """The largest form that the page offers, then what `src` says unless that is a placeholder for a lazy one."""
+def _addresses_of_img(img: Tag, best: str) -> list[str]:
+    """The largest form that the page offers, then what `src` says unless that is a placeholder for a lazy one.
+
+    `best` is the largest of its sets, empty where it has none.
+    """
     lazy = [value for name in LAZY_ATTRIBUTES if _is_like_address(value := value_of(img, name))]
     large = [value for name in LARGE_ATTRIBUTES if _is_like_address(value := value_of(img, name))]
-    best = largest(_sets_of_img(img))
     if not lazy and not best and PLACEHOLDER.fullmatch(value_of(img, "src").strip()):
         # Every script for lazy pictures names its attribute otherwise.
         others = [name for name in img.attrs if name not in ("alt", "src")]
