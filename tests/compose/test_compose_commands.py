@@ -42,7 +42,8 @@ class Plain:
     processes: dict[str, Process] = field(default_factory=dict)
 
     def environment(self, name: str) -> dict[str, str]:
-        own = {key: str(value) for key, value in self.services[name]["environment"].items()}
+        said = self.services[name]["environment"].items()
+        own = {key: str(value) for key, value in said if value is not None}  # one without is not set
         return {"PATH": PATH, "HOME": str(self.folder), "AIRFLOW_HOME": str(self.folder / "airflow")} | own
 
     def start(self, name: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from medsift.settings import PREFIX, Settings
 from medsift.store.roles import ROLES
@@ -58,6 +59,30 @@ def test_secrets_are_private_differ_and_are_kept_by_a_second_call(tmp_path: Path
     made = [value for name, value in first.items() if name != "FIRST_USER"]
     assert len(set(made)) == len(made)
     assert min(map(len, made)) >= 32
+
+
+def test_what_a_person_wrote_into_the_file_stays_where_it_stands(tmp_path: Path) -> None:
+    own = "# our ports\nAIRFLOW_PORT=8081\nFERNET_KEY=\n# the end\n"
+    (tmp_path / ".env").write_text(own)
+    made = make_secrets(tmp_path / ".env")
+    text = (tmp_path / ".env").read_text()
+    assert text.startswith(own.replace("FERNET_KEY=\n", ""))
+    assert made["AIRFLOW_PORT"] == "8081"
+    assert len(made["FERNET_KEY"]) >= 32
+    assert text.count("FERNET_KEY") == 1
+    make_secrets(tmp_path / ".env", "--gpu")
+    assert make_secrets(tmp_path / ".env") == made
+    assert (tmp_path / ".env").read_text() == text
+
+
+def test_links_lead_to_the_address_that_the_file_says_and_else_airflow_knows_none(tmp_path: Path) -> None:
+    name, address = "AIRFLOW__API__BASE_URL", "https://medsift.example.org"
+    make_secrets(tmp_path / ".env")
+    for line, expected in (("", None), (f"{name}={address}\n", address)):
+        with (tmp_path / ".env").open("a") as file:
+            file.write(line)
+        services = yaml.safe_load(docker_compose(tmp_path / ".env", "config").stdout)["services"]
+        assert {services[service]["environment"][name] for service in OF_AIRFLOW} == {expected}
 
 
 def test_with_a_gpu_the_profile_and_the_queues_change_together_and_back(tmp_path: Path) -> None:
@@ -224,7 +249,7 @@ def test_the_image_has_what_the_commands_name(composed: Composed) -> None:
     assert all((ROOT / name).exists() for name in let_through)
     assert not {".env", "var", "tests"} & let_through
     named = [part for service in composed.services.values() for part in service.get("command") or []]
-    named += composed.services["worker"]["environment"].values()
+    named += [said for said in composed.services["worker"]["environment"].values() if said is not None]
     inside = [part.removeprefix("/opt/medsift/") for part in named if part.startswith("/opt/medsift/")]
     assert sorted(inside) == ["dags", "docker/init.sh", "plugins"]
     assert all((ROOT / path).exists() and path.split("/")[0] in let_through for path in inside)
