@@ -31,7 +31,7 @@ class RunProgress:
 
     def tell(self, what: str) -> None:
         """Say what is being done before and after the steps."""
-        self._console.print(f"stack: {what}")
+        self._console.print(f"stack: {what}", soft_wrap=True)
 
     def show(self, steps: list["StepState"]) -> None:
         """Show how far the steps are."""
@@ -42,7 +42,8 @@ class RunProgress:
             if step.is_done and step.name not in self._told:
                 self._told.add(step.name)
                 tasks = "" if step.total == 1 else f" {step.total} tasks,"
-                self._console.print(f"{step.name}:{tasks} {step.seconds:.1f} s  {_counts(step)}".rstrip())
+                line = f"{step.name}:{tasks} {step.seconds:.1f} s  {_counts(step)}"
+                self._console.print(line.rstrip(), soft_wrap=True)
 
 
 def _table(steps: list["StepState"]) -> Table:
