@@ -3,12 +3,15 @@
     python tools/compare_originals.py --corpus CORPUS --originals ORIGINALS [--out DIR]
 
 Both folders have manifest.csv; pictures belong together by `original_sha256` and `original_path`. No measure of
-accuracy: the shipped set was trained on the small ones. It shows whether size and compression alone change a verdict.
+accuracy: the shipped set was trained on the small ones. It shows whether size and compression alone change a verdict:
+the pictures of a source lie in one folder at either size, as those of one folder have a say in one another's verdict.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -28,9 +31,10 @@ def main() -> None:
     pairs = large.merge(small[[*SAME, "file"]], on=SAME, suffixes=("_large", "_small")).drop_duplicates("file_large")
     verdicts = {}
     for size, folder in (("large", options.originals), ("small", options.corpus)):
-        rows = pairs.rename(columns={f"file_{size}": "file"})[["file", "label", "kind", "source"]]
-        verdicts[size] = judged(rows, folder, options.out / size).set_index("file")
-    large, small = (verdicts[size].loc[pairs[f"file_{size}"]].reset_index() for size in ("large", "small"))
+        files = [folder / name for name in pairs[f"file_{size}"]]
+        placed = by_source(pairs, files, options.out / size / "pictures")
+        verdicts[size] = judged(placed, options.out / size).set_index("file").loc[placed["file"]].reset_index()
+    large, small = verdicts["large"], verdicts["small"]
     both = large["verdict"].notna() & small["verdict"].notna()
     changed = both & (large["verdict"] != small["verdict"])
     print(f"{len(pairs)} pairs, {both.sum()} judged at both sizes, verdict changed: {changed.sum()}")
@@ -41,11 +45,22 @@ def main() -> None:
     print(large[changed][["file", "label", "kind", "source", "verdict", "probability"]].to_string(index=False))
 
 
-def judged(rows: pd.DataFrame, root: Path, out: Path) -> pd.DataFrame:
-    """predictions.csv of `medsift evaluate` on these rows."""
-    out.mkdir(parents=True, exist_ok=True)
+def by_source(rows: pd.DataFrame, files: Sequence[Path], root: Path) -> pd.DataFrame:
+    """Copy the files, a folder a source; rows of a manifest for them, in the same order."""
+    shutil.rmtree(root, ignore_errors=True)
+    names = [f"{source}/{file.name}" for source, file in zip(rows["source"], files, strict=True)]
+    placed = rows[["label", "kind", "source"]].assign(file=names)
+    for name, file in zip(placed["file"], files, strict=True):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, root / name)
+    return placed
+
+
+def judged(rows: pd.DataFrame, out: Path) -> pd.DataFrame:
+    """predictions.csv of `medsift evaluate` on these rows, whose files are below `out`."""
     rows.to_csv(out / "manifest.csv", index=False)
-    command = ["evaluate", "--manifest", str(out / "manifest.csv"), "--root", str(root), "--out", str(out)]
+    root = str(out / "pictures")
+    command = ["evaluate", "--manifest", str(out / "manifest.csv"), "--root", root, "--out", str(out)]
     subprocess.run([str(Path(sys.executable).parent / "medsift"), *command, "--profile", "lite"], check=True)
     return pd.read_csv(out / "predictions.csv")
 
