@@ -16,7 +16,7 @@ from medsift.store import Store
 from medsift.topology.airflow_runs import AirflowRuns
 from medsift.volume import Volume
 from tests.review.browsing import Visitors, served
-from tests.review.made import MANY, Made, publish
+from tests.review.made import MANY, MODEL_SET, Made, publish
 
 
 async def named_in_the_request(request: Request) -> User:
@@ -40,8 +40,8 @@ class Bench:
     settings: Settings
     told: list[tuple[str, int]] = field(default_factory=list)
 
-    def publish(self, *pictures: Made, run: str = "run-1") -> None:
-        publish(self.store, self.volume, pictures, run)
+    def publish(self, *pictures: Made, run: str = "run-1", model_set: str = MODEL_SET) -> None:
+        publish(self.store, self.volume, pictures, run, model_set)
 
     def client(self, who: str = "anna:LABEL") -> TestClient:
         headers = {"authorization": f"Bearer {who}"} if who else {}

@@ -75,14 +75,16 @@ def verdict_of(made: Made) -> Verdict:
     )  # fmt: skip
 
 
-def publish(store: Store, volume: Volume, pictures: Sequence[Made], run: str = "run-1") -> None:
-    """Rows and files of a run that found these."""
+def publish(
+    store: Store, volume: Volume, pictures: Sequence[Made], run: str = "run-1", model_set: str = MODEL_SET
+) -> None:
+    """Rows and files of a run that found these; its model set is then the one in use."""
     for made in pictures:
         volume.put(volume.picture(made.sha256, "png"), png(made.number))
         small = io.BytesIO()
         Image.open(io.BytesIO(png(made.number))).save(small, "WEBP")
         volume.put(volume.thumbnail(made.sha256), small.getvalue())
-    store.begin_run(RunRecord(run, BEGAN, "words", MODEL_SET, PROMPTS, {}, "test"))
+    store.begin_run(RunRecord(run, BEGAN, "words", model_set, PROMPTS, {}, "test"))
     rows = [*map(picture_row, pictures)]
     verdicts = [*map(verdict_of, pictures)]
     votes = [
@@ -91,8 +93,8 @@ def publish(store: Store, volume: Volume, pictures: Sequence[Made], run: str = "
         for voter, p, cluster in (("clusters", each.probability, each.cluster), ("zero_shot", 0.5, None))
     ]
     vectors = EncodedVectors("words", ENCODER, [each.sha256 for each in pictures], np.stack([*map(vector, pictures)]))
-    store.publish_pictures(run, rows, [vectors], votes, verdicts, MODEL_SET, PROMPTS)
-    store.set_current_model_set(MODEL_SET)
+    store.publish_pictures(run, rows, [vectors], votes, verdicts, model_set, PROMPTS)
+    store.set_current_model_set(model_set)
     sources = list(dict.fromkeys(each.source for each in pictures))
     outcomes = [SourceOutcome(source, "pdf", "done", found=1, digest=identity(0), pages=9) for source in sources]
     occurrences = [

@@ -165,6 +165,28 @@ def test_a_cluster_tells_its_purity_by_what_people_said(bench, anna):
     assert (after["labelled"], after["purity"]) == (3, pytest.approx(2 / 3))
 
 
+def test_clusters_of_two_model_sets_with_the_same_number_are_labelled_apart(bench, anna):
+    bench.publish(Made(1, 0.6, cluster=3), Made(2, 0.6, cluster=3), model_set="set-1")
+    bench.publish(Made(3, 0.6, cluster=3), run="run-2", model_set="set-2")
+    groups = [
+        anna.get("/api/v1/clusters/3", params=params).json()
+        for params in ({}, {"model_set": "set-2"}, {"model_set": "set-1"})
+    ]
+    assert [{each["picture"]["sha256"] for each in group["asked"]} for group in groups] == [
+        {identity(3)}, {identity(3)}, {identity(1), identity(2)},
+    ]  # fmt: skip
+    assert [group["name"] for group in groups] == ["Cluster 3", "Cluster 3", "Cluster 3 of model set set-1"]
+
+
+def test_a_number_that_only_another_model_set_has_is_no_cluster(bench, anna):
+    bench.publish(Made(1, 0.6, cluster=3), model_set="set-1")
+    bench.publish(Made(2, 0.6, cluster=4), run="run-2", model_set="set-2")
+    answer = anna.get("/api/v1/clusters/3")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        404, "There is no picture in cluster 3 of the model set in use.",
+    )  # fmt: skip
+
+
 def test_all_similar_pictures_are_those_of_like_vectors(bench, anna):
     bench.publish(*(Made(number, 0.6) for number in range(3)), Made(9, 0.6, cluster=2))
     group = anna.get(f"/api/v1/pictures/{identity(0)}/group").json()

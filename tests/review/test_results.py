@@ -71,6 +71,29 @@ def test_pictures_of_unknown_kind_are_found_by_the_link_that_counts_them(bench, 
     assert set(listed(anna, kind="unknown")) == {identity(1), identity(2)}
 
 
+def test_a_cluster_is_that_of_the_model_set_in_use_unless_another_is_named(bench, anna):
+    bench.publish(Made(1, 0.6, cluster=3), Made(2, 0.6, cluster=4), model_set="set-1")
+    bench.publish(Made(3, 0.6, cluster=3), run="run-2", model_set="set-2")
+    for filters, expected in (
+        ({"cluster": 3}, {3}),
+        ({"cluster": 3, "model_set": "set-2"}, {3}),
+        ({"cluster": 3, "model_set": "set-1"}, {1}),
+        ({"model_set": "set-1"}, {1, 2}),
+    ):
+        assert set(listed(anna, **filters)) == set(map(identity, expected))
+        assert anna.get("/api/v1/totals", params=filters).json()["pictures"] == len(expected)
+
+
+def test_the_link_to_the_cluster_of_a_picture_leads_to_that_of_its_model_set(bench, anna):
+    bench.publish(Made(1, 0.6, cluster=3), model_set="set-1")
+    bench.publish(Made(2, 0.6, cluster=3), run="run-2", model_set="set-2")
+    link = "/results?cluster=3&amp;model_set=set-1"
+    assert f'href="{link}"' in anna.get(f"/picture/{identity(1)}").text
+    found = anna.get(link.replace("&amp;", "&")).text
+    assert (identity(1) in found, identity(2) in found) == (True, False)
+    assert '<input type="hidden" name="model_set" value="set-1">' in found
+
+
 @pytest.mark.parametrize("mark", ["0.5~%00", "x", "~"])
 def test_a_mark_that_no_page_gave_is_refused(many, anna, mark):
     assert anna.get(f"/api/v1/pictures?after={mark}&sort=surest").status_code == 422

@@ -109,6 +109,16 @@ def test_of_selected_pictures_only_those_are_as_the_model_says(bench, visitors):
     assert labels(bench) == {row.sha256: row.verdict for row in queue[:2]}
 
 
+def test_the_cluster_of_a_picture_of_an_older_model_set_is_that_of_its_set(bench, visitors):
+    bench.publish(*(Made(number, 0.6, cluster=3) for number in range(4)), model_set="set-1")
+    bench.publish(*(Made(number, 0.9, cluster=3) for number in range(10, 15)), run="run-2", model_set="set-2")
+    page = at_review(visitors)
+    press(page, "c")
+    expect(page.locator("#set-name")).to_have_text("Cluster 3 of model set set-1")
+    press(page, "m")
+    assert labels(bench) == {identity(number): "medical" for number in range(4)}
+
+
 def test_a_whole_cluster_is_labelled_with_two_keys(bench, visitors):
     bench.publish(*(Made(number, 0.6, cluster=3) for number in range(12)), Made(50, 0.9, cluster=4))
     page = at_review(visitors)

@@ -15,6 +15,9 @@ Number = Annotated[Annotated[int, Field(ge=0, le=2**31 - 1)] | None, AS_NONE, Qu
 Side = Annotated[Literal["medical", "non-medical"] | None, AS_NONE, Query()]
 Decider = Annotated[Literal["person", "model"] | None, AS_NONE, Query()]
 
+OF_SET = "digest of the model set whose verdict is shown; a cluster without it is one of the set in use"
+SetOfCluster = Annotated[Word, Query(description=OF_SET)]
+
 
 def _filter(
     label: Side = None,
@@ -31,6 +34,7 @@ def _filter(
     duplicates: YesNo = None,
     decided_by: Decider = None,
     cluster: Number = None,
+    model_set: SetOfCluster = None,
     words: Word = None,
 ) -> PictureFilter:
     return PictureFilter(
@@ -48,6 +52,7 @@ def _filter(
         duplicates=duplicates,
         decided_by=decided_by,
         cluster=cluster,
+        model_set=model_set,
         words=words,
     )
 

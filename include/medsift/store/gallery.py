@@ -33,6 +33,7 @@ CONDITIONS = {
     "duplicates": "(c.sha256 IN (SELECT sha256 FROM pictures WHERE near_duplicate_of IS NOT NULL)) = :duplicates",
     "decided_by": "c.decided_by = :decided_by",
     "cluster": "c.cluster = :cluster",
+    "model_set": "c.model_set = coalesce(:model_set, (SELECT digest FROM model_sets WHERE is_current))",
     "words": "c.words @@ to_tsquery('simple', :words)",
 }
 FROM = "FROM catalogue c JOIN pictures p USING (sha256)"
@@ -91,7 +92,7 @@ ORDER BY n.pictures DESC, s.source
 
 @dataclass(frozen=True)
 class ListedPicture:
-    """A picture as pages show it; `said` is a person's newest label, unsure ones too."""
+    """A picture as pages show it; `said` is a person's newest label, unsure ones too. `cluster` is of `model_set`."""
 
     sha256: str
     label: str
@@ -105,6 +106,7 @@ class ListedPicture:
     confidence: float | None
     agreement: float | None
     review_reason: str
+    model_set: str | None
     cluster: int | None
     disagreement: float | None
     first_seen: datetime
@@ -234,6 +236,8 @@ def _conditions(wanted: PictureFilter) -> tuple[str, dict[str, Any]]:
     keys = {name: value for name, value in asdict(wanted).items() if value is not None}
     if "source" in keys:
         keys["source"] = source_id(keys["source"])
+    if "cluster" in keys:
+        keys.setdefault("model_set", None)  # that of the set in use
     if "words" in keys:
         # As the captions are cut (migration 0015); signs alone find nothing.
         keys["words"] = " & ".join(f"'{word}':*" for word in re.findall(r"[^\W_]+", keys["words"]))

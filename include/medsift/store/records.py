@@ -98,7 +98,8 @@ class PictureFilter:
     """Which pictures are wanted; None lets everything pass. `source` and `run` are exact.
 
     `disputed`: whether voters disagree. `duplicates`: whether it looks like an earlier picture. `words` must all stand,
-    or begin a word, in the captions. `decided_by`: person or model.
+    or begin a word, in the captions. `decided_by`: person or model. `model_set`: the one whose verdict is shown; a
+    `cluster` without it is one of the set in use, as numbers begin anew with each.
     """
 
     label: str | None = None
@@ -115,6 +116,7 @@ class PictureFilter:
     duplicates: bool | None = None
     decided_by: str | None = None
     cluster: int | None = None
+    model_set: str | None = None
     words: str | None = None
 
 

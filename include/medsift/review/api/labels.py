@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from medsift.review.desk import AtDesk, Desk
 from medsift.review.files import Digest, known
+from medsift.review.filtering import SetOfCluster
 from medsift.review.identity import Labeller, Reader
 from medsift.review.problems import Problem, problem
 from medsift.store import Change, Changes, ListedPicture, PictureFilter, QueuedPicture, Wish
@@ -104,12 +105,16 @@ def next_pictures(
 
 
 @router.get("/clusters/{number}")
-def cluster(desk: AtDesk, _: Reader, number: Annotated[int, Path(ge=0, le=2**31 - 1)]) -> Group:
-    """The pictures of a cluster of the model set in use, least sure first, at most 2,000."""
-    pictures, _rest = desk.store.page(PictureFilter(cluster=number), "least_sure", None, 2000)
+def cluster(
+    desk: AtDesk, _: Reader, number: Annotated[int, Path(ge=0, le=2**31 - 1)], model_set: SetOfCluster = None
+) -> Group:
+    """The pictures of a cluster of a model set, without one of that in use, least sure first, at most 2,000."""
+    pictures, _rest = desk.store.page(PictureFilter(cluster=number, model_set=model_set), "least_sure", None, 2000)
+    is_other = model_set != desk.store.current_model_set()
+    of_set = f" of model set {model_set[:12]}" if model_set and is_other else ""
     if not pictures:
-        raise HTTPException(404, f"There is no picture in cluster {number}.")
-    return group(desk, f"Cluster {number}", pictures)
+        raise HTTPException(404, f"There is no picture in cluster {number}{of_set or ' of the model set in use'}.")
+    return group(desk, f"Cluster {number}{of_set}", pictures)
 
 
 @router.get("/pictures/{sha256}/group")

@@ -18,7 +18,8 @@ NAMES = {
     "label": "is", "kind": "kind", "min_confidence": "at least so sure", "max_confidence": "at most so sure",
     "min_probability": "P(medical) from", "max_probability": "P(medical) below", "needs_review": "needs review",
     "source": "source", "source_kind": "kind of source", "run": "run", "disputed": "voters disagree",
-    "duplicates": "near duplicate", "decided_by": "decided by", "cluster": "cluster", "words": "caption has",
+    "duplicates": "near duplicate", "decided_by": "decided by", "cluster": "cluster", "model_set": "model set",
+    "words": "caption has",
 }  # fmt: skip
 
 

@@ -188,8 +188,10 @@ function back() {
 
 const does = {
   medical: () => label("medical"), "non-medical": () => label("non-medical"), unsure: () => label("unsure"), agree, undo,
-  cluster: () => sheet.focused && sheet.focused.picture.cluster !== null
-    && group(`/clusters/${sheet.focused.picture.cluster}`, (found) => found.name),
+  cluster: () => {
+    const {cluster, model_set} = sheet.focused?.picture ?? {cluster: null};
+    if (cluster !== null) group(`/clusters/${cluster}?${new URLSearchParams({model_set})}`, (found) => found.name);
+  },
   similar: () => sheet.focused && group(`/pictures/${sheet.focused.picture.sha256}/group`, () => "All similar"),
 };
 
