@@ -129,6 +129,16 @@ def test_a_picture_tells_all_that_is_known_of_it(many, anna):
     assert [each["sha256"] for each in told["duplicates"]] == [identity(0)]
 
 
+@pytest.mark.parametrize("asked", range(4))
+def test_each_picture_of_a_chain_of_near_duplicates_shows_all_others(bench, anna, asked):
+    links = {0: None, 1: identity(0), 2: identity(1), 3: identity(1), 9: None}
+    bench.publish(*(Made(number, 0.6, near_duplicate_of=first) for number, first in links.items()))
+    told = anna.get(f"/api/v1/pictures/{identity(asked)}").json()
+    assert {each["sha256"] for each in told["duplicates"]} == {identity(number) for number in range(4)} - {
+        identity(asked)
+    }
+
+
 def test_bytes_are_those_of_the_volume_with_their_type(many, anna):
     file = anna.get(f"/api/v1/pictures/{identity(3)}/file")
     assert (file.headers["content-type"], file.content[:4]) == ("image/png", b"\x89PNG")

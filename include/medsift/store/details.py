@@ -26,10 +26,15 @@ SELECT {columns} FROM votes JOIN (
 ) shown USING (sha256, model_set, prompt_set)
 ORDER BY voter
 """
+# Links are followed both ways: a picture may be linked to one that is itself linked, or that is not stored yet.
 DUPLICATES = """
-SELECT sha256 FROM pictures
-WHERE sha256 <> :sha256 AND (near_duplicate_of = :sha256 OR sha256 = :first OR near_duplicate_of = :first)
-ORDER BY sha256 LIMIT :most
+WITH RECURSIVE family AS (
+    SELECT :sha256 AS sha256
+    UNION
+    SELECT CASE WHEN p.sha256 = f.sha256 THEN p.near_duplicate_of ELSE p.sha256 END
+    FROM family f JOIN pictures p ON p.sha256 = f.sha256 OR p.near_duplicate_of = f.sha256
+)
+SELECT sha256 FROM family WHERE sha256 <> :sha256 ORDER BY sha256 LIMIT :most
 """
 PAGE_PLACES = """
 SELECT EXISTS (
@@ -106,8 +111,7 @@ def details(connection: Connection, sha256: str) -> PictureDetails | None:
     found = listed(connection, [sha256])
     if not found:
         return None
-    keys = {"sha256": sha256, "first": found[0].near_duplicate_of, "most": MOST_DUPLICATES}
-    alike = list(connection.scalars(text(DUPLICATES), keys))
+    alike = list(connection.scalars(text(DUPLICATES), {"sha256": sha256, "most": MOST_DUPLICATES}))
     rows = connection.execute(text(PLACES), {"sha256": sha256, "most": MOST_PLACES})
     places = [
         ShownPlace(**row | {"box": tuple(row["box"]) if row["box"] else None}) for row in map(dict, rows.mappings())
