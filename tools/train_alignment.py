@@ -57,7 +57,7 @@ def main() -> None:
     (options.cache / "predictions.csv").write_text(predictions_csv(judged.predictions))
     headline, alone = figures(counted(judged.predictions)), figures(counted(judged.alone))
     apart = figures([prediction for prediction in judged.predictions if prediction.kind == LEFT_OUT_KIND])
-    compared = {**compare(data, trained, folds, prompts, options.cache, judged.votes), OURS: judged.predictions}
+    compared = {**compare(fitted, data, judged.votes), OURS: judged.predictions}
     headlines = {name: counted(said) for name, said in compared.items()}
 
     shipped = part_of(data, trained.to_numpy())

@@ -55,8 +55,9 @@ def test_plain_pipelines_are_judged_on_the_folds_of_the_ensemble(training, data,
     comparison, crossval, _ = training
     folds, trained = data.rows["source"].str[1:].astype(int), pd.Series(True, index=data.rows.index)
     prompts = load_prompts(shipped("prompts"), "pair")
-    judged = crossval.fit_folds(data, trained, folds, prompts, tmp_path).judge(data)
-    made = comparison.compare(data, trained, folds, prompts, tmp_path, judged.votes)
+    fitted = crossval.fit_folds(data, trained, folds, prompts, tmp_path)
+    judged = fitted.judge(data)
+    made = comparison.compare(fitted, data, judged.votes)
     assert list(made) == [comparison.ZERO_SHOT, comparison.K_MEANS, comparison.VOTE]
     for name, predictions in made.items():
         assert [p.file for p in predictions] == list(data.rows["file"]), name

@@ -9,17 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from alignment.build import PROFILE, REVIEW_THRESHOLD, Lite
-from alignment.crossval import NO_FOLD, predictions_of
+from alignment.crossval import NO_FOLD, FittedFolds, predictions_of
 from alignment.fit import TrainingData
 from numpy.typing import NDArray
 
 from medsift.contracts import Verdict, Vote
-from medsift.encoders._minilm import TextTower
 from medsift.evaluation.ablation import NO_WEIGHTS, Cost, Row, measured, not_measured
 from medsift.evaluation.predictions import Prediction
-from medsift.modelsets import load
 from medsift.modelsets.clusters import name_clusters, nearest, partition
 from medsift.prompts import PromptSet
 from medsift.settings import Settings
@@ -37,20 +34,16 @@ FILLED_BY = (
 )
 
 
-def compare(
-    data: TrainingData, trained: pd.Series, folds: pd.Series, prompts: PromptSet, cache: Path, votes: Sequence[Vote]
-) -> dict[str, list[Prediction]]:
-    """Predictions of the plain pipelines for every picture, by name; `votes`, and the sets in `cache`, of the folds
-    that `fit_folds` has fitted."""
+def compare(fitted: FittedFolds, data: TrainingData, votes: Sequence[Vote]) -> dict[str, list[Prediction]]:
+    """Predictions of the plain pipelines for every picture, by name; `votes` are those of the folds on `data`."""
+    folds = fitted.folds
     zero_shot = [vote for vote in votes if vote.voter == "zero_shot"]
-    text_tower = TextTower()
     two: list[Vote] = []
-    for fold in sorted(set(folds) - {NO_FOLD}):
-        lite = Lite(load(cache / f"fold-{fold}").alignment(), text_tower, prompts)
+    for fold, (_, lite) in fitted.sets.items():
         vectors = lite.vectors(data.scored_features())
         # A plain pipeline groups a pile like what it judges: with pictures that are only trained on, it fares worse.
-        seen = (~folds.isin([fold, NO_FOLD]) & trained).to_numpy()
-        judged = (folds == fold).to_numpy()
+        seen = (~folds.isin([fold, NO_FOLD]) & fitted.trained).to_numpy()
+        judged = fitted.held_out(fold)
         files = list(data.rows["file"][judged])
         two += _two_clusters(files, vectors[lite.cnn.name], vectors[lite.words.name], seen, judged, lite)
     both = [*zero_shot, *two]

@@ -54,7 +54,7 @@ class FittedFolds:
         votes: dict[int, list[Vote]] = {}
         vectors: dict[int, NDArray[np.float32]] = {}
         for fold, (model_set, lite) in self.sets.items():
-            judged = part_of(shown, self._of(fold))
+            judged = part_of(shown, self.held_out(fold))
             of_encoders = lite.vectors(judged.scored_features())
             vectors[fold] = of_encoders[lite.words.name]
             votes[fold] = cast_votes(judged.rows["file"], of_encoders, model_set, lite)
@@ -63,9 +63,9 @@ class FittedFolds:
         for fold, cast in votes.items():
             others = [vote for other, of_other in votes.items() if other != fold for vote in of_other]
             calibrated = calibration or calibrate_on(others, self.rows[self.trained], self.folds)
-            held_out, (model_set, _) = self.rows[self._of(fold)], self.sets[fold]
-            files = held_out["file"]
-            places = zip(files, held_out["source"], strict=True)
+            rows, (model_set, _) = self.rows[self.held_out(fold)], self.sets[fold]
+            files = rows["file"]
+            places = zip(files, rows["source"], strict=True)
             of_fold = votes_of_pile(list(files), vectors[fold], cast, calibrated, places)
             company += of_fold
             alone += decide(cast, files, model_set, calibrated)
@@ -75,7 +75,8 @@ class FittedFolds:
             predictions_of(self.rows, together, everything), predictions_of(self.rows, alone, everything), everything
         )
 
-    def _of(self, fold: int) -> NDArray[np.bool_]:
+    def held_out(self, fold: int) -> NDArray[np.bool_]:
+        """Which pictures are in the fold: (n,)."""
         return (self.folds == fold).to_numpy()
 
 
