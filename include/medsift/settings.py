@@ -141,6 +141,7 @@ class Settings(BaseModel):
             "undo": "z",
             "cluster": "c",
             "similar": "s",
+            "kind": "k",
         },
         description="Keys of the Review page, as action=key with commas between.",
     )

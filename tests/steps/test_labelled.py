@@ -24,7 +24,9 @@ from medsift.voters import Evidence
 def of_groups(groups, is_medical):
     names = [f"p{number}" for number in range(len(groups))]
     evidence = Evidence(names, {"one": np.zeros((len(groups), 2), np.float32)}, [""] * len(groups), [{}] * len(groups))
-    return Labelled(evidence, np.array(is_medical, bool), np.array(groups, np.intp), [()] * len(groups))
+    return Labelled(
+        evidence, np.array(is_medical, bool), np.array(groups, np.intp), [()] * len(groups), [""] * len(groups)
+    )
 
 
 def test_pictures_that_share_something_through_others_are_one_group():
@@ -70,7 +72,8 @@ def test_a_side_of_a_single_group_gives_no_folds():
 def test_pictures_without_vectors_or_with_vectors_that_hold_no_numbers_are_left_out():
     rows = np.array([[1, 0], [np.nan, 0], [0, 1]], np.float32)
     vectors = {"one": Vectors({"a": 0, "b": 1, "c": 2}, rows)}
-    data = labelled({"c": True, "b": True, "d": False, "a": False}, vectors, {}, [])
+    told = {"c": (True, "CT"), "b": (True, ""), "d": (False, ""), "a": (False, "")}
+    data = labelled(told, vectors, {}, [])
     assert data.sha256s == ["c", "a"]
     assert data.is_medical.tolist() == [True, False]
     assert data.evidence.vectors["one"].tolist() == [[0, 1], [1, 0]]

@@ -23,8 +23,8 @@ from medsift.steps.context import Context, Summary
 from medsift.steps.fit_labelled import in_company, judge, one_by_one
 from medsift.steps.labelled import labelled_in_store
 from medsift.steps.profile import current_profile, encoder_digests
-from medsift.steps.refit import figures_of, is_not_worse
 from medsift.steps.refit_card import card_of
+from medsift.steps.refit_figures import figures_of, is_not_worse
 from medsift.steps.use_model_set import promote_fitted, promote_model_set, roll_back
 from medsift.store import EncodedVectors, LabelRow, RunRecord, Store
 from medsift.volume import Volume
@@ -352,6 +352,7 @@ def test_a_calibration_error_that_is_not_defined_is_none_and_not_the_best_there_
     figures = {"balanced_accuracy": 0.9, "log_loss": 0.3}
     told = {"new": figures | {"ece": None}, "current": figures | {"ece": 0.0}, "labels": 0, "medical": 0, "groups": 0}
     told |= {"folds": 0, "compared": 0, "pictures": 0, "is_learning": False, "date": DATE, "previous": ""}
+    told["kinds"] = {"labels": 0, "new": 0.0, "current": 0.0}
     assert "| calibration error (ECE) | not defined | 0.0000 |" in card_of("lite", told)
 
 

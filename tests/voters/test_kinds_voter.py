@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from medsift.modelsets import Calibration, Head, save
+from medsift.modelsets.examples import examples_of
 from medsift.voters import Prompted
 from medsift.voters.kinds import KindsVoter
 from tests.voters import heads
@@ -15,10 +16,20 @@ PROMPTED = Prompted(
 KINDS = ("mri", "photo", "xray")
 
 
-def model_set(folder, encoder="words", fitted=("words",)):
+ALIKE_FROM = 0.8
+
+
+def model_set(folder, encoder="words", fitted=("words",), **taught):
     weights = 10 * np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 0]], np.float32)
     head = Head(encoder, KINDS, np.array([True, False, True]), weights, np.zeros(3, np.float32))
-    return set_of_head(folder, head, fitted)
+    return set_of_head(folder, head, fitted, **taught)
+
+
+def taught(folder, vector, kind, *, encoder="words", is_medical=True, alike_from=ALIKE_FROM):
+    """A set that a person taught a kind, by one picture."""
+    examples = examples_of(encoder, np.array([vector], np.float32), [kind], np.array([is_medical]))
+    fitted = ("words", encoder)
+    return model_set(folder, fitted=fitted, examples=examples, calibration=Calibration({}, 1.0, alike_from=alike_from))
 
 
 def vote_on(vector, model_set):
@@ -56,3 +67,37 @@ def test_it_abstains_where_the_head_is_of_another_encoder(tmp_path):
 
 def test_it_abstains_where_the_encoder_is_no_longer_the_one_it_was_fitted_with(tmp_path):
     assert vote_on([1, 0, 0, 0], model_set(tmp_path).used_with({"words": "changed"})).probability is None
+
+
+LIKE_XRAY = [0.8, 0.6, 0.0, 0.0]
+
+
+def test_a_picture_like_one_whose_kind_a_person_named_is_of_that_kind(tmp_path):
+    assert vote_on(LIKE_XRAY, model_set(tmp_path / "a")).kind == "xray"
+    vote = vote_on(LIKE_XRAY, taught(tmp_path / "b", LIKE_XRAY, "mri"))
+    assert vote.kind == "mri"
+    assert vote.reason == "like pictures that people called mri"
+
+
+def test_people_may_teach_a_kind_that_has_no_prompt(tmp_path):
+    assert vote_on(LIKE_XRAY, taught(tmp_path, LIKE_XRAY, "slit-lamp")).kind == "slit-lamp"
+
+
+def test_a_kind_of_the_other_side_is_taught_for_that_side_alone(tmp_path):
+    vote = vote_on(LIKE_XRAY, taught(tmp_path, LIKE_XRAY, "mri", is_medical=False))
+    assert (vote.kind, vote.kind_otherwise) == ("xray", "mri")
+    assert vote.reason == "learnt to know as xray"
+
+
+def test_what_people_named_moves_no_probability(tmp_path):
+    plain = vote_on(LIKE_XRAY, model_set(tmp_path / "a"))
+    assert vote_on(LIKE_XRAY, taught(tmp_path / "b", LIKE_XRAY, "slit-lamp")).probability == plain.probability
+
+
+@pytest.mark.parametrize(
+    ("vector", "changes"),
+    [([0.0, 1.0, 0.0, 0.0], {}), (LIKE_XRAY, {"encoder": "other"}), (LIKE_XRAY, {"alike_from": None})],
+    ids=["unlike the picture", "vectors of another encoder", "a set that does not say what is alike"],
+)
+def test_what_people_named_is_silent_of(tmp_path, vector, changes):
+    assert vote_on(LIKE_XRAY, taught(tmp_path, vector, "slit-lamp", **changes)).kind == "xray"

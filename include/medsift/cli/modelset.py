@@ -70,9 +70,9 @@ def fit_command(folder: Path | None, labels: Path | None, settings: Settings) ->
     """Fit a model set for the profile's encoders.
 
     Without --labels: clusters of the pictures in FOLDER, named by prompts. The set is put into use at once, unmeasured
-    and without the voter `learned`; `medsift modelset rollback` undoes it. With --labels: clusters, weights of voters,
-    temperature and the voter `learned` from the labels; files lie under FOLDER, or where the CSV does. It is put into
-    use only if, on labels held back, it is not worse than the set in use.
+    and without the voter `learned`; `medsift modelset rollback` undoes it. With --labels: clusters, kinds, weights of
+    voters, temperature and the voter `learned` from the labels; files lie under FOLDER, or where the CSV does. It is
+    put into use only if, on labels held back, it is not worse than the set in use.
     """
     if labels is None and folder is None:
         raise UsageError("Name a FOLDER of pictures, or --labels FILE.")

@@ -6,11 +6,11 @@ digest that names the set. Nothing is read from the folder that is not pinned th
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from medsift.modelsets.alignment import Alignment, read_alignment
 from medsift.modelsets.calibration import Calibration
 from medsift.modelsets.clusters import Clusters, nearest, read_clusters
 from medsift.modelsets.current_file import read_in_use
+from medsift.modelsets.examples import Examples, read_examples
 from medsift.modelsets.heads import Head, read_head
 from medsift.modelsets.learned import Learned, read_learned
 from medsift.modelsets.operating_points import EVEN
@@ -30,6 +31,7 @@ __all__ = [
     "Alignment",
     "Calibration",
     "Clusters",
+    "Examples",
     "Head",
     "HeldBack",
     "Learned",
@@ -48,6 +50,7 @@ METRICS = "metrics.json"
 ALIGNMENT = "alignment.safetensors"
 HEAD = "head.safetensors"
 LEARNED = "learned.safetensors"
+EXAMPLES = "examples.safetensors"
 HELD_BACK = "held_back.json"
 CLUSTERS = "clusters-"
 OTHERS = "`medsift modelset list` shows the sets there are, `medsift modelset promote DIGEST` puts one into use."
@@ -57,13 +60,24 @@ OTHERS = "`medsift modelset list` shows the sets there are, `medsift modelset pr
 class HeldBack:
     """A labelled picture that a set was fitted on: its label, and what was said of it while its group was held back.
 
-    `shares` are digests of what made its group: a set has seen that for ever, whatever is labelled later. Sets of
-    before have none.
+    `shares` are digests of what made its group: a set has seen that for ever, whatever is labelled later. `kind` is the
+    one that a person named, empty where nobody did, `named` the one that was said. Sets of before have none of these.
     """
 
     is_medical: bool
     probability: float
     shares: tuple[str, ...] = ()
+    kind: str = ""
+    named: str = ""
+
+    @classmethod
+    def of_stored(cls, is_medical: bool, probability: float, shares: Sequence[str] = (), *kinds: str) -> Self:
+        """From a row of the file."""
+        return cls(is_medical, probability, tuple(shares), *kinds)
+
+    def stored(self) -> list[Any]:
+        """A row of the file."""
+        return [self.is_medical, self.probability, self.shares, self.kind, self.named]
 
 
 @dataclass(frozen=True)
@@ -117,12 +131,20 @@ class ModelSet:
         learned = _learned(self.file(LEARNED), self.pins[LEARNED]) if LEARNED in self.pins else None
         return learned if learned and learned.weights.keys() <= self.encoder_digests.keys() else None
 
+    def examples(self) -> Examples | None:
+        """Pictures whose kind people named, if the set has them for an encoder as it was fitted.
+
+        Raises `WeightsError` where the file was altered.
+        """
+        examples = _examples(self.file(EXAMPLES), self.pins[EXAMPLES]) if EXAMPLES in self.pins else None
+        return examples if examples and examples.encoder in self.encoder_digests else None
+
     def held_back(self) -> dict[str, HeldBack]:
         """The labelled pictures it was fitted on, by identity; none where it was fitted without people's labels."""
         if HELD_BACK not in self.pins:
             return {}
         stored = json.loads(self.file(HELD_BACK).read_text(encoding="utf-8"))
-        return {sha256: HeldBack(label, said, tuple(*shares)) for sha256, (label, said, *shares) in stored.items()}
+        return {sha256: HeldBack.of_stored(*row) for sha256, row in stored.items()}
 
     def verify(self) -> None:
         """Raise `WeightsError` where a file of the set is missing or was altered."""
@@ -272,6 +294,11 @@ def _head(path: Path, _digest: str) -> Head:
 @cache
 def _learned(path: Path, _digest: str) -> Learned:
     return read_learned(path)
+
+
+@cache
+def _examples(path: Path, _digest: str) -> Examples:
+    return read_examples(path)
 
 
 @cache

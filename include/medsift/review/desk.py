@@ -13,7 +13,8 @@ from medsift.review.queue import ReviewQueue
 from medsift.review.runs import Runs
 from medsift.sandbox import Limits, Sandbox
 from medsift.settings import Settings
-from medsift.store import Changes, Store, Wish
+from medsift.steps.profile import prompt_set
+from medsift.store import Changes, PictureFilter, Store, Wish
 from medsift.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,12 @@ class Desk:
     def volume(self) -> Volume:
         """Where pictures, documents and uploads lie."""
         return Volume(self.settings.volume)
+
+    def kinds(self) -> list[str]:
+        """Kinds that prompts tell of, and those that stored pictures have."""
+        of_prompts = {prompt.kind for prompt in prompt_set(self.settings).prompts}
+        of_pictures = {kind for _, kind, _ in self.store.totals(PictureFilter()).kinds}
+        return sorted((of_prompts | of_pictures) - {""})
 
     def label(self, user: User, wishes: Sequence[Wish], *, overwrites: bool) -> Changes:
         """Store what this person says; what somebody else said unseen is left as it is, unless `overwrites`."""

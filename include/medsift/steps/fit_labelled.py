@@ -1,4 +1,4 @@
-"""A model set of labelled pictures: clusters named by labels, what labels teach, weights of voters, temperature."""
+"""A model set of labelled pictures: clusters named by labels, what these teach, weights of voters, temperature."""
 
 import logging
 import shutil
@@ -15,6 +15,7 @@ from medsift.encoders import Floats
 from medsift.modelsets import (
     CARD,
     CLUSTERS,
+    EXAMPLES,
     HELD_BACK,
     LEARNED,
     METRICS,
@@ -27,8 +28,9 @@ from medsift.modelsets import (
 from medsift.modelsets.calibrating import LEARNED as LEARNED_VOTER
 from medsift.modelsets.calibrating import fit_calibration, priced
 from medsift.modelsets.clusters import fit_clusters, teach, write_clusters
+from medsift.modelsets.examples import examples_of, write_examples
 from medsift.modelsets.in_use import untaught
-from medsift.modelsets.learned import LEAST_OF_EACH, Learned, fit_learned, write_learned
+from medsift.modelsets.learned import LEAST_OF_EACH, fit_learned, write_learned
 from medsift.settings import Settings
 from medsift.steps.company import votes_of_pile
 from medsift.steps.fit_model_set import UNCALIBRATED, spaces_of
@@ -42,7 +44,7 @@ log = logging.getLogger(__name__)
 
 INNER_FOLDS = 4
 LEAST_MEMBERS = 32  # stored pictures for each cluster, or the centres in use are the better ones
-MADE_ANEW = (CARD, METRICS, HELD_BACK, LEARNED)
+MADE_ANEW = (CARD, METRICS, HELD_BACK, LEARNED, EXAMPLES)
 NO_FILES: Mapping[str, bytes] = {}
 
 
@@ -135,8 +137,12 @@ class Fitter:
         for name, clusters in self.basis.clusters.items():
             named = teach(clusters, data.evidence.vectors[name], data.is_medical)
             write_clusters(folder / clusters_file(name), named)
+        words = current_profile(self.settings).words.name
         if self.is_learning and data.is_medical.any() and not data.is_medical.all():
-            write_learned(folder / LEARNED, self._learned(data))
+            learned = fit_learned(data.evidence.vectors, data.is_medical, data.groups, words)
+            write_learned(folder / LEARNED, learned)
+        if examples := examples_of(words, data.evidence.vectors[words], data.kinds, data.is_medical):
+            write_examples(folder / EXAMPLES, examples)
         for file in _carried_over(self.basis.model_set):
             shutil.copyfile(file, folder / file.name)
         for name, content in files.items():
@@ -151,10 +157,6 @@ class Fitter:
             calibration=calibration,
             previous=previous,
         )
-
-    def _learned(self, data: Labelled) -> Learned:
-        words = current_profile(self.settings).words.name
-        return fit_learned(data.evidence.vectors, data.is_medical, data.groups, words)
 
 
 def fitter(settings: Settings, basis: Basis, data: Labelled, scratch: Path) -> Fitter:

@@ -67,7 +67,7 @@ def _labelled(context: Context, named: Sequence[NamedRow], root: Path) -> tuple[
         told = zip(evidence.sha256s, evidence.captions, evidence.tags, strict=True)
         around |= {sha256: Surroundings(sha256, captions, dict(tags)) for sha256, captions, tags in told}
     vectors = {name: Vectors.joined(parts) for name, parts in lots.items()}
-    labels = {sha256: row.label == MEDICAL for sha256, row in named}
+    labels = {sha256: (row.label == MEDICAL, row.kind) for sha256, row in named}
     links = joining(*shared(standing(named, root, around)), _families(pictures))
     return labelled(labels, vectors, around, links), vectors
 

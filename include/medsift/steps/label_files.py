@@ -78,7 +78,7 @@ def _row(path: Path, number: int, row: dict[str, str | None], labelled_by: str) 
         raise UsageError(f"{path}, row {number}: it does not say who labelled.", "Give --by NAME.")
     for known in get_args(PersonLabel):
         if label == known:
-            kind = (row.get("kind") or "").strip() or None
+            kind = (row.get("kind") or "").strip().lower() or None
             name, sha256 = _picture(path, number, row)
             return NamedLabel(number, name, LabelRow(sha256, known, by, kind, _time(path, number, row)))
     raise UsageError(f"{path}, row {number}: label {label!r}; allowed is {', '.join(get_args(PersonLabel))}.")

@@ -28,6 +28,8 @@ Link = tuple[str, str]  # a picture, and what it shares with others
 class Labelled:
     """Pictures that a person called medical or not: `is_medical` (n,) and `groups` (n,), aligned with the evidence.
 
+    `kinds` are those that a person named, in small letters, empty where nobody did.
+
     Pictures of one group are alike for other reasons than their label: a source, a patient, near duplicates. `shares`
     are digests of what links each to others, also to such as are not labelled: names of sources may name people.
     """
@@ -36,6 +38,7 @@ class Labelled:
     is_medical: NDArray[np.bool_]
     groups: Rows
     shares: Sequence[tuple[str, ...]]
+    kinds: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.is_medical)
@@ -53,7 +56,8 @@ class Labelled:
             [self.evidence.captions[row] for row in rows],
             [self.evidence.tags[row] for row in rows],
         )
-        return Labelled(evidence, self.is_medical[rows], self.groups[rows], [self.shares[row] for row in rows])
+        shares, kinds = [self.shares[row] for row in rows], [self.kinds[row] for row in rows]
+        return Labelled(evidence, self.is_medical[rows], self.groups[rows], shares, kinds)
 
     def groups_of(self, is_medical: bool) -> int:
         """How many groups have a picture of that side."""
@@ -77,9 +81,8 @@ class Labelled:
 
 def labelled_in_store(store: Store, encoder_digests: Mapping[str, str]) -> Labelled:
     """Pictures whose newest label is a sure one and that all encoders have embedded."""
-    labels = {
-        sha256: row.label == MEDICAL for sha256, row in sorted(store.newest_labels().items()) if row.label != "unsure"
-    }
+    sure = {sha256: row for sha256, row in sorted(store.newest_labels().items()) if row.label != "unsure"}
+    labels = {sha256: (row.label == MEDICAL, row.kind or "") for sha256, row in sure.items()}
     vectors = {name: Vectors.joined([store.vectors(digest, labels)]) for name, digest in encoder_digests.items()}
     places = store.places_of(labels)
     links = joining(*shared(map(standing_of, places)), store.families(labels))
@@ -93,12 +96,13 @@ def shares_in_store(store: Store, sha256s: Collection[str]) -> set[str]:
 
 
 def labelled(
-    labels: Mapping[str, bool],
+    labels: Mapping[str, tuple[bool, str]],
     vectors: Mapping[str, Vectors],
     around: Mapping[str, Surroundings],
     links: Iterable[Link],
 ) -> Labelled:
-    """Those labelled pictures that have finite vectors by every encoder, in the order of the labels."""
+    """Those labelled pictures that have finite vectors by every encoder, in the order of the labels: whether each is
+    medical, and its kind, empty where nobody named it."""
     embedded = [sha256 for sha256 in labels if all(sha256 in known.row_of for known in vectors.values())]
     rows = {name: known.of(embedded) for name, known in vectors.items()}
     usable = np.flatnonzero(finite(rows))
@@ -110,9 +114,10 @@ def labelled(
         [around.get(sha256, blank).captions for sha256 in sha256s],
         [around.get(sha256, blank).tags for sha256 in sha256s],
     )
-    is_medical = np.array([labels[sha256] for sha256 in sha256s], bool)
+    is_medical = np.array([labels[sha256][0] for sha256 in sha256s], bool)
+    kinds = [labels[sha256][1].lower() for sha256 in sha256s]
     known = list(links)
-    return Labelled(evidence, is_medical, group_numbers(sha256s, known), _shares(sha256s, known))
+    return Labelled(evidence, is_medical, group_numbers(sha256s, known), _shares(sha256s, known), kinds)
 
 
 def _shares(sha256s: Sequence[str], links: Iterable[Link]) -> list[tuple[str, ...]]:

@@ -6,14 +6,15 @@ It is kept and registered whatever comes of that; whether it is put into use is 
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medsift.contracts import Verdict
 from medsift.encoders import Floats
 from medsift.errors import SettingError, StoreError
-from medsift.evaluation.calibration import calibration_error
 from medsift.modelsets import CARD, HELD_BACK, METRICS, HeldBack, ModelSet
 from medsift.modelsets.in_use import keep, known_sets, workshop
 from medsift.settings import Settings
@@ -24,8 +25,8 @@ from medsift.steps.mirror import record_of_set
 from medsift.steps.operating_point import at_operating_point
 from medsift.steps.profile import current_model_set, encoder_digests
 from medsift.steps.refit_card import card_of
+from medsift.steps.refit_figures import Answers, Figures, figures_of, is_not_worse, kinds_named
 from medsift.steps.vectors import Vectors
-from medsift.strategies import SMALLEST
 from medsift.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -39,16 +40,6 @@ WHAT_IS_A_GROUP = (
     "share a picture or near duplicates. Subfolders, or the column source of a file of labels, tell pictures apart."
 )
 MOST_VECTORS = 50_000  # stored pictures that centres are fitted on, some 6 kB each
-ROUNDING = 1e-6  # of figures: weights, and what was said of labels held back, are kept to six digits
-Doubles = NDArray[np.float64]
-
-
-class Figures(TypedDict):
-    """Of P(medical) on labelled pictures; log loss in nats, `ece` None where it is not defined."""
-
-    balanced_accuracy: float
-    log_loss: float
-    ece: float | None
 
 
 def run(context: Context, date: str) -> Summary:
@@ -91,9 +82,9 @@ def why_not(data: Labelled, current: ModelSet | None, since: Sequence[ModelSet] 
             f"Nothing is fitted: groups of pictures labelled medical: {groups[0]}, non-medical: {groups[1]}; "
             f"{LEAST_GROUPS} of each are needed, so that one can be held back. {WHAT_IS_A_GROUP}"
         )
-    labels = dict(zip(data.sha256s, data.is_medical, strict=True))
+    labels = dict(zip(data.sha256s, zip(data.is_medical, data.kinds, strict=True), strict=True))
     for fitted in (current, *since):
-        if fitted and labels == {sha256: row.is_medical for sha256, row in fitted.held_back().items()}:
+        if fitted and labels == {sha256: (row.is_medical, row.kind) for sha256, row in fitted.held_back().items()}:
             which = "the model set in use" if fitted is current else f"{fitted.digest}, which stayed out of use,"
             return f"Nothing is fitted: no label is new since {which} was fitted."
     return ""
@@ -114,10 +105,10 @@ def fit_and_measure(context: Context, data: Labelled, vectors: Mapping[str, Floa
         fits = fitter(settings, basis, data, scratch)
         new = held_back_by_fold(context, fits, data)
         before, unseen = held_back_by_set(context, current, data)
-        said = {"new": new[unseen], "current": before[unseen]}
-        figures = {name: figures_of(probability, data.is_medical[unseen]) for name, probability in said.items()}
+        said = {"new": new, "current": before}
+        figures = {name: figures_of(of.probability[unseen], data.is_medical[unseen]) for name, of in said.items()}
         told = _told(data, basis, fits, figures) | {"date": date, "previous": current.digest if current else ""}
-        told["compared"] = int(unseen.sum())
+        told |= {"compared": int(unseen.sum()), "kinds": kinds_named(data.kinds, said, unseen)}
         files = {
             HELD_BACK: _json(_held_back(data, new)),
             METRICS: _json(told),
@@ -143,19 +134,19 @@ def why_not_in_runs(settings: Settings, model_set: ModelSet) -> str:
     return ""
 
 
-def held_back_by_fold(context: Context, fits: Fitter, data: Labelled) -> Doubles:
-    """P(medical) of each labelled picture by a set that was fitted without its group: (n,)."""
-    probability = np.full(len(data), np.nan)
+def held_back_by_fold(context: Context, fits: Fitter, data: Labelled) -> Answers:
+    """What sets that were fitted without its group say of each labelled picture."""
+    said: dict[str, Verdict] = {}
     for number, (fitted, held_back) in enumerate(data.folds(FOLDS), start=1):
         model_set = fits.fit(data.part(fitted))
         verdicts = judge(context.settings, data.part(held_back), model_set)
-        probability[held_back] = [verdict.probability for verdict in verdicts]
+        said |= {verdict.sha256: verdict for verdict in verdicts}
         context.progress(STEP, number, FOLDS)
-    return probability
+    return Answers.of([said[sha256] for sha256 in data.sha256s])
 
 
-def held_back_by_set(context: Context, model_set: ModelSet | None, data: Labelled) -> tuple[Doubles, NDArray[np.bool_]]:
-    """P(medical) of each labelled picture by the set in use, and whether it said so without knowing its group: (n,).
+def held_back_by_set(context: Context, model_set: ModelSet | None, data: Labelled) -> tuple[Answers, NDArray[np.bool_]]:
+    """What the set in use says of each labelled picture, and whether it said so without knowing its group: (n,).
 
     Of pictures that it was itself fitted on it knows the labels; for them counts what was said while they were held
     back then, or no later set could ever be as good. Others of their groups it cannot be compared on, unless nothing
@@ -166,12 +157,16 @@ def held_back_by_set(context: Context, model_set: ModelSet | None, data: Labelle
     is_usable = model_set is not None and model_set.encoder_digests == digests
     known = model_set.held_back() if model_set and is_usable else {}
     verdicts = judge(context.settings, data, model_set.used_with(digests) if model_set else None)
-    said = [known[v.sha256].probability if v.sha256 in known else v.probability for v in verdicts]
+    said = [_as_held_back(verdict, known.get(verdict.sha256)) for verdict in verdicts]
     was_held_back = np.array([sha256 in known for sha256 in data.sha256s], bool)
     unseen = was_held_back | ~of_seen_groups(context, known, data)
     if len(np.unique(data.is_medical[unseen])) < len(np.unique(data.is_medical)):
         unseen[:] = True
-    return np.array(said, np.float64), unseen
+    return Answers.of(said), unseen
+
+
+def _as_held_back(verdict: Verdict, row: HeldBack | None) -> Verdict:
+    return replace(verdict, probability=row.probability, kind=row.named) if row else verdict
 
 
 def of_seen_groups(context: Context, known: Mapping[str, HeldBack], data: Labelled) -> NDArray[np.bool_]:
@@ -188,25 +183,6 @@ def of_seen_groups(context: Context, known: Mapping[str, HeldBack], data: Labell
     return np.isin(data.groups, data.groups[is_seen])
 
 
-def figures_of(probability: Doubles, is_medical: NDArray[np.bool_]) -> Figures:
-    """The figures of P(medical) (n,)."""
-    from sklearn.metrics import balanced_accuracy_score, log_loss
-
-    said = probability >= 0.5
-    error = calibration_error(np.maximum(probability, 1 - probability), said == is_medical)
-    return {
-        "balanced_accuracy": float(balanced_accuracy_score(is_medical, said)),
-        "log_loss": float(log_loss(is_medical, np.clip(probability, SMALLEST, 1 - SMALLEST), labels=[False, True])),
-        "ece": error,
-    }
-
-
-def is_not_worse(new: Figures, current: Figures) -> bool:
-    """Neither less often right nor, by the log loss, further from the truth. ECE is too noisy on few labels."""
-    is_as_right = new["balanced_accuracy"] >= current["balanced_accuracy"] - ROUNDING
-    return is_as_right and new["log_loss"] <= current["log_loss"] + ROUNDING
-
-
 def sentence_of(model_set: ModelSet, told: Mapping[str, Any]) -> str:
     """What came of it, in one sentence."""
     held_back, before = (
@@ -217,7 +193,15 @@ def sentence_of(model_set: ModelSet, told: Mapping[str, Any]) -> str:
         f"Model set {model_set.digest} was fitted on {told['labels']} labels of {told['groups']} groups. On "
         f"{told['compared']} labels held back it has {held_back}, the set in use {before}: "
         f"{'it is not worse' if told['is_not_worse'] else 'it is worse and stays out of use'}."
+        f"{_of_kinds(told['kinds'])}"
     )
+
+
+def _of_kinds(told: Mapping[str, float]) -> str:
+    if not told["labels"]:
+        return ""
+    shares = f"{told['new']:.3f}, the set in use {told['current']:.3f}"
+    return f" Of {told['labels']} kinds that people named it names {shares}."
 
 
 def _told(data: Labelled, basis: Basis, fits: Fitter, figures: dict[str, Figures]) -> dict[str, Any]:
@@ -233,9 +217,10 @@ def _told(data: Labelled, basis: Basis, fits: Fitter, figures: dict[str, Figures
     }
 
 
-def _held_back(data: Labelled, probability: Sequence[float] | Doubles) -> dict[str, list[Any]]:
-    rows = zip(data.sha256s, data.is_medical, probability, data.shares, strict=True)
-    return {sha256: [bool(label), round(float(p), 6), shares] for sha256, label, p, shares in rows}
+def _held_back(data: Labelled, said: Answers) -> dict[str, list[Any]]:
+    rows = zip(data.is_medical, said.probability, data.shares, data.kinds, said.kinds, strict=True)
+    kept = [HeldBack(bool(label), round(float(p), 6), shares, kind, named) for label, p, shares, kind, named in rows]
+    return dict(zip(data.sha256s, [row.stored() for row in kept], strict=True))
 
 
 def _json(value: Any) -> bytes:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.encoders import jsonable_encoder
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.exceptions import HTTPException
 
 from medsift.review.desk import AtDesk, Desk
@@ -20,17 +20,21 @@ router = APIRouter(tags=["labels"])
 ALIKE, MOST_ALIKE = 0.9, 300
 MOST = 5000  # pictures labelled or taken back at once
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Kind = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[\w -]+$", max_length=100)]
 LabelId = Annotated[int, Field(ge=1, lt=2**63)]
 TAKEN = "Somebody else has said something of these pictures meanwhile; nothing was changed."
 
 
 class GivenLabel(BaseModel):
-    """A label for a picture. `seen`: id of the label you saw there, null for none; another one there refuses yours."""
+    """A label for a picture. `seen`: id of the label you saw there, null for none; another one there refuses yours.
+
+    `kind` is the modality of a medical picture or the type of another, kept in small letters; a refit teaches it.
+    """
 
     model_config = ConfigDict(extra="forbid")
     sha256: Sha256
     label: Literal["medical", "non-medical", "unsure"]
-    kind: Annotated[str | None, Field(max_length=100, pattern=r"^[\w -]+$")] = None
+    kind: Kind | None = None
     seen: LabelId | None = None
 
 

@@ -27,6 +27,7 @@ def picture(request: Request, desk: AtDesk, user: Reader, sha256: Digest) -> Res
     }
     return page(
         request, "picture", user, found=found, picture=found.picture, kept=kept, keys=desk.settings.review_keys,
+        kinds=desk.kinds(),
     )  # fmt: skip
 
 

@@ -20,4 +20,4 @@ def home(request: Request, _: Reader) -> Response:
 @router.get("/review")
 def review(request: Request, desk: AtDesk, user: Reader) -> Response:
     """The queue of pictures to label."""
-    return page(request, "review", user, keys=desk.settings.review_keys)
+    return page(request, "review", user, keys=desk.settings.review_keys, kinds=desk.kinds())

@@ -13,9 +13,9 @@ export class Given {
 
   stored() { return Promise.all(this.entries.map((each) => each.ids)); }
 
-  say(items, labelOf) {
+  say(items, labelOf, kind) {
     const marks = items.map((item) => (
-      {item, label: labelOf(item), seen: item.seen, turn: ++this.turns, before: {said: item.said, turn: item.turn}}));
+      {item, kind, label: labelOf(item), seen: item.seen, turn: ++this.turns, before: {said: item.said, turn: item.turn}}));
     const entry = {marks, ids: this.send(marks)};
     this.entries.push(entry);
     this.follow(marks, entry.ids);
@@ -25,7 +25,7 @@ export class Given {
   async send(marks) {
     await Promise.all(marks.map(({item}) => item.sending));
     try {
-      const labels = marks.map(({item, label, seen}) => ({sha256: item.picture.sha256, label, seen}));
+      const labels = marks.map(({item, label, seen, kind}) => ({sha256: item.picture.sha256, label, seen, kind}));
       return this.took(await ask("/labels", {labels}), marks);
     } catch (problem) {
       if (problem.body?.refused) return this.took({given: [], refused: problem.body.refused}, marks);

@@ -1,6 +1,7 @@
 // The Review page: a sheet of pictures, one of them large, labelled by keys. The next picture never waits for the
 // server: labels go out behind it, and what the server refuses comes back marked.
 import {Given} from "./given.js";
+import {KindField} from "./kind.js";
 import {api, ask, base, element} from "./rest.js";
 import {Sheet} from "./sheet.js";
 
@@ -13,6 +14,7 @@ const FEW = 25, AT_ONCE = 40, AHEAD = 4, KEPT = 60, AGAIN_MS = 15_000;
 
 const sheet = new Sheet(part("sheet"), show);
 const given = new Given(changed, tell);
+const kind = new KindField(part("kind"), (sentence) => tell(sentence, true));
 const items = new Map();     // one for each picture, the same in the queue and in every group
 let queue = null;            // the sheet's content while a group is shown in its place
 let waiting = 0, session = 0, fetching = null, again = 0, batch = 0;
@@ -117,7 +119,9 @@ function said(item) {
   return item.picture.said ? `${item.picture.said}${item.picture.labelled_by ? ` by ${item.picture.labelled_by}` : ""}` : "";
 }
 
-const label = (name) => give(sheet.targets(), () => name, name);
+function label(name) {
+  if (kind.isUsable()) give(sheet.targets(), () => name, name, kind.value);
+}
 
 // The quick way through a sheet: what the model has wrong is labelled one by one, the rest is as it says.
 function agree() {
@@ -126,7 +130,7 @@ function agree() {
   give(targets.filter((item) => item.picture.verdict), (item) => item.picture.verdict, "as the model says");
 }
 
-function give(targets, labelOf, name) {
+function give(targets, labelOf, name, kindSaid = null) {
   if (!mayLabel) return tell("You may not label here.", true);
   if (!targets.length) return;
   // One key too many at the end must not change the last picture's label.
@@ -135,9 +139,11 @@ function give(targets, labelOf, name) {
   }
   const last = sheet.items.indexOf(targets[targets.length - 1]);
   sheet.selected.clear();
-  const what = targets.length === 1 ? name : `${targets.length} pictures are ${name}`;
+  const words = kindSaid ? `${name}, ${kindSaid}` : name;
+  const what = targets.length === 1 ? words : `${targets.length} pictures are ${words}`;
   tell(`${what}. ${keys.undo.toUpperCase()} takes ${targets.length === 1 ? "it" : "them"} back.`);
-  given.say(targets, labelOf);
+  given.say(targets, labelOf, kindSaid);
+  if (kindSaid) kind.clear();
   sheet.focusNextOpen(last);
   if (sheet.open().length < FEW) more();
 }
@@ -192,6 +198,7 @@ const does = {
     const {cluster, model_set} = sheet.focused?.picture ?? {cluster: null};
     if (cluster !== null) group(`/clusters/${cluster}?${new URLSearchParams({model_set})}`, (found) => found.name);
   },
+  kind: () => kind.focus(),
   similar: () => sheet.focused && group(`/pictures/${sheet.focused.picture.sha256}/group`, () => "All similar"),
 };
 
