@@ -166,7 +166,7 @@ def held_back_by_set(context: Context, model_set: ModelSet | None, data: Labelle
 
 
 def _as_held_back(verdict: Verdict, row: HeldBack | None) -> Verdict:
-    return replace(verdict, probability=row.probability, kind=row.named) if row else verdict
+    return replace(verdict, probability=row.probability, kind=row.named or verdict.kind) if row else verdict
 
 
 def of_seen_groups(context: Context, known: Mapping[str, HeldBack], data: Labelled) -> NDArray[np.bool_]:
