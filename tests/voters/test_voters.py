@@ -90,6 +90,21 @@ def test_a_mixed_cluster_abstains_and_says_so(tmp_path):
     assert pure.probability == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize(
+    ("of_cnn", "expected"),
+    [
+        ([0.9, 0.9], "cluster 0 of 10 pictures is medical"),
+        ([0.1, 0.1], "cluster 0 of 10 pictures is medical; that of another encoder differs"),
+        ([0.001, 0.001], "cluster 0 of 10 pictures is medical; that of another encoder differs"),
+    ],
+)
+def test_clusters_of_one_space_that_differ_say_so(tmp_path, of_cnn, expected):
+    words, cnn = clusters_of([[1, 0], [0, 1]], [0.9, 0.2]), clusters_of([[1, 0], [0, 1]], of_cnn)
+    fitted = model_set_with(tmp_path, (("words", "cnn"),), words=words, cnn=cnn)
+    (vote,) = ClusterVoter().vote(evidence_of(words=[[1, 0]], cnn=[[1, 0]]), PROMPTED, fitted)
+    assert vote.reason == expected
+
+
 def test_a_picture_far_beyond_what_its_cluster_reaches_is_strange_whether_the_cluster_is_mixed_or_not(tmp_path):
     fitted = clusters_of([[1, 0], [0, 1]], [0.9, 0.6], [1.0, 0.6], reach=0.5)
     model_set = model_set_with(tmp_path, (("words",),), words=fitted)

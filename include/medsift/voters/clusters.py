@@ -16,6 +16,7 @@ MOST_CERTAIN = 0.98  # no cluster says more than this, however pure
 STRANGE = (
     1.2  # times its cluster's reach: over the folds 2 % of pictures, whose sure verdicts are thrice as often wrong
 )
+EVEN = 1e-3  # log-odds that say nothing: clusters of two encoders have outweighed each other
 NONE_FITTED = "no clusters fitted for this encoder; `medsift modelset fit FOLDER` makes them"
 Doubles = NDArray[np.float64]
 
@@ -69,21 +70,28 @@ class ClusterVoter:
         if model_set is None or not known:
             return abstain(self.name, evidence.sha256s, NONE_FITTED)
         odds = cluster_log_odds(evidence.vectors, clusters, model_set.spaces)
-        first = clusters[known[0]]
-        numbers = nearest(evidence.vectors[known[0]], first)
-        far = strangeness(evidence.vectors[known[0]], first, numbers)
+        first, vectors = clusters[known[0]], evidence.vectors[known[0]]
+        numbers, own = nearest(vectors, first), _of_encoder(vectors, first)
+        far = strangeness(vectors, first, numbers)
+        rows = zip(evidence.sha256s, odds, numbers, own, far, strict=True)
         return [
-            self._vote(sha256, float(value), int(number), int(first.size[number]), float(times))
-            for sha256, value, number, times in zip(evidence.sha256s, odds, numbers, far, strict=True)
+            self._vote(sha256, value, int(number), _said(int(number), first, said, value), times)
+            for sha256, value, number, said, times in rows
         ]
 
-    def _vote(self, sha256: str, odds: float, number: int, size: int, far: float) -> Vote:
+    def _vote(self, sha256: str, odds: float, number: int, reason: str, far: float) -> Vote:
         is_strange = far > STRANGE
-        distance = f"; the picture lies {far:.1f} times as far out as it reaches" if is_strange else ""
-        if np.isnan(odds):
-            reason = f"cluster {number} is mixed{distance}"
-            return Vote(sha256, self.name, None, cluster=number, reason=reason, is_strange=is_strange)
-        probability = float(1 / (1 + np.exp(-odds)))
-        side = "medical" if probability >= 0.5 else "non-medical"
-        reason = f"cluster {number} of {size} pictures is {side}{distance}"
+        if is_strange:
+            reason += f"; the picture lies {far:.1f} times as far out as it reaches"
+        probability = None if np.isnan(odds) else float(1 / (1 + np.exp(-odds)))
         return Vote(sha256, self.name, probability, cluster=number, reason=reason, is_strange=is_strange)
+
+
+def _said(number: int, clusters: Clusters, own: float, odds: float) -> str:
+    """What cluster `number` is by its own log-odds, and whether clusters of other encoders led to other `odds`."""
+    if np.isnan(own):
+        what = "is mixed"
+    else:
+        what = f"of {clusters.size[number]} pictures is {'medical' if own >= 0 else 'non-medical'}"
+    agrees = np.isnan(odds) or own * odds > EVEN
+    return f"cluster {number} {what}{'' if agrees else '; that of another encoder differs'}"
