@@ -64,7 +64,7 @@ def measured(
     fitted: FittedFolds, data: TrainingData, lesson: Lesson, number: int, cache: Path
 ) -> tuple[int, float, float, float, float]:
     """Pictures judged; share named right and F1 over kinds of three sources or more, before and after the lesson."""
-    labelled, sets = np.zeros(len(data.rows), bool), {}
+    labelled, sets, taught_in = np.zeros(len(data.rows), bool), {}, {}
     for fold, (model_set, lite) in fitted.sets.items():
         held_out = fitted.held_out(fold)
         labelled[held_out] = lesson.labelled(data.rows[held_out], np.random.default_rng((number, fold)))
@@ -72,6 +72,7 @@ def measured(
         vectors = lite.vectors(part_of(data, chosen).scored_features())[lite.words.name]
         kinds = [lesson.prefix + kind for kind in data.rows["kind"][chosen]]
         is_medical = (data.rows["label"][chosen] == "medical").to_numpy()
+        taught_in |= dict.fromkeys(data.rows["source"][held_out], frozenset(kinds))
         sets[fold] = taught(model_set, lite.words.name, vectors, kinds, is_medical, cache), lite
     judged = ~labelled & (data.rows["kind"] != LEFT_OUT_KIND) & (fitted.folds != NO_FOLD)
     files = set(data.rows["file"][judged])
@@ -80,8 +81,16 @@ def measured(
         [each for each in of.judge(data, calibration).predictions if each.file in files]
         for of in (fitted, replace(fitted, sets=sets))
     )
-    after = [replace(each, predicted_kind=(each.predicted_kind or "").removeprefix(lesson.prefix)) for each in after]
+    after = [replace(each, predicted_kind=said_of(each, lesson, taught_in[each.source])) for each in after]
     return len(files), share_named(before), share_named(after), f1_of_three(before), f1_of_three(after)
+
+
+def said_of(prediction: Prediction, lesson: Lesson, taught_kinds: frozenset[str]) -> str:
+    """The kind without what goes before its name; none where people have a name for it and it was not used."""
+    kind = prediction.predicted_kind or ""
+    if lesson.prefix and lesson.prefix + kind in taught_kinds:
+        return ""
+    return kind.removeprefix(lesson.prefix)
 
 
 def taught(
@@ -129,6 +138,7 @@ LESSONS = [
     *(Lesson(f"{count} pictures", at_random(count)) for count in (20, 50, 100)),
     Lesson("50 pictures, under names that no prompt has", at_random(50), OWN),
     Lesson("all of one half of the sources", half_of_sources),
+    Lesson("the same, under names that no prompt has", half_of_sources, OWN),
 ]
 
 if __name__ == "__main__":

@@ -227,8 +227,10 @@ class Settings(BaseModel):
             is_known = bool(value) and set(value) <= set(defaults)
             if not is_known or any(len(key) != 1 or not key.isalnum() for key in keys.values()):
                 raise ValueError(f"action=key, one letter or digit each, of the actions {', '.join(defaults)}")
-            if len(set(keys.values())) < len(keys):
-                raise ValueError("a key of its own for each action")
+            first: dict[str, str] = {}
+            for action, key in keys.items():
+                if (other := first.setdefault(key, action)) != action:
+                    raise ValueError(f"a key of its own for each action: {other} and {action} have both {key}")
             return keys
         return value
 

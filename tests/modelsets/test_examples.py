@@ -43,8 +43,18 @@ def test_they_survive_the_file_and_hold_no_code(tmp_path):
     assert np.array_equal(again.pulls(AXES, ALIKE_FROM), found.pulls(AXES, ALIKE_FROM))
 
 
-def test_of_too_many_some_are_kept_by_lot(monkeypatch):
+def test_the_same_examples_are_the_same_bytes(tmp_path):
+    found = examples_of("words", AXES, ["slit-lamp", "ct", "", "photo"], IS_MEDICAL)
+    files = [tmp_path / f"{number}" for number in range(20)]
+    for file in files:
+        write_examples(file, found)
+    assert len({file.read_bytes() for file in files}) == 1
+
+
+def test_of_too_many_some_are_kept_by_lot_and_none_of_a_rare_kind_is_lost(monkeypatch):
     monkeypatch.setattr(examples, "MOST_EXAMPLES", 10)
-    found = examples_of("words", np.tile(AXES, (10, 1)), ["ct", "photo"] * 20, np.tile([True, False], 20))
-    assert len(found.vectors) == len(found.kind_of) == 10
-    assert len(found.kinds) == 2
+    kinds = [*(["ct"] * 35), "slit-lamp", *(["photo"] * 4)]
+    found = examples_of("words", np.tile(AXES, (10, 1)), kinds, np.array([*([True] * 36), *([False] * 4)]))
+    assert len(found.vectors) == 10
+    counts = dict(zip(found.kinds, np.bincount(found.kind_of), strict=True))
+    assert counts == {("ct", True): 5, ("slit-lamp", True): 1, ("photo", False): 4}

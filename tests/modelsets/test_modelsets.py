@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from medsift.errors import SettingError, WeightsError
-from medsift.modelsets import Alignment, Calibration, Head, assign, current, load, save, shipped_set
+from medsift.modelsets import Alignment, Calibration, Head, HeldBack, assign, current, load, save, shipped_set
 from medsift.modelsets.alignment import read_alignment, write_alignment
 from medsift.modelsets.clusters import (
     MANY,
@@ -305,3 +305,17 @@ def test_clusters_survive_the_file(tmp_path):
     write_clusters(tmp_path / "c.joblib", clusters)
     digest = hashlib.sha256((tmp_path / "c.joblib").read_bytes()).hexdigest()
     assert np.array_equal(read_clusters(tmp_path / "c.joblib", digest).centres, clusters.centres)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ([True, 0.9], HeldBack(True, 0.9)),
+        ([True, 0.9, ["a"]], HeldBack(True, 0.9, ("a",))),
+        ([False, 0.1, ["a", "b"], "ct", "mri"], HeldBack(False, 0.1, ("a", "b"), "ct", "mri")),
+    ],
+    ids=["of the first version", "with what it shares", "with kinds"],
+)
+def test_what_was_said_of_labels_is_read_from_sets_of_all_versions(row, expected):
+    assert HeldBack.of_stored(*row) == expected
+    assert HeldBack.of_stored(*json.loads(json.dumps(expected.stored()))) == expected

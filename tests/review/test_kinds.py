@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from medsift.store import LabelRow
 from tests.review.browsing import Visitors
 from tests.review.made import Made, identity
 
@@ -68,8 +69,63 @@ def test_a_kind_of_other_signs_is_refused_before_anything_is_labelled(bench, vis
     press(page, "k")
     page.keyboard.type("<b>")
     press(page, "Enter", "m")
-    expect(page.locator("#status")).to_have_text("A kind has letters, digits, spaces and dashes.")
+    expect(page.locator("#status")).to_have_text("A kind has letters, digits, spaces and dashes, no dash first.")
     assert said() == {}
+
+
+def test_saying_the_same_again_keeps_the_kind_and_another_label_drops_it(bench, visitors, said):
+    bench.publish(Made(1, 0.6, cluster=1), Made(2, 0.55, cluster=2))
+    first = bench.store.review_queue(10)[0].sha256
+    page = at_review(visitors)
+    press(page, "k")
+    page.keyboard.type("mri")
+    press(page, "Enter", "m", "ArrowLeft")
+    expect(page.locator("#facts")).to_contain_text("medical, mri by you")
+    press(page, "m")
+    assert said() == {first: ("medical", "mri")}
+    press(page, "ArrowLeft", "n")
+    assert said() == {first: ("non-medical", None)}
+
+
+def test_what_is_taken_back_leaves_its_kind_in_the_field(bench, visitors):
+    bench.publish(Made(1, 0.6))
+    page = at_review(visitors)
+    press(page, "k")
+    page.keyboard.type("mri")
+    press(page, "Enter", "m", "z")
+    expect(page.locator("#kind")).to_have_value("mri")
+
+
+def test_a_refused_label_overrules_with_its_kind(bench, visitors, said):
+    bench.publish(Made(1, 0.6, cluster=1), Made(2, 0.4, cluster=2))
+    page = at_review(visitors)
+    first = page.locator(".tile.current").get_attribute("data-sha256")
+    bench.store.add_labels([LabelRow(first, "unsure", "otto")])
+    press(page, "k")
+    page.keyboard.type("mri")
+    press(page, "Enter", "m")
+    expect(page.locator("#status")).to_contain_text("otto has just said unsure")
+    press(page, "ArrowLeft", "m")
+    assert said()[first] == ("medical", "mri")
+
+
+def test_a_kind_is_not_passed_over_when_the_rest_is_labelled_as_the_model_says(bench, visitors, said):
+    bench.publish(Made(1, 0.6), Made(2, 0.4))
+    page = at_review(visitors)
+    press(page, "k")
+    page.keyboard.type("mri")
+    press(page, "Enter", "y")
+    expect(page.locator("#status")).to_contain_text("A kind goes with medical or non-medical")
+    assert said() == {}
+
+
+def test_a_picture_with_an_older_kind_of_other_signs_can_be_labelled(bench, visitors, said):
+    bench.publish(Made(1, 0.6))
+    bench.store.add_labels([LabelRow(identity(1), "medical", "otto", "ct/mri (axial)")])
+    page = visitors.visit(f"/picture/{identity(1)}")
+    with page.expect_navigation():
+        page.keyboard.press("n")
+    assert said() == {identity(1): ("non-medical", None)}
 
 
 def test_kinds_of_prompts_and_those_that_pictures_have_are_offered(bench, visitors):

@@ -44,13 +44,14 @@ def test_file_that_is_not_there_is_named_without_a_number_of_the_system(tmp_path
         (f"{SHA},maybe,anna,", "row 1: label 'maybe'"),
         ("xyz,medical,anna,", "row 1: 'xyz' is not a SHA-256"),
         (f"{SHA},medical,,", "row 1: it does not say who labelled"),
+        (f"{SHA},medical,anna,,ct/mri", "row 1: kind 'ct/mri'; a kind has letters, digits, spaces and dashes"),
         (f"{SHA},medical,anna,yesterday", "row 1: labelled_at 'yesterday' is no time"),
         (f"{SHA},medical,anna,0001-01-01T00:00+20:00", "row 1: labelled_at '0001-01-01T00:00.20:00' is no time"),
         (f"{SHA},medical,anna,2999-01-01", "row 1: labelled_at '2999-01-01' lies in the future"),
     ],
 )
 def test_wrong_row_is_named(row: str, sentence: str, tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_text(f"sha256,label,labelled_by,labelled_at\n{row}\n")
+    (tmp_path / "labels.csv").write_text(f"sha256,label,labelled_by,labelled_at,kind\n{row}\n")
     with pytest.raises(UsageError, match=sentence):
         read_labels(tmp_path / "labels.csv", "")
 

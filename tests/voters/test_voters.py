@@ -103,6 +103,13 @@ def test_clusters_of_one_space_that_differ_say_so(tmp_path, of_cnn, expected):
     fitted = model_set_with(tmp_path, (("words", "cnn"),), words=words, cnn=cnn)
     (vote,) = ClusterVoter().vote(evidence_of(words=[[1, 0]], cnn=[[1, 0]]), PROMPTED, fitted)
     assert vote.reason == expected
+    assert vote.is_strange is False
+
+
+def test_a_cluster_that_hardly_leans_differs_from_no_other_where_there_is_none(tmp_path):
+    fitted = model_set_with(tmp_path, (("words",),), words=clusters_of([[1, 0]], [0.501]))
+    (vote,) = ClusterVoter().vote(evidence_of(words=[[1, 0]]), PROMPTED, fitted)
+    assert vote.reason == "cluster 0 of 10 pictures is medical"
 
 
 def test_a_picture_far_beyond_what_its_cluster_reaches_is_strange_whether_the_cluster_is_mixed_or_not(tmp_path):

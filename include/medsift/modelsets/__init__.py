@@ -68,7 +68,7 @@ class HeldBack:
     probability: float
     shares: tuple[str, ...] = ()
     kind: str = ""
-    named: str = ""
+    named: str | None = None
 
     @classmethod
     def of_stored(cls, is_medical: bool, probability: float, shares: Sequence[str] = (), *kinds: str) -> Self:

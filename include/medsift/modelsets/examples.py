@@ -1,6 +1,7 @@
 """Pictures whose kind people named: what is like one is of that kind, also of one that no prompt tells of."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ Kind = tuple[str, bool]  # its name, and whether it is medical
 PULL = 40.0  # log-odds for a kind by unit of cosine, see docs/experiments.md
 MOST_EXAMPLES = 4096  # some 2 MB
 SEED = 42
-VECTORS, KIND_OF, KINDS, ENCODER = "vectors", "kind_of", "kinds", "encoder"
+VECTORS, KIND_OF, ABOUT = "vectors", "kind_of", "about"
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,20 @@ class Examples:
 
 
 def examples_of(encoder: str, vectors: Floats, kinds: Sequence[str], is_medical: NDArray[np.bool_]) -> Examples | None:
-    """Those of labelled pictures (n,) with unit vectors (n, d) whose kind is not empty; None where none has one."""
-    told = np.flatnonzero([bool(kind) for kind in kinds])
-    if not len(told):
+    """Those of labelled pictures (n,) with unit vectors (n, d) whose kind is not empty; None where none has one.
+
+    Of more than `MOST_EXAMPLES` those that are kept are drawn by lot, from all kinds in turn.
+    """
+    seen: Counter[Kind] = Counter()
+    turns: list[tuple[int, int]] = []
+    for row in map(int, np.random.default_rng(SEED).permutation(len(kinds))):
+        if kinds[row]:
+            kind = (kinds[row], bool(is_medical[row]))
+            turns.append((seen[kind], row))
+            seen[kind] += 1
+    if not turns:
         return None
-    chosen = np.sort(np.random.default_rng(SEED).permutation(told)[:MOST_EXAMPLES])
+    chosen = sorted(row for _, row in sorted(turns)[:MOST_EXAMPLES])
     of = [(kinds[row], bool(is_medical[row])) for row in chosen]
     names = tuple(sorted(set(of)))
     return Examples(encoder, names, vectors[chosen], np.array([names.index(kind) for kind in of], np.int64))
@@ -55,7 +65,9 @@ def write_examples(path: Path, examples: Examples) -> None:
     from safetensors.numpy import save
 
     tensors: dict[str, NDArray[Any]] = {VECTORS: np.ascontiguousarray(examples.vectors), KIND_OF: examples.kind_of}
-    path.write_bytes(save(tensors, {ENCODER: examples.encoder, KINDS: json.dumps(examples.kinds)}))
+    # One entry alone: those of several come in any order, and the same set would have another digest.
+    about = {"encoder": examples.encoder, "kinds": examples.kinds}
+    path.write_bytes(save(tensors, {ABOUT: json.dumps(about)}))
 
 
 def read_examples(path: Path) -> Examples:
@@ -63,6 +75,6 @@ def read_examples(path: Path) -> Examples:
     from safetensors import safe_open
 
     with safe_open(path, "np") as file:
-        about = file.metadata()
-        kinds = tuple((name, is_medical) for name, is_medical in json.loads(about[KINDS]))
-        return Examples(about[ENCODER], kinds, file.get_tensor(VECTORS), file.get_tensor(KIND_OF))
+        about = json.loads(file.metadata()[ABOUT])
+        kinds = tuple((name, is_medical) for name, is_medical in about["kinds"])
+        return Examples(about["encoder"], kinds, file.get_tensor(VECTORS), file.get_tensor(KIND_OF))

@@ -48,7 +48,7 @@ class Desk:
     def kinds(self) -> list[str]:
         """Kinds that prompts tell of, and those that stored pictures have."""
         of_prompts = {prompt.kind for prompt in prompt_set(self.settings).prompts}
-        of_pictures = {kind for _, kind, _ in self.store.totals(PictureFilter()).kinds}
+        of_pictures = {kind.lower() for _, kind, _ in self.store.totals(PictureFilter()).kinds}
         return sorted((of_prompts | of_pictures) - {""})
 
     def label(self, user: User, wishes: Sequence[Wish], *, overwrites: bool) -> Changes:

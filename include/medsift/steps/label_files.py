@@ -9,6 +9,7 @@ from typing import get_args
 
 from medsift.contracts import Label
 from medsift.errors import UsageError
+from medsift.kinds import as_kind
 from medsift.sources.folder import FolderSource, read_head
 from medsift.steps.expand import kind_of
 from medsift.steps.report import csv_bytes
@@ -78,10 +79,18 @@ def _row(path: Path, number: int, row: dict[str, str | None], labelled_by: str) 
         raise UsageError(f"{path}, row {number}: it does not say who labelled.", "Give --by NAME.")
     for known in get_args(PersonLabel):
         if label == known:
-            kind = (row.get("kind") or "").strip().lower() or None
+            kind = _kind(path, number, row)
             name, sha256 = _picture(path, number, row)
             return NamedLabel(number, name, LabelRow(sha256, known, by, kind, _time(path, number, row)))
     raise UsageError(f"{path}, row {number}: label {label!r}; allowed is {', '.join(get_args(PersonLabel))}.")
+
+
+def _kind(path: Path, number: int, row: dict[str, str | None]) -> str | None:
+    told = (row.get("kind") or "").strip()
+    try:
+        return as_kind(told) if told else None
+    except ValueError as error:
+        raise UsageError(f"{path}, row {number}: kind {told!r}; {error}.") from None
 
 
 def _time(path: Path, number: int, row: dict[str, str | None]) -> datetime | None:

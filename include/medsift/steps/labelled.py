@@ -115,7 +115,7 @@ def labelled(
         [around.get(sha256, blank).tags for sha256 in sha256s],
     )
     is_medical = np.array([labels[sha256][0] for sha256 in sha256s], bool)
-    kinds = [labels[sha256][1].lower() for sha256 in sha256s]
+    kinds = [labels[sha256][1].lower() for sha256 in sha256s]  # older labels have capitals
     known = list(links)
     return Labelled(evidence, is_medical, group_numbers(sha256s, known), _shares(sha256s, known), kinds)
 

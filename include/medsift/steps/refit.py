@@ -46,7 +46,8 @@ def run(context: Context, date: str) -> Summary:
     """Refit from the labels in Postgres; `date` is written on the card. The set is kept and registered.
 
     Summary: `sentence`, `labels`, `groups`, `model_set` (its digest; empty where none was fitted, and why is in the
-    sentence), `is_not_worse`, and the figures `new` and `current` on held-back labels. Raises `StoreError` without a
+    sentence), `is_not_worse`, and of held-back labels how many were `compared`, the figures `new` and `current`, and
+    `kinds`, the share of kinds that are named as people did. Raises `StoreError` without a
     store.
     """
     if context.store is None:
@@ -166,7 +167,9 @@ def held_back_by_set(context: Context, model_set: ModelSet | None, data: Labelle
 
 
 def _as_held_back(verdict: Verdict, row: HeldBack | None) -> Verdict:
-    return replace(verdict, probability=row.probability, kind=row.named or verdict.kind) if row else verdict
+    if row is None:
+        return verdict
+    return replace(verdict, probability=row.probability, kind=verdict.kind if row.named is None else row.named)
 
 
 def of_seen_groups(context: Context, known: Mapping[str, HeldBack], data: Labelled) -> NDArray[np.bool_]:
@@ -201,7 +204,7 @@ def _of_kinds(told: Mapping[str, float]) -> str:
     if not told["labels"]:
         return ""
     shares = f"{told['new']:.3f}, the set in use {told['current']:.3f}"
-    return f" Of {told['labels']} kinds that people named it names {shares}."
+    return f" Of {told['labels']} pictures whose kind people named it names so {shares}."
 
 
 def _told(data: Labelled, basis: Basis, fits: Fitter, figures: dict[str, Figures]) -> dict[str, Any]:

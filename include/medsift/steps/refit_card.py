@@ -12,7 +12,7 @@ def card_of(profile: str, told: Mapping[str, Any]) -> str:
     rows = [f"| {name} | {_shown(new[key])} | {_shown(current[key])} |" for key, name in FIGURES.items()]
     kinds = told["kinds"]
     if kinds["labels"]:
-        name = f"of {kinds['labels']} kinds that people named, named so"
+        name = f"of {kinds['labels']} pictures whose kind people named, named so"
         rows.append(f"| {name} | {_shown(kinds['new'])} | {_shown(kinds['current'])} |")
     pictures = f"those of {told['pictures']} stored pictures" if told["pictures"] else "those of the set built upon"
     learned = "fitted" if told["is_learning"] else "silent: too few labels"

@@ -19,7 +19,7 @@ from medsift.volume import Volume, write_atomically
 log = logging.getLogger(__name__)
 STEP = "report"
 PIECE = 1 << 16  # characters of CSV handed on at once
-FREE_TEXT = ("caption", "reason")  # written by strangers; paths and addresses must stay what they are
+FREE_TEXT = ("caption", "reason", "kind")  # written by strangers or people; paths and addresses must stay what they are
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 

@@ -75,7 +75,7 @@ class ClusterVoter:
         far = strangeness(vectors, first, numbers)
         rows = zip(evidence.sha256s, odds, numbers, own, far, strict=True)
         return [
-            self._vote(sha256, value, int(number), _said(int(number), first, said, value), times)
+            self._vote(sha256, float(value), int(number), _said(int(number), first, said, value), float(times))
             for sha256, value, number, said, times in rows
         ]
 
@@ -93,5 +93,5 @@ def _said(number: int, clusters: Clusters, own: float, odds: float) -> str:
         what = "is mixed"
     else:
         what = f"of {clusters.size[number]} pictures is {'medical' if own >= 0 else 'non-medical'}"
-    agrees = np.isnan(odds) or own * odds > EVEN
+    agrees = np.isnan(odds) or abs(own - odds) < EVEN or (abs(odds) > EVEN and own * odds > 0)
     return f"cluster {number} {what}{'' if agrees else '; that of another encoder differs'}"

@@ -6,21 +6,22 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.encoders import jsonable_encoder
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from medsift.kinds import as_kind
 from medsift.review.desk import AtDesk, Desk
 from medsift.review.files import Digest, known
 from medsift.review.filtering import SetOfCluster
 from medsift.review.identity import Labeller, Reader
 from medsift.review.problems import Problem, problem
-from medsift.store import Change, Changes, ListedPicture, PictureFilter, QueuedPicture, Wish
+from medsift.store import Change, Changes, ListedPicture, PictureFilter, QueuedPicture, SaidLabel, Wish
 
 router = APIRouter(tags=["labels"])
 ALIKE, MOST_ALIKE = 0.9, 300
 MOST = 5000  # pictures labelled or taken back at once
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Kind = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[\w -]+$", max_length=100)]
+Kind = Annotated[str, AfterValidator(as_kind)]
 LabelId = Annotated[int, Field(ge=1, lt=2**63)]
 TAKEN = "Somebody else has said something of these pictures meanwhile; nothing was changed."
 
@@ -67,10 +68,12 @@ class Done(BaseModel):
 
 @dataclass(frozen=True)
 class Asked:
-    """A picture to label; `seen` is the id of the label that counts there, which giving one has to name."""
+    """A picture to label; `seen` is the id of the label that counts there, which giving one has to name, and `named`
+    the kind that was named with it."""
 
     picture: ListedPicture
     seen: int | None
+    named: str | None
     worth: float
 
 
@@ -172,8 +175,14 @@ def _asked(desk: Desk, handed: list[QueuedPicture]) -> list[Asked]:
 
 def _with_ids(desk: Desk, pictures: list[ListedPicture], worth: dict[str, float] | None = None) -> list[Asked]:
     said = desk.store.said([picture.sha256 for picture in pictures])
-    newest = {sha256: labels[0].id for sha256, labels in said.items()}
-    return [Asked(picture, newest.get(picture.sha256), (worth or {}).get(picture.sha256, 0.0)) for picture in pictures]
+    newest = {sha256: labels[0] for sha256, labels in said.items()}
+    return [
+        _one_asked(picture, newest.get(picture.sha256), (worth or {}).get(picture.sha256, 0.0)) for picture in pictures
+    ]
+
+
+def _one_asked(picture: ListedPicture, newest: SaidLabel | None, worth: float) -> Asked:
+    return Asked(picture, newest.id if newest else None, newest.kind if newest else None, worth)
 
 
 def _who(changes: Changes) -> str:

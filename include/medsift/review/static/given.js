@@ -13,9 +13,10 @@ export class Given {
 
   stored() { return Promise.all(this.entries.map((each) => each.ids)); }
 
-  say(items, labelOf, kind) {
+  // `kindOf(item, label)`: the kind that goes with it, null for none.
+  say(items, labelOf, kindOf) {
     const marks = items.map((item) => (
-      {item, kind, label: labelOf(item), seen: item.seen, turn: ++this.turns, before: {said: item.said, turn: item.turn}}));
+      {item, label: labelOf(item), kind: kindOf(item, labelOf(item)), seen: item.seen, turn: ++this.turns, before: {said: item.said, kind: item.kind, turn: item.turn}}));
     const entry = {marks, ids: this.send(marks)};
     this.entries.push(entry);
     this.follow(marks, entry.ids);
@@ -30,6 +31,7 @@ export class Given {
     } catch (problem) {
       if (problem.body?.refused) return this.took({given: [], refused: problem.body.refused}, marks);
       this.restore(marks);
+      for (const {item, label, kind} of marks) item.meant = {label, kind};
       this.tell(`${problem.message} ${marks.length === 1 ? "A picture is" : `${marks.length} pictures are`} without your label again.`, true);
       return [];
     }
@@ -47,6 +49,7 @@ export class Given {
       const mark = markOf(marks, sha256);
       mark.item.seen = before ? before.id : null;
       mark.item.refused = before || {labelled_by: "somebody", label: "nothing"};
+      mark.item.meant = {label: mark.label, kind: mark.kind};
       return mark;
     });
     if (!refused.length) return;
@@ -58,13 +61,15 @@ export class Given {
   }
 
   // The newest labels go back at once; the server hears of it behind. The pictures, none where there is nothing.
-  takeBack() {
+  // `offer(kind)` is told the kind that goes with them, so that it need not be typed again.
+  takeBack(offer) {
     const last = this.entries.pop();
     if (!last) {
       this.tell("There is nothing to take back.");
       return [];
     }
     this.tell("Taken back.");
+    offer(last.marks[0].kind);
     const items = this.restore(last.marks);
     this.follow(last.marks, this.retract(last));
     return items;
@@ -86,7 +91,7 @@ export class Given {
   }
 
   resay(marks) {
-    for (const {item, label, turn} of marks) Object.assign(item, {said: label, turn, refused: null});
+    for (const {item, label, kind, turn} of marks) Object.assign(item, {said: label, kind, turn, refused: null, meant: null});
     this.changed(marks.map(({item}) => item), marks.filter(({before}) => !before.said).length);
   }
 

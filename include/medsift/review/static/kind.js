@@ -3,6 +3,8 @@ export class KindField {
   constructor(field, tell) {
     this.field = field;
     this.tell = tell;
+    this.isTouched = false;
+    field.addEventListener("input", () => { this.isTouched = true; });
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter" || event.key === "Escape") field.blur();
       event.stopPropagation();
@@ -24,7 +26,7 @@ export class KindField {
 
   get value() { return this.field.value.trim().toLowerCase() || null; }
 
-  get isChanged() { return this.field.value !== this.field.defaultValue; }
+  offer(kind) { this.field.value ||= kind ?? ""; }
 
   clear() { this.field.value = ""; }
 }

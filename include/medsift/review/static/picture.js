@@ -15,9 +15,10 @@ function fail(sentence) {
 const kind = new KindField(document.getElementById("kind"), fail);
 
 async function label(name) {
-  if (!kind.isUsable()) return;
+  if (kind.isTouched && !kind.isUsable()) return;
   // The kind that was named before goes with the label it was named for, not with another.
-  const named = kind.isChanged || name === say.dataset.said ? kind.value : null;
+  const isMeant = kind.isTouched || (name === say.dataset.said && kind.field.checkValidity());
+  const named = isMeant ? kind.value : null;
   try {
     await ask("/labels", {labels: [{sha256: say.dataset.sha256, label: name, seen, kind: named}]});
     location.reload();

@@ -23,7 +23,7 @@ let waiting = 0, session = 0, fetching = null, again = 0, batch = 0;
 function known(asked, turn) {
   return asked.map((each) => {
     const item = items.get(each.picture.sha256) || {...each, tile: null};
-    if (!(item.turn > turn)) Object.assign(item, {seen: each.seen, said: each.picture.said || undefined, refused: null});
+    if (!(item.turn > turn)) Object.assign(item, {seen: each.seen, said: each.picture.said || undefined, kind: each.named, refused: null});
     items.set(each.picture.sha256, item);
     return item;
   });
@@ -115,41 +115,52 @@ function verdict(picture) {
 
 function said(item) {
   if (item.refused) return `${item.refused.labelled_by} said ${item.refused.label}: press again to overrule`;
-  if (item.turn) return `${item.said} by you`;
-  return item.picture.said ? `${item.picture.said}${item.picture.labelled_by ? ` by ${item.picture.labelled_by}` : ""}` : "";
+  const kindSaid = item.kind ? `, ${item.kind}` : "";
+  if (item.turn) return `${item.said}${kindSaid} by you`;
+  return item.picture.said ? `${item.picture.said}${kindSaid}${item.picture.labelled_by ? ` by ${item.picture.labelled_by}` : ""}` : "";
 }
 
 function label(name) {
-  if (kind.isUsable()) give(sheet.targets(), () => name, name, kind.value);
+  if (!kind.isUsable()) return;
+  const named = kind.value;
+  if (give(sheet.targets(), () => name, named ? `${name}, ${named}` : name, (item) => named ?? kept(item, name))) kind.clear();
+}
+
+// The kind that was named with this very label before, or was to go with it when it could not be given.
+function kept(item, name) {
+  if (item.meant?.label === name) return item.meant.kind;
+  return item.said === name ? item.kind ?? null : null;
 }
 
 // The quick way through a sheet: what the model has wrong is labelled one by one, the rest is as it says.
 function agree() {
   // Pictures that came to the end of the sheet meanwhile were perhaps not looked at: they wait for the next press.
+  if (kind.value) return tell("A kind goes with medical or non-medical: press one of these, or empty its field.", true);
   const targets = sheet.selected.size ? sheet.targets() : sheet.open().filter((item) => item.batch === sheet.focused.batch);
-  give(targets.filter((item) => item.picture.verdict), (item) => item.picture.verdict, "as the model says");
+  give(targets.filter((item) => item.picture.verdict), (item) => item.picture.verdict, "as the model says", () => null);
 }
 
-function give(targets, labelOf, name, kindSaid = null) {
-  if (!mayLabel) return tell("You may not label here.", true);
-  if (!targets.length) return;
+// Whether labels were given.
+function give(targets, labelOf, name, kindOf) {
+  if (!mayLabel) tell("You may not label here.", true);
+  if (!mayLabel || !targets.length) return false;
   // One key too many at the end must not change the last picture's label.
   if (!sheet.selected.size && targets.every((item) => item.said) && !sheet.isChosen) {
-    return tell("This picture has its label. Move to one with an arrow to change what was said of it.");
+    tell("This picture has its label. Move to one with an arrow to change what was said of it.");
+    return false;
   }
   const last = sheet.items.indexOf(targets[targets.length - 1]);
   sheet.selected.clear();
-  const words = kindSaid ? `${name}, ${kindSaid}` : name;
-  const what = targets.length === 1 ? words : `${targets.length} pictures are ${words}`;
+  const what = targets.length === 1 ? name : `${targets.length} pictures are ${name}`;
   tell(`${what}. ${keys.undo.toUpperCase()} takes ${targets.length === 1 ? "it" : "them"} back.`);
-  given.say(targets, labelOf, kindSaid);
-  if (kindSaid) kind.clear();
+  given.say(targets, labelOf, kindOf);
   sheet.focusNextOpen(last);
   if (sheet.open().length < FEW) more();
+  return true;
 }
 
 function undo() {
-  const back = given.takeBack();
+  const back = given.takeBack((named) => kind.offer(named));
   const gone = back.filter((item) => !sheet.items.includes(item) && !queue?.items.includes(item));
   for (const item of gone) items.set(item.picture.sha256, item);
   if (queue) queue.items.unshift(...gone); else sheet.putBack(gone);
