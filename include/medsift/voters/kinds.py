@@ -15,6 +15,7 @@ from medsift.voters.zero_shot import kind_logits
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+BEHIND = 3.0  # log-odds, see docs/experiments.md
 NONE_FITTED = "no head fitted for this encoder"
 
 
@@ -76,9 +77,9 @@ class _Scores:
         return cls(kinds, values, np.zeros(values.shape, bool))
 
     def taught(self, examples: Examples, vectors: Floats, alike_from: float) -> "_Scores":
-        """With what labelled pictures add; a kind that is theirs alone starts level with the best of its side."""
+        """With what labelled pictures add; a kind that is theirs alone starts `BEHIND` the best of its side."""
         new = [kind for kind in examples.kinds if kind not in self.kinds]
-        level = [self.values[:, self._of_side(is_medical)].max(axis=1) for _, is_medical in new]
+        level = [self.values[:, self._of_side(is_medical)].max(axis=1) - BEHIND for _, is_medical in new]
         kinds = [*self.kinds, *new]
         pulls = np.zeros((len(self.values), len(kinds)))
         pulls[:, [kinds.index(kind) for kind in examples.kinds]] = examples.pulls(vectors, alike_from)
