@@ -16,17 +16,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from alignment.build import ALIKE_FROM, UNCALIBRATED
-from alignment.crossval import NO_FOLD, FittedFolds, figures, fit_folds, part_of
+from alignment.build import ALIKE_FROM, UNCALIBRATED, pin
+from alignment.crossval import NO_FOLD, FittedFolds, kind_macro_f1, part_of
 from alignment.fit import TrainingData
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
-from train_alignment import HERE, LEFT_OUT_KIND, PROMPT_SET, load_data, parse_options
+from train_alignment import HERE, LEFT_OUT_KIND, PROMPT_SET, fitted_on_folds, load_data, parse_options
 
 from medsift.evaluation.predictions import Prediction
-from medsift.modelsets import EXAMPLES, MANIFEST, ModelSet, save, shipped_set
+from medsift.modelsets import EXAMPLES, shipped_set
 from medsift.modelsets.examples import examples_of, write_examples
-from medsift.prompts import load_prompts
+from medsift.prompts import PromptSet, load_prompts
 
 DRAWS = 3
 OWN = "own "  # before a kind's name, it is one that no prompt has
@@ -48,21 +48,19 @@ def main() -> None:
     data = load_data(options.corpus, options.cache)
     torch.set_num_threads(1)
     threadpool_limits(1)
-    folds = data.rows["source"].map(pd.read_csv(HERE / "folds.csv").set_index("source")["fold"])
-    folds = folds.fillna(NO_FOLD).astype(int)
     prompts = load_prompts(HERE.parent / "prompts", PROMPT_SET)
-    fitted = fit_folds(data, data.rows["kind"] != LEFT_OUT_KIND, folds, prompts, options.cache)
+    fitted = fitted_on_folds(data, prompts, options.cache)
     print("| labelled in each fold | judged | right, before | right, taught | kind F1, before | kind F1, taught |")
     print("| --- | --- | --- | --- | --- | --- |")
     for lesson in LESSONS:
-        draws = [measured(fitted, data, lesson, number, options.cache / "taught") for number in range(DRAWS)]
+        draws = [measured(fitted, data, lesson, number, prompts, options.cache / "taught") for number in range(DRAWS)]
         count, *shares = np.mean(draws, axis=0)
         print(f"| {lesson.name} | {count:,.0f} | {' | '.join(f'{share:.3f}' for share in shares)} |", flush=True)
 
 
 def measured(
-    fitted: FittedFolds, data: TrainingData, lesson: Lesson, number: int, cache: Path
-) -> tuple[int, float, float, float, float]:
+    fitted: FittedFolds, data: TrainingData, lesson: Lesson, number: int, prompts: PromptSet, cache: Path
+) -> tuple[int, float, float, float | None, float | None]:
     """Pictures judged; share named right and F1 over kinds of three sources or more, before and after the lesson."""
     labelled, sets, taught_in = np.zeros(len(data.rows), bool), {}, {}
     for fold, (model_set, lite) in fitted.sets.items():
@@ -73,7 +71,11 @@ def measured(
         kinds = [lesson.prefix + kind for kind in data.rows["kind"][chosen]]
         is_medical = (data.rows["label"][chosen] == "medical").to_numpy()
         taught_in |= dict.fromkeys(data.rows["source"][held_out], frozenset(kinds))
-        sets[fold] = taught(model_set, lite.words.name, vectors, kinds, is_medical, cache), lite
+        folder = shutil.copytree(model_set.folder, cache / model_set.folder.name, dirs_exist_ok=True)
+        (folder / EXAMPLES).unlink(missing_ok=True)
+        if examples := examples_of(lite.words.name, vectors, kinds, is_medical):
+            write_examples(folder / EXAMPLES, examples)
+        sets[fold] = pin(folder, lite, prompts, replace(UNCALIBRATED, alike_from=ALIKE_FROM)), lite
     judged = ~labelled & (data.rows["kind"] != LEFT_OUT_KIND) & (fitted.folds != NO_FOLD)
     files = set(data.rows["file"][judged])
     calibration = shipped_set("lite").calibration
@@ -82,7 +84,7 @@ def measured(
         for of in (fitted, replace(fitted, sets=sets))
     )
     after = [replace(each, predicted_kind=said_of(each, lesson, taught_in[each.source])) for each in after]
-    return len(files), share_named(before), share_named(after), f1_of_three(before), f1_of_three(after)
+    return len(files), share_named(before), share_named(after), kind_macro_f1(before), kind_macro_f1(after)
 
 
 def said_of(prediction: Prediction, lesson: Lesson, taught_kinds: frozenset[str]) -> str:
@@ -93,34 +95,9 @@ def said_of(prediction: Prediction, lesson: Lesson, taught_kinds: frozenset[str]
     return kind.removeprefix(lesson.prefix)
 
 
-def taught(
-    model_set: ModelSet, encoder: str, vectors: NDArray[np.float32], kinds: list[str], is_medical: Flags, cache: Path
-) -> ModelSet:
-    """The set of a fold with labelled pictures whose vectors (n, d) and kinds these are."""
-    folder = cache / model_set.folder.name
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(model_set.folder, folder, ignore=shutil.ignore_patterns(MANIFEST))
-    if examples := examples_of(encoder, vectors, kinds, is_medical):
-        write_examples(folder / EXAMPLES, examples)
-    return save(
-        folder,
-        name=model_set.name,
-        profile=model_set.profile,
-        encoders=model_set.encoder_digests,
-        prompt_set=model_set.prompt_set,
-        spaces=model_set.spaces,
-        calibration=replace(UNCALIBRATED, alike_from=ALIKE_FROM),
-    )
-
-
 def share_named(predictions: list[Prediction]) -> float:
     """Share of pictures whose kind is named right."""
     return float(np.mean([each.predicted_kind == each.kind for each in predictions]))
-
-
-def f1_of_three(predictions: list[Prediction]) -> float:
-    """Macro-F1 over the kinds that three sources or more carry."""
-    return float(figures(predictions)["kind_macro_f1_of_three"])
 
 
 def at_random(count: int) -> Chooser:

@@ -20,7 +20,7 @@ from alignment.build import fit_set, pin
 from alignment.captions import load_captions
 from alignment.card import write_card
 from alignment.comparison import OURS, compare, costs, write_comparison
-from alignment.crossval import NO_FOLD, calibrate_on, figures, fit_folds, part_of
+from alignment.crossval import NO_FOLD, FittedFolds, calibrate_on, figures, fit_folds, part_of
 from alignment.drawn import digest_of_drawings, draw_all
 from alignment.features import load_features
 from alignment.fit import TrainingData
@@ -31,7 +31,7 @@ from medsift.encoders._efficientnet import efficientnet_tower
 from medsift.encoders._minilm import TextTower
 from medsift.encoders.engines import REFERENCE
 from medsift.evaluation.predictions import Prediction, predictions_csv
-from medsift.prompts import load_prompts
+from medsift.prompts import PromptSet, load_prompts
 from medsift.settings import Settings
 
 HERE = Path(__file__).parent
@@ -47,12 +47,8 @@ def main() -> None:
     # One thread from here: the same result whatever the machine, and no waiting of threads for one another.
     torch.set_num_threads(1)
     threadpool_limits(1)
-    trained = data.rows["kind"] != LEFT_OUT_KIND
-    of_source = pd.read_csv(HERE / "folds.csv").set_index("source")["fold"]
-    folds = data.rows["source"].map(of_source).fillna(NO_FOLD).astype(int)
     prompts = load_prompts(HERE.parent / "prompts", PROMPT_SET)
-
-    fitted = fit_folds(data, trained, folds, prompts, options.cache)
+    fitted = fitted_on_folds(data, prompts, options.cache)
     judged = fitted.judge(data)
     (options.cache / "predictions.csv").write_text(predictions_csv(judged.predictions))
     headline, alone = figures(counted(judged.predictions)), figures(counted(judged.alone))
@@ -60,8 +56,8 @@ def main() -> None:
     compared = {**compare(fitted, data, judged.votes), OURS: judged.predictions}
     headlines = {name: counted(said) for name, said in compared.items()}
 
-    shipped = part_of(data, trained.to_numpy())
-    calibration = calibrate_on(judged.votes, data.rows[trained], folds)
+    shipped = part_of(data, fitted.trained.to_numpy())
+    calibration = calibrate_on(judged.votes, data.rows[fitted.trained], fitted.folds)
     of_one, in_panels = fitted.judge(data, calibration), fitted.judge(data.in_panels(), calibration)
     model_set, lite = fit_set(options.out, shipped, TextTower(), prompts, options.cache)
     document = {
@@ -78,11 +74,18 @@ def main() -> None:
     write_card(options.out, shipped.rows, document, calibration, MOST_OF_EACH)
     model_set = pin(options.out, lite, prompts, calibration)
     # Last: it runs the product, with the set that ships now.
-    measured = costs(options.corpus, list(data.rows["file"][folds != NO_FOLD]), prompts, options.cache)
+    measured = costs(options.corpus, list(data.rows["file"][fitted.folds != NO_FOLD]), prompts, options.cache)
     write_comparison(HERE.parent / "docs" / "comparison.json", headlines, measured)
     print(f"{model_set.name} {model_set.digest}")
     for name in ("balanced_accuracy", "auc", "ece", "accuracy_at_85", "kind_macro_f1_of_three", "review_rate"):
         print(f"{name}: {headline[name]:.4f}, each picture by itself {alone[name]:.4f}")
+
+
+def fitted_on_folds(data: TrainingData, prompts: PromptSet, cache: Path) -> FittedFolds:
+    """The sets of tools/folds.csv."""
+    of_source = pd.read_csv(HERE / "folds.csv").set_index("source")["fold"]
+    folds = data.rows["source"].map(of_source).fillna(NO_FOLD).astype(int)
+    return fit_folds(data, data.rows["kind"] != LEFT_OUT_KIND, folds, prompts, cache)
 
 
 def counted(predictions: list[Prediction]) -> list[Prediction]:

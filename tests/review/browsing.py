@@ -75,3 +75,29 @@ class Visitors:
         # A refusal that the page itself asked for and shows stands on the console as well.
         if kind == "error" and "Failed to load resource" not in text:
             self.faults.append(text)
+
+
+def at_review(visitors: Visitors, who: str = "anna:LABEL") -> Page:
+    """The Review page, once its first pictures are there."""
+    page = visitors.visit("/review", who)
+    page.wait_for_selector("body[data-ready]")
+    return page
+
+
+def settled(page: Page) -> None:
+    """Until the server has answered all that was asked."""
+    page.wait_for_selector("body[aria-busy=false]")
+
+
+def press(page: Page, *keys: str) -> None:
+    """Keys one after the other, and what comes of them."""
+    for key in keys:
+        page.keyboard.press(key)
+    settled(page)
+
+
+def name_kind(page: Page, kind: str) -> None:
+    """Type a kind where the page has a field for it, and go back to the keys."""
+    press(page, "k")
+    page.keyboard.type(kind)
+    press(page, "Enter")

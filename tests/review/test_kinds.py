@@ -1,10 +1,10 @@
 """People name kinds where they label, in a real browser."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from medsift.store import LabelRow
-from tests.review.browsing import Visitors
+from tests.review.browsing import at_review, name_kind, press
 from tests.review.made import Made, identity
 
 pytestmark = pytest.mark.postgres
@@ -16,25 +16,12 @@ def said(bench):
     return lambda: {sha: (row.label, row.kind) for sha, row in bench.store.newest_labels().items()}
 
 
-def at_review(visitors: Visitors) -> Page:
-    page = visitors.visit("/review")
-    page.wait_for_selector("body[data-ready]")
-    return page
-
-
-def press(page: Page, *keys: str) -> None:
-    for key in keys:
-        page.keyboard.press(key)
-    page.wait_for_selector("body[aria-busy=false]")
-
-
 def test_a_kind_goes_with_the_next_label_and_no_further(bench, visitors, said):
     bench.publish(*(Made(number, 0.6 - number / 100, cluster=number) for number in range(4)))
     queue = [row.sha256 for row in bench.store.review_queue(10)]
     page = at_review(visitors)
-    press(page, "k")
-    page.keyboard.type("Slit Lamp  ")
-    press(page, "Enter", "m")
+    name_kind(page, "Slit Lamp  ")
+    press(page, "m")
     expect(page.locator("#status")).to_contain_text("medical, slit lamp")
     press(page, "m")
     assert said() == {queue[0]: ("medical", "slit lamp"), queue[1]: ("medical", None)}
@@ -54,9 +41,8 @@ def test_a_whole_group_gets_its_kind_at_once_and_undo_takes_it_back(bench, visit
     page = at_review(visitors)
     press(page, "c")
     expect(page.locator(".tile[aria-selected=true]")).to_have_count(5)
-    press(page, "k")
-    page.keyboard.type("gel")
-    press(page, "Enter", "n")
+    name_kind(page, "gel")
+    press(page, "n")
     assert set(said().values()) == {("non-medical", "gel")}
     assert len(said()) == 5
     press(page, "z")
@@ -66,9 +52,8 @@ def test_a_whole_group_gets_its_kind_at_once_and_undo_takes_it_back(bench, visit
 def test_a_kind_of_other_signs_is_refused_before_anything_is_labelled(bench, visitors, said):
     bench.publish(Made(1, 0.6))
     page = at_review(visitors)
-    press(page, "k")
-    page.keyboard.type("<b>")
-    press(page, "Enter", "m")
+    name_kind(page, "<b>")
+    press(page, "m")
     expect(page.locator("#status")).to_have_text("A kind has letters, digits, spaces and dashes, no dash first.")
     assert said() == {}
 
@@ -77,9 +62,8 @@ def test_saying_the_same_again_keeps_the_kind_and_another_label_drops_it(bench, 
     bench.publish(Made(1, 0.6, cluster=1), Made(2, 0.55, cluster=2))
     first = bench.store.review_queue(10)[0].sha256
     page = at_review(visitors)
-    press(page, "k")
-    page.keyboard.type("mri")
-    press(page, "Enter", "m", "ArrowLeft")
+    name_kind(page, "mri")
+    press(page, "m", "ArrowLeft")
     expect(page.locator("#facts")).to_contain_text("medical, mri by you")
     press(page, "m")
     assert said() == {first: ("medical", "mri")}
@@ -90,9 +74,8 @@ def test_saying_the_same_again_keeps_the_kind_and_another_label_drops_it(bench, 
 def test_what_is_taken_back_leaves_its_kind_in_the_field(bench, visitors):
     bench.publish(Made(1, 0.6))
     page = at_review(visitors)
-    press(page, "k")
-    page.keyboard.type("mri")
-    press(page, "Enter", "m", "z")
+    name_kind(page, "mri")
+    press(page, "m", "z")
     expect(page.locator("#kind")).to_have_value("mri")
 
 
@@ -101,9 +84,8 @@ def test_a_refused_label_overrules_with_its_kind(bench, visitors, said):
     page = at_review(visitors)
     first = page.locator(".tile.current").get_attribute("data-sha256")
     bench.store.add_labels([LabelRow(first, "unsure", "otto")])
-    press(page, "k")
-    page.keyboard.type("mri")
-    press(page, "Enter", "m")
+    name_kind(page, "mri")
+    press(page, "m")
     expect(page.locator("#status")).to_contain_text("otto has just said unsure")
     press(page, "ArrowLeft", "m")
     assert said()[first] == ("medical", "mri")
@@ -112,9 +94,8 @@ def test_a_refused_label_overrules_with_its_kind(bench, visitors, said):
 def test_a_kind_is_not_passed_over_when_the_rest_is_labelled_as_the_model_says(bench, visitors, said):
     bench.publish(Made(1, 0.6), Made(2, 0.4))
     page = at_review(visitors)
-    press(page, "k")
-    page.keyboard.type("mri")
-    press(page, "Enter", "y")
+    name_kind(page, "mri")
+    press(page, "y")
     expect(page.locator("#status")).to_contain_text("A kind goes with medical or non-medical")
     assert said() == {}
 
@@ -150,8 +131,16 @@ def test_on_a_pictures_page_the_kind_stays_with_its_label_and_goes_with_another(
 
 def test_who_may_only_look_names_no_kinds(bench, visitors):
     bench.publish(Made(1, 0.6))
-    page = visitors.visit("/review", "otto:READ")
-    page.wait_for_selector("body[data-ready]")
+    page = at_review(visitors, "otto:READ")
     expect(page.locator("#kind")).to_be_disabled()
     press(page, "k")
     expect(page.locator("#kind")).not_to_be_focused()
+
+
+def test_pictures_can_be_labelled_where_prompts_cannot_be_read(bench, visitors, said, tmp_path):
+    bench.app.state.desk.settings = bench.settings.model_copy(update={"prompts_dir": tmp_path / "gone"})
+    bench.publish(Made(1, 0.6, kind="phantom"))
+    page = at_review(visitors)
+    expect(page.locator("#kinds option")).to_have_count(1)
+    press(page, "m")
+    assert said() == {identity(1): ("medical", None)}

@@ -6,30 +6,14 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.review.browsing import Visitors
+from tests.review.browsing import at_review, press, settled
 from tests.review.made import Made, identity
 
 pytestmark = pytest.mark.postgres
 
 
-def at_review(visitors: Visitors, who: str = "anna:LABEL") -> Page:
-    page = visitors.visit("/review", who)
-    page.wait_for_selector("body[data-ready]")
-    return page
-
-
 def current(page: Page) -> str:
     return page.locator(".tile.current").get_attribute("data-sha256") or ""
-
-
-def settled(page: Page) -> None:
-    page.wait_for_selector("body[aria-busy=false]")
-
-
-def press(page: Page, *keys: str) -> None:
-    for key in keys:
-        page.keyboard.press(key)
-    settled(page)
 
 
 def labels(bench) -> dict[str, str]:

@@ -71,27 +71,26 @@ def test_kinds_that_people_named_are_named_in_sources_nobody_labelled_until_roll
     assert not set(kinds(before).values()) & SMALL
 
 
-def test_kinds_of_a_file_of_labels_are_taught_too(plain_settings, tmp_path, draw_source):
+def fitted_on_atlases(settings, folder, draw_source, kind_of):
+    """The summary of a fit on four sources that a file of labels tells, each label with its kind."""
     rows = [
-        ManifestRow(path.removeprefix(f"{tmp_path}/"), label, LOOKS[label], source=f"atlas {number}")
+        ManifestRow(path.removeprefix(f"{folder}/"), label, kind_of.get(label, ""), source=f"atlas {number}")
         for number in range(4)
-        for path, label in draw_source(tmp_path / f"part-{number}", number, 12).items()
+        for path, label in draw_source(folder / f"part-{number}", number, 12).items()
     ]
-    with local_context(plain_settings, ["fit"]) as context:
-        summary = fit_labels_file(context, rows, tmp_path, DATE)
+    with local_context(settings, ["fit"]) as context:
+        return fit_labels_file(context, rows, folder, DATE)
+
+
+def test_kinds_of_a_file_of_labels_are_taught_too(plain_settings, tmp_path, draw_source):
+    summary = fitted_on_atlases(plain_settings, tmp_path, draw_source, LOOKS)
     assert summary["kinds"]["labels"] == 48
     promote_fitted(plain_settings, summary, None)
     assert {name for name, _ in current_model_set(plain_settings).examples().kinds} == SMALL
 
 
 def test_labels_that_name_no_kind_leave_kinds_as_they_were(plain_settings, tmp_path, draw_source):
-    rows = [
-        ManifestRow(path.removeprefix(f"{tmp_path}/"), label, source=f"atlas {number}")
-        for number in range(4)
-        for path, label in draw_source(tmp_path / f"part-{number}", number, 12).items()
-    ]
-    with local_context(plain_settings, ["fit"]) as context:
-        summary = fit_labels_file(context, rows, tmp_path, DATE)
+    summary = fitted_on_atlases(plain_settings, tmp_path, draw_source, {})
     promote_fitted(plain_settings, summary, None)
     assert current_model_set(plain_settings).examples() is None
     assert current_model_set(plain_settings).digest != shipped_set("lite").digest

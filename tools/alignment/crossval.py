@@ -1,7 +1,7 @@
 """The yardstick: 8 folds over whole sources, everything fitted anew for each, no figure from a picture trained on."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from medsift.prompts import PromptSet
 from medsift.steps.company import votes_of_pile
 
 NO_FOLD = -1
+SIDES = (MEDICAL, NON_MEDICAL)
 MANY_SOURCES = 3  # a kind that fewer carry is often left out whole by a fold
 
 
@@ -106,17 +107,12 @@ def figures(predictions: list[Prediction]) -> dict[str, Any]:
     measured = measure(predictions, seconds=0.0, peak_mb=0.0)
     for name in ("seconds", "pictures_per_second", "peak_mb"):
         del measured[name]
-    sources: dict[str, set[str]] = defaultdict(set)
-    for prediction in predictions:
-        sources[prediction.kind].add(prediction.source)
+    sources = _sources_of_kinds(predictions)
     f1 = _kind_f1(predictions, list(measured["by_kind"]))
     for kind, row in measured["by_kind"].items():
         row |= {"sources": len(sources[kind]), "kind_f1": f1[kind]}
-    labels = {prediction.kind: prediction.label for prediction in predictions}
-    many = {kind: row["kind_f1"] for kind, row in measured["by_kind"].items() if row["sources"] >= MANY_SOURCES}
-    for name, chosen in (("", (MEDICAL, NON_MEDICAL)), ("_medical", (MEDICAL,)), ("_others", (NON_MEDICAL,))):
-        of_side = [score for kind, score in many.items() if labels[kind] in chosen]
-        measured[f"kind_macro_f1_of_three{name}"] = float(np.mean(of_side)) if of_side else None
+    for name, chosen in (("", SIDES), ("_medical", (MEDICAL,)), ("_others", (NON_MEDICAL,))):
+        measured[f"kind_macro_f1_of_three{name}"] = kind_macro_f1(predictions, chosen)
     found = intervals(predictions)
     for name, is_many in (("of_three", True), ("of_fewer", False)):
         part = [each for each in predictions if (len(sources[each.kind]) >= MANY_SOURCES) == is_many]
@@ -124,6 +120,21 @@ def figures(predictions: list[Prediction]) -> dict[str, Any]:
         measured[f"balanced_accuracy_{name}"] = measure(part, 0.0, 0.0)["balanced_accuracy"] if part else None
         found[f"balanced_accuracy_{name}"] = intervals(part)["balanced_accuracy"] if part else None
     return {**measured, "intervals": found}
+
+
+def kind_macro_f1(predictions: list[Prediction], sides: Sequence[str] = SIDES) -> float | None:
+    """Macro-F1 of naming the kind, over kinds of these sides that three sources or more carry; None for no kind."""
+    sources = _sources_of_kinds(predictions)
+    label_of = {prediction.kind: prediction.label for prediction in predictions}
+    many = [kind for kind in sorted(sources) if len(sources[kind]) >= MANY_SOURCES and label_of[kind] in sides]
+    return float(np.mean(list(_kind_f1(predictions, many).values()))) if many else None
+
+
+def _sources_of_kinds(predictions: list[Prediction]) -> dict[str, set[str]]:
+    sources: dict[str, set[str]] = defaultdict(set)
+    for prediction in predictions:
+        sources[prediction.kind].add(prediction.source)
+    return sources
 
 
 def _kind_f1(predictions: list[Prediction], kinds: list[str]) -> dict[str, float]:

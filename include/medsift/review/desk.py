@@ -4,10 +4,12 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from medsift.errors import MedsiftError
 from medsift.review.identity import User
 from medsift.review.queue import ReviewQueue
 from medsift.review.runs import Runs
@@ -45,11 +47,17 @@ class Desk:
         """Where pictures, documents and uploads lie."""
         return Volume(self.settings.volume)
 
+    @cached_property
+    def _kinds_of_prompts(self) -> frozenset[str]:
+        try:
+            return frozenset(prompt.kind for prompt in prompt_set(self.settings).prompts)
+        except MedsiftError:  # runs say what is wrong with them; labelling does not hang on it
+            return frozenset()
+
     def kinds(self) -> list[str]:
         """Kinds that prompts tell of, and those that stored pictures have."""
-        of_prompts = {prompt.kind for prompt in prompt_set(self.settings).prompts}
         of_pictures = {kind.lower() for _, kind, _ in self.store.totals(PictureFilter()).kinds}
-        return sorted((of_prompts | of_pictures) - {""})
+        return sorted((self._kinds_of_prompts | of_pictures) - {""})
 
     def label(self, user: User, wishes: Sequence[Wish], *, overwrites: bool) -> Changes:
         """Store what this person says; what somebody else said unseen is left as it is, unless `overwrites`."""

@@ -7,10 +7,10 @@ from medsift.contracts import MEDICAL, Occurrence, Picture, Surroundings
 from medsift.encoders import Floats
 from medsift.errors import NothingDoneError, UsageError
 from medsift.evaluation.manifest import ManifestRow, NamedRow, contradictions
-from medsift.kinds import as_kind
 from medsift.steps import embed
 from medsift.steps.context import Context, Summary
 from medsift.steps.expand import absolute, require_folder
+from medsift.steps.label_files import kind_told
 from medsift.steps.labelled import Labelled, Link, Standing, joining, labelled, shared, source_of
 from medsift.steps.local import find_pictures
 from medsift.steps.plan import check_encoders
@@ -68,16 +68,9 @@ def _labelled(context: Context, named: Sequence[NamedRow], root: Path) -> tuple[
         told = zip(evidence.sha256s, evidence.captions, evidence.tags, strict=True)
         around |= {sha256: Surroundings(sha256, captions, dict(tags)) for sha256, captions, tags in told}
     vectors = {name: Vectors.joined(parts) for name, parts in lots.items()}
-    labels = {sha256: (row.label == MEDICAL, _kind(row)) for sha256, row in named}
+    labels = {sha256: (row.label == MEDICAL, kind_told(row.file, row.kind)) for sha256, row in named}
     links = joining(*shared(standing(named, root, around)), _families(pictures))
     return labelled(labels, vectors, around, links), vectors
-
-
-def _kind(row: ManifestRow) -> str:
-    try:
-        return as_kind(row.kind) if row.kind.strip() else ""
-    except ValueError as error:
-        raise UsageError(f"{row.file}: kind {row.kind!r}; {error}.") from None
 
 
 def _identities(occurrences: Iterable[Occurrence]) -> dict[str, str]:

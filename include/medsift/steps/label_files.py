@@ -79,18 +79,18 @@ def _row(path: Path, number: int, row: dict[str, str | None], labelled_by: str) 
         raise UsageError(f"{path}, row {number}: it does not say who labelled.", "Give --by NAME.")
     for known in get_args(PersonLabel):
         if label == known:
-            kind = _kind(path, number, row)
+            kind = kind_told(f"{path}, row {number}", row.get("kind") or "") or None
             name, sha256 = _picture(path, number, row)
             return NamedLabel(number, name, LabelRow(sha256, known, by, kind, _time(path, number, row)))
     raise UsageError(f"{path}, row {number}: label {label!r}; allowed is {', '.join(get_args(PersonLabel))}.")
 
 
-def _kind(path: Path, number: int, row: dict[str, str | None]) -> str | None:
-    told = (row.get("kind") or "").strip()
+def kind_told(where: str, told: str) -> str:
+    """The kind that a file tells, empty where it tells none; raises `UsageError` that says `where` one is no kind."""
     try:
-        return as_kind(told) if told else None
+        return as_kind(told) if told.strip() else ""
     except ValueError as error:
-        raise UsageError(f"{path}, row {number}: kind {told!r}; {error}.") from None
+        raise UsageError(f"{where}: kind {told.strip()!r}; {error}.") from None
 
 
 def _time(path: Path, number: int, row: dict[str, str | None]) -> datetime | None:

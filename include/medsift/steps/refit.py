@@ -47,8 +47,7 @@ def run(context: Context, date: str) -> Summary:
 
     Summary: `sentence`, `labels`, `groups`, `model_set` (its digest; empty where none was fitted, and why is in the
     sentence), `is_not_worse`, and of held-back labels how many were `compared`, the figures `new` and `current`, and
-    `kinds`, the share of kinds that are named as people did. Raises `StoreError` without a
-    store.
+    `kinds`, the share of kinds that are named as people did. Raises `StoreError` without a store.
     """
     if context.store is None:
         raise StoreError("There is no database to take labels from.")

@@ -42,10 +42,14 @@ def cluster_log_odds(
 
 
 def _of_encoder(vectors: NDArray[np.float32], clusters: Clusters) -> Doubles:
-    certain = np.clip(clusters.probability.astype(np.float64), 1 - MOST_CERTAIN, MOST_CERTAIN)
-    odds = np.where(clusters.purity >= LEAST_PURITY, np.log(certain / (1 - certain)), np.nan)
-    chosen: Doubles = odds[nearest(vectors, clusters)]
+    chosen: Doubles = _log_odds_of(clusters)[nearest(vectors, clusters)]
     return chosen
+
+
+def _log_odds_of(clusters: Clusters) -> Doubles:
+    """Log-odds of each cluster, NaN where it is mixed."""
+    certain = np.clip(clusters.probability.astype(np.float64), 1 - MOST_CERTAIN, MOST_CERTAIN)
+    return np.where(clusters.purity >= LEAST_PURITY, np.log(certain / (1 - certain)), np.nan)
 
 
 def _mean(odds: list[Doubles]) -> Doubles:
@@ -71,8 +75,8 @@ class ClusterVoter:
             return abstain(self.name, evidence.sha256s, NONE_FITTED)
         odds = cluster_log_odds(evidence.vectors, clusters, model_set.spaces)
         first, vectors = clusters[known[0]], evidence.vectors[known[0]]
-        numbers, own = nearest(vectors, first), _of_encoder(vectors, first)
-        far = strangeness(vectors, first, numbers)
+        numbers = nearest(vectors, first)
+        own, far = _log_odds_of(first)[numbers], strangeness(vectors, first, numbers)
         rows = zip(evidence.sha256s, odds, numbers, own, far, strict=True)
         return [
             self._vote(sha256, float(value), int(number), _said(int(number), first, said, value), float(times))

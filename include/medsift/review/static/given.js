@@ -31,7 +31,6 @@ export class Given {
     } catch (problem) {
       if (problem.body?.refused) return this.took({given: [], refused: problem.body.refused}, marks);
       this.restore(marks);
-      for (const {item, label, kind} of marks) item.meant = {label, kind};
       this.tell(`${problem.message} ${marks.length === 1 ? "A picture is" : `${marks.length} pictures are`} without your label again.`, true);
       return [];
     }
@@ -49,7 +48,6 @@ export class Given {
       const mark = markOf(marks, sha256);
       mark.item.seen = before ? before.id : null;
       mark.item.refused = before || {labelled_by: "somebody", label: "nothing"};
-      mark.item.meant = {label: mark.label, kind: mark.kind};
       return mark;
     });
     if (!refused.length) return;
@@ -61,15 +59,13 @@ export class Given {
   }
 
   // The newest labels go back at once; the server hears of it behind. The pictures, none where there is nothing.
-  // `offer(kind)` is told the kind that goes with them, so that it need not be typed again.
-  takeBack(offer) {
+  takeBack() {
     const last = this.entries.pop();
     if (!last) {
       this.tell("There is nothing to take back.");
       return [];
     }
     this.tell("Taken back.");
-    offer(last.marks[0].kind);
     const items = this.restore(last.marks);
     this.follow(last.marks, this.retract(last));
     return items;
@@ -95,7 +91,7 @@ export class Given {
     this.changed(marks.map(({item}) => item), marks.filter(({before}) => !before.said).length);
   }
 
-  // To what was said before, but for what has got another label since.
+  // To what was said before, but for what has got another label since; what was meant need not be typed again.
   restore(marks) {
     const newer = new Map(this.entries.flatMap((each) => each.marks).map((mark) => [`${mark.item.picture.sha256} ${mark.before.turn}`, mark]));
     const back = [];
@@ -103,7 +99,7 @@ export class Given {
       const later = newer.get(`${mark.item.picture.sha256} ${mark.turn}`);
       if (later) later.before = mark.before;
       else if (mark.item.turn === mark.turn) {
-        Object.assign(mark.item, mark.before);
+        Object.assign(mark.item, mark.before, {meant: {label: mark.label, kind: mark.kind}});
         back.push(mark);
       }
     }

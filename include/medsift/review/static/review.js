@@ -134,8 +134,8 @@ function kept(item, name) {
 
 // The quick way through a sheet: what the model has wrong is labelled one by one, the rest is as it says.
 function agree() {
-  // Pictures that came to the end of the sheet meanwhile were perhaps not looked at: they wait for the next press.
   if (kind.value) return tell("A kind goes with medical or non-medical: press one of these, or empty its field.", true);
+  // Pictures that came to the end of the sheet meanwhile were perhaps not looked at: they wait for the next press.
   const targets = sheet.selected.size ? sheet.targets() : sheet.open().filter((item) => item.batch === sheet.focused.batch);
   give(targets.filter((item) => item.picture.verdict), (item) => item.picture.verdict, "as the model says", () => null);
 }
@@ -160,7 +160,9 @@ function give(targets, labelOf, name, kindOf) {
 }
 
 function undo() {
-  const back = given.takeBack((named) => kind.offer(named));
+  const back = given.takeBack();
+  kind.offer(back[0]?.meant.kind);
+  for (const item of back) item.meant = null;  // the field has it, to be seen and changed
   const gone = back.filter((item) => !sheet.items.includes(item) && !queue?.items.includes(item));
   for (const item of gone) items.set(item.picture.sha256, item);
   if (queue) queue.items.unshift(...gone); else sheet.putBack(gone);
